@@ -21,5 +21,9 @@ def draw_badge(
     if contrast(colour, ground) < 1.6:
         outline(picture, box, mix(colour, text, 0.3), side * 3 // 10, 2)
     letter = next((char for char in drawable(shop_name) if char.isalnum()), "").upper()[:1]
-    pen = ImageDraw.Draw(picture)
-    pen.text((x + side / 2, y + side * 0.7), letter, text, font(800, side * 56 // 100), anchor="ms")
+    if letter:
+        pen = ImageDraw.Draw(picture)
+        pen.text((x + side / 2, y + side * 0.7), letter, text, font(800, side * 56 // 100), anchor="ms")
+    else:
+        dot = side // 3
+        fill(picture, (x + dot, y + dot, x + side - dot, y + side - dot), text, dot // 2)

@@ -6,14 +6,15 @@ from functools import lru_cache
 from PIL import Image, ImageDraw
 
 from handlers.pictures.badge import draw_badge
-from handlers.pictures.colour import INK, READABLE, WHITE, contrast, mix, parse, readable_gradient, readable_on, soften
+from handlers.pictures.colour import INK, WHITE, contrast, mix, opposite, parse, readable_gradient, readable_on, soften
 from handlers.pictures.qr import paint_qr
-from handlers.pictures.surface import PAPER, fill, gradient, lift, outline, png, rings, rounded
+from handlers.pictures.surface import PAPER, fill, gradient, lift, png, rings, rounded
 from handlers.pictures.text import Rows, fit, fit_lines
 
 _MARGIN = 24
 _WIDTH, _HEIGHT = 1012, 638  # a bank card's ratio
 _PAD = 52
+_LINE = 3  # around the card
 _PANEL = 352  # the white square that the QR code stands on
 _FOOT = 66  # the strip below it with the code in letters
 _RIGHT = _MARGIN + _WIDTH - _PAD  # where the right column ends
@@ -46,12 +47,13 @@ class Card:
 
 @dataclass(frozen=True)
 class Tier:
-    """A tier's colours: the ground's steps, the text on it, quieter text, and a line around the card."""
+    """A tier's colours: the ground's steps, the text on it, quieter text, a line around the card, the rings on it."""
 
     steps: tuple[str, ...]
     text: str
     soft: str
     line: str
+    rings: str
 
 
 _STYLES = {  # the gradient's ends, the text, the line
@@ -69,11 +71,13 @@ def tier_colours(style: str | tuple[str, str]) -> Tier:
             raise ValueError(f"no tier style {style!r}; there are {', '.join(_STYLES)}")
         first, second, text, line = _STYLES[style]
         steps = readable_gradient(first, second)
+        ring = text
     else:
         steps = readable_gradient(*style)
         text = readable_on(*steps)
         line = mix(steps[-1], text, 0.35)
-    return Tier(steps, text, soften(text, *steps, least=READABLE + 0.4), line)
+        ring = opposite(text)  # The text may only just read on these: no ring may come nearer to it.
+    return Tier(steps, text, soften(text, *steps), line, ring)
 
 
 def draw_card(card: Card) -> bytes:
@@ -83,8 +87,7 @@ def draw_card(card: Card) -> bytes:
     pen = ImageDraw.Draw(picture)
     _draw_head(picture, pen, card, tier)
     _draw_points(pen, card, tier)
-    holder, face = fit(card.holder, 700, 44, 32, _COLUMN)
-    pen.text((_LEFT, _MARGIN + _HEIGHT - _PAD), holder, tier.text, face, anchor="ls")
+    _draw_holder(pen, card, tier)
     _draw_code(picture, pen, card)
     return png(picture)
 
@@ -118,11 +121,19 @@ def _draw_points(pen: ImageDraw.ImageDraw, card: Card, tier: Tier) -> None:
     baseline = _MARGIN + 344
     label, label_face = fit(card.points_label, 600, 44, 32, _COLUMN // 3)
     room = _COLUMN - round(label_face.getlength(label)) - 18
-    amount, face = fit(number(card.points, card.language), 800, 156, 60, room)
+    amount, face = fit(number(card.points, card.language), 800, 156, 24, room)
     pen.text((_LEFT - 4, baseline), amount, tier.text, face, anchor="ls")
     pen.text((_LEFT + face.getlength(amount) + 14, baseline), label, tier.text, label_face, anchor="ls")
     rows, face = fit_lines(card.to_next, 500, 34, 28, _COLUMN, 2)
     Rows(rows, face, tier.soft, 1.3).draw(pen, _LEFT, baseline + 32)
+
+
+def _draw_holder(pen: ImageDraw.ImageDraw, card: Card, tier: Tier) -> None:
+    rows, face = fit_lines(card.holder, 700, 44, 32, _COLUMN, 2)
+    baseline = _MARGIN + _HEIGHT - _PAD
+    for row in reversed(rows):
+        pen.text((_LEFT, baseline), row, tier.text, face, anchor="ls")
+        baseline -= round(face.size * 1.25)
 
 
 def _draw_code(picture: Image.Image, pen: ImageDraw.ImageDraw, card: Card) -> None:
@@ -140,9 +151,12 @@ def _face(tier: Tier, brand: str) -> Image.Image:
     lift(picture, (_MARGIN, _MARGIN), shape)
     ground = gradient((_WIDTH, _HEIGHT), tier.steps[0], tier.steps[-1])
     centre = _WIDTH - _PAD - _PANEL // 2, _HEIGHT - _PAD - (_PANEL + _FOOT) // 2
-    rings(ground, centre, range(240, 700, 52), tier.text, 0.22, (_COLUMN, 0, _WIDTH, _HEIGHT))
-    picture.paste(ground, (_MARGIN, _MARGIN), shape)
-    outline(picture, (_MARGIN, _MARGIN, _MARGIN + _WIDTH, _MARGIN + _HEIGHT), tier.line, 44, 3)
+    rings(ground, centre, range(240, 700, 52), tier.rings, 0.22, (_PAD + _COLUMN, 0, _WIDTH, _HEIGHT))
+    picture.paste(parse(tier.line), (_MARGIN, _MARGIN), shape)
+    inside = rounded((_WIDTH - 2 * _LINE, _HEIGHT - 2 * _LINE), 44 - _LINE)
+    picture.paste(
+        ground.crop((_LINE, _LINE, _WIDTH - _LINE, _HEIGHT - _LINE)), (_MARGIN + _LINE, _MARGIN + _LINE), inside
+    )
     _draw_panel(picture, brand)
     return picture
 
@@ -154,6 +168,6 @@ def _draw_panel(picture: Image.Image, brand: str) -> None:
     lift(picture, (left, top), shape, 0.18)
     panel = Image.new("RGB", shape.size, parse(brand))
     panel.paste(parse(WHITE), (0, 0, _PANEL, _PANEL))
-    if contrast(brand, WHITE) < 1.2:
+    if min(parse(brand)) > 215:  # nearly white: a line has to part the strip
         panel.paste(parse(mix(brand, INK, 0.2)), (24, _PANEL, _PANEL - 24, _PANEL + 2))
     picture.paste(panel, (left, top), shape)

@@ -89,6 +89,11 @@ def readable_gradient(first: str, second: str) -> tuple[str, ...]:
     raise AssertionError("one of white and black reads on any one colour")
 
 
+def opposite(colour: str) -> str:
+    """Black for a light colour, white for a dark one: what differs from it most."""
+    return WHITE if luminance(colour) < 0.18 else BLACK
+
+
 def shade(colour: str) -> str:
     """A darker neighbour for a gradient's far end: less dark for light colours, which turn muddy."""
     return mix(colour, INK, 0.28 - 0.2 * luminance(colour))
@@ -105,7 +110,7 @@ def soften(text: str, *backgrounds: str, least: float = READABLE) -> str:
 
 def deepen(colour: str, background: str) -> str:
     """The colour itself where it reads on the background, else the nearest step toward black or white that does."""
-    toward = WHITE if luminance(background) < 0.18 else BLACK
+    toward = opposite(background)
     for percent in range(0, 100, 5):
         deeper = mix(colour, toward, percent / 100)
         if contrast(deeper, background) >= READABLE:

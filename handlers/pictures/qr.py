@@ -5,7 +5,7 @@ from functools import lru_cache
 import segno
 from PIL import Image, ImageDraw
 
-from handlers.pictures.colour import INK, WHITE, parse, readable_gradient, readable_on, shade
+from handlers.pictures.colour import INK, WHITE, opposite, parse, readable_gradient, readable_on, shade
 from handlers.pictures.surface import fill, gradient, lift, png, rings, rounded
 from handlers.pictures.text import fit
 
@@ -20,6 +20,8 @@ def paint_qr(picture: Image.Image, payload: str, at: tuple[int, int], side: int)
 
     Raises ValueError where the payload is empty, or too long to be read from a picture of that size.
     """
+    if not payload:
+        raise ValueError("a QR code needs something to say")
     code = segno.make_qr(payload, error="m")
     modules = len(code.matrix)
     scale = side // (modules + 2 * _QUIET)
@@ -48,7 +50,14 @@ def draw_qr(payload: str, *, caption: str = "", brand: str = "#0F766E") -> bytes
 def _ground(brand: str, height: int) -> Image.Image:
     steps = readable_gradient(brand, shade(brand))
     picture = gradient((_WIDTH, height), steps[0], steps[-1])
-    rings(picture, (_WIDTH // 2, _WIDTH // 2), range(410, 900, 60), readable_on(*steps), 0.12, (0, 0, _WIDTH, height))
+    rings(
+        picture,
+        (_WIDTH // 2, _WIDTH // 2),
+        range(410, 900, 60),
+        opposite(readable_on(*steps)),
+        0.12,
+        (0, 0, _WIDTH, height),
+    )
     panel = rounded((_PANEL, _PANEL), 40)
     lift(picture, (_MARGIN, _MARGIN), panel)
     fill(picture, (_MARGIN, _MARGIN, _MARGIN + _PANEL, _MARGIN + _PANEL), WHITE, 40)

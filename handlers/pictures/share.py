@@ -6,7 +6,7 @@ from functools import lru_cache
 from PIL import Image, ImageDraw
 
 from handlers.pictures.badge import draw_badge
-from handlers.pictures.colour import INK, WHITE, deepen, readable_gradient, readable_on, shade, soften
+from handlers.pictures.colour import INK, WHITE, deepen, opposite, readable_gradient, readable_on, shade, soften
 from handlers.pictures.qr import paint_qr
 from handlers.pictures.surface import fill, gradient, lift, png, rings, rounded
 from handlers.pictures.text import Rows, draw_block, fit, fit_lines
@@ -72,7 +72,7 @@ def _ground(brand: str) -> Image.Image:
     """The picture without words. Not to be drawn on: copy it."""
     steps = _steps(brand)
     picture = gradient((_SIDE, _SIDE), steps[0], steps[-1])
-    rings(picture, (_SIDE, 0), range(200, 1100, 76), readable_on(*steps), 0.16, (_SIDE // 4, 0, _SIDE, _SIDE))
+    rings(picture, (_SIDE, 0), range(200, 1100, 76), opposite(readable_on(*steps)), 0.16, (_SIDE // 4, 0, _SIDE, _SIDE))
     lift(picture, (_PAD, _TOP), rounded((_WIDE, _PANEL), 40))
     fill(picture, (_PAD, _TOP, _PAD + _WIDE, _TOP + _PANEL), WHITE, 40)
     return picture

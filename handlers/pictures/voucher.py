@@ -6,7 +6,18 @@ from functools import lru_cache
 from PIL import Image, ImageDraw
 
 from handlers.pictures.badge import draw_badge
-from handlers.pictures.colour import INK, WHITE, deepen, mix, parse, readable_gradient, readable_on, shade, soften
+from handlers.pictures.colour import (
+    INK,
+    WHITE,
+    deepen,
+    mix,
+    opposite,
+    parse,
+    readable_gradient,
+    readable_on,
+    shade,
+    soften,
+)
 from handlers.pictures.qr import paint_qr
 from handlers.pictures.surface import PAPER, circle, gradient, lift, png, rings, rounded
 from handlers.pictures.text import Rows, draw_block, fit, fit_lines
@@ -90,7 +101,14 @@ def _ticket(brand: str) -> Image.Image:
     lift(picture, (_MARGIN, _MARGIN), shape)
     steps = _steps(brand)
     ticket = gradient((_WIDTH, _HEIGHT), steps[0], steps[-1])
-    rings(ticket, (tear, _HEIGHT // 2), range(90, 700, 60), readable_on(*steps), 0.14, (tear // 2, 0, tear, _HEIGHT))
+    rings(
+        ticket,
+        (tear, _HEIGHT // 2),
+        range(90, 700, 60),
+        opposite(readable_on(*steps)),
+        0.14,
+        (tear // 2, 0, tear, _HEIGHT),
+    )
     ticket.paste(parse(WHITE), (tear, 0, _WIDTH, _HEIGHT))
     pen = ImageDraw.Draw(ticket)
     for y in range(_NOTCH, _HEIGHT - _NOTCH, 22):
