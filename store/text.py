@@ -1,0 +1,19 @@
+"""Text made comparable: the form in which names and sayings are searched."""
+
+import re
+import unicodedata
+
+# Only the marks that Latin, Greek and Cyrillic letters carry: in Thai or Hindi a mark is a vowel, not an ornament.
+_MARKS = re.compile("[\u0300-\u036f]+")
+_STROKES = str.maketrans({"đ": "d", "ð": "d"})
+
+
+def fold(text: str) -> str:
+    """Return `text` in lower case and without marks: "Điểm của Tôi" and "diem cua toi" fold alike.
+
+    Folding twice gives the same as folding once. The length may change.
+    """
+    if text.isascii():
+        return text.lower()
+    bare = _MARKS.sub("", unicodedata.normalize("NFD", text.lower()))
+    return unicodedata.normalize("NFC", bare).translate(_STROKES)
