@@ -50,7 +50,7 @@ def drawable(text: str) -> str:
 
 
 def _stands_alone(char: str) -> bool:
-    return unicodedata.category(char)[0] not in "MC" and has_glyph(char)
+    return unicodedata.category(char)[0] != "C" and has_glyph(char)  # Manrope shows soft hyphens
 
 
 def _path(weight: Weight) -> str:
