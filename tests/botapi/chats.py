@@ -52,6 +52,7 @@ class Chat:
     pinned: list[int] = field(default_factory=list)
     #: Message id -> the reactions the bot set.
     reactions: dict[int, list[Json]] = field(default_factory=dict)
+    #: A supergroup's own count of messages; the first is its creation, which is why no topic has the id 1.
     last_id: int = 0
     refuses: Refusal | None = None
     migrated_to: int | None = None

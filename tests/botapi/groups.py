@@ -123,7 +123,7 @@ class Group:
     async def migrate(self, by: Person, new_id: int | None = None) -> "Group":
         """A basic group becomes a supergroup with another id; the old one refuses and names it."""
         new_id = new_id or -(10**12) - next(self.world.numbers) - 500000
-        chat = Chat(new_id, "supergroup", dict(self.chat.about))
+        chat = Chat(new_id, "supergroup", dict(self.chat.about), last_id=1)
         moved = Group(self.world, chat)
         chat.members = dict(self.chat.members)
         self._service({"migrate_to_chat_id": new_id}, by)

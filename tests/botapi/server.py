@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import time
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
@@ -50,14 +51,14 @@ class BotApiServer:
         server._server = web.Server(
             server._handle, request_factory=_make_request, handler_cancellation=True, access_log=None
         )
-        server._runner = web.ServerRunner(server._server)
+        server._runner = web.ServerRunner(server._server, shutdown_timeout=0.1)
         await server._runner.setup()
         await server._listen()
         return server
 
     async def _listen(self) -> None:
         assert self._runner is not None
-        self._site = web.TCPSite(self._runner, self.host, self.port, shutdown_timeout=0.1, reuse_address=True)
+        self._site = web.TCPSite(self._runner, self.host, self.port, reuse_address=True)
         await self._site.start()
         sockets = self._site._server.sockets if isinstance(self._site._server, asyncio.Server) else ()
         self.port = sockets[0].getsockname()[1] if sockets else self.port
@@ -147,7 +148,7 @@ class BotApiServer:
     def forum(self, title: str = "Chăm sóc khách hàng", id: int | None = None) -> Group:  # noqa: A002
         """A supergroup with topics, the bot its administrator."""
         number = id or -(10**12) - next(self.world.numbers)
-        return self._place(Chat(number, "supergroup", {"title": title}, is_forum=True))
+        return self._place(Chat(number, "supergroup", {"title": title}, is_forum=True, last_id=1))
 
     def group(self, title: str = "Nhóm", id: int | None = None) -> Group:  # noqa: A002
         """A basic group."""
@@ -236,7 +237,7 @@ class BotApiServer:
         return web.Response(body=_OK + data + b"}", content_type="application/json")
 
     def _refuse(self, refusal: Refusal, name: str) -> web.Response:
-        self.world.refused.append(Refused(0.0, name, {}, refusal.code, refusal.description))
+        self.world.refused.append(Refused(time.monotonic(), name, {}, refusal.code, refusal.description))
         self.world.changed()
         return _answer(refusal.body(), refusal.code)
 
@@ -254,7 +255,8 @@ def _make_request(message: Any, payload: Any, protocol: Any, writer: Any, task: 
 
 def _answer(body: Json, status: int) -> web.Response:
     data = json.dumps(body, ensure_ascii=False).encode()
-    headers = {"Retry-After": str(body["parameters"]["retry_after"])} if status == 429 else None
+    wait = body.get("parameters", {}).get("retry_after")
+    headers = {"Retry-After": str(wait)} if wait is not None else None
     return web.Response(body=data, status=status, content_type="application/json", headers=headers)
 
 
@@ -275,7 +277,7 @@ async def _read(request: web.BaseRequest, name: str) -> tuple[Json, dict[str, Up
                 continue
             data = bytes(await part.read(decode=True))
             if part.filename is None:
-                params[part.name] = data.decode()
+                params[part.name] = data.decode(errors="replace")
             else:
                 mime = part.headers.get("Content-Type", "application/octet-stream").partition(";")[0]
                 uploads[part.name] = Upload(part.filename, data, mime)
@@ -293,5 +295,5 @@ async def _read(request: web.BaseRequest, name: str) -> tuple[Json, dict[str, Up
                 raise bad("object expected as JSON body")
             params |= given
         else:
-            params |= dict(parse_qsl(body.decode(), keep_blank_values=True))
+            params |= dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True))
     return params, uploads

@@ -21,6 +21,9 @@ class Update:
     queue: tuple[str, int]
     #: A second delivery of an update that was confirmed already.
     again: bool = False
+    #: It was overtaken by a later one: an offset confirms it only once it was handed out.
+    late: bool = False
+    handed: bool = False
 
 
 @dataclass
@@ -56,6 +59,7 @@ class Updates:
         self._enqueue(update)
         if self._held is not None:
             held, self._held = self._held, None
+            held.late = True
             self._enqueue(held)
         return update_id
 
@@ -97,7 +101,7 @@ class Updates:
             for update in self.pending[:offset]:
                 self.confirm(update)
         elif offset > 0:
-            for update in [u for u in self.pending if u.id < offset and not u.again]:
+            for update in [u for u in self.pending if u.id < offset and not u.again and (u.handed or not u.late)]:
                 self.confirm(update)
         batch = []
         for update in list(self.pending):
@@ -107,6 +111,7 @@ class Updates:
             if len(batch) == limit:
                 break
         for update in batch:
+            update.handed = True
             if update.again:
                 self.confirm(update)
         return batch
@@ -133,6 +138,7 @@ class Updates:
         timeout = min(params.get("timeout", 0), POLL_SECONDS)
         if not batch and timeout > 0:
             waiting = self.poller = asyncio.get_running_loop().create_future()
+            self.changed()
             try:
                 async with asyncio.timeout(timeout):
                     await waiting
