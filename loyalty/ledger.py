@@ -1,0 +1,288 @@
+"""The ledger: double entry, append-only, held to that by the database itself.
+
+An account has an owner, a name and a unit (`point` or `tier`). A posting moves an amount above 0 from one account to
+another of the same unit; a transfer groups postings under a key that comes from the cause (`earn:order:12:1`) and never
+expires: the same key with the same inputs is the same transfer, with others a conflict. A transfer says beforehand how
+many postings it has, so nothing can be added to it later. Balances stand on the account rows, written in the same
+statement order as the postings, and `check` proves them from the postings.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, func, insert, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from store.base import Base, BigId, UtcTime, table
+from store.clock import now
+from store.errors import ConflictError, RuleError
+
+Unit = Literal["point", "tier"]
+UNITS: dict[str, Unit] = {"tier": "tier", "tier_source": "tier"}
+"""Accounts of this name hold tier points; all others hold points."""
+
+
+class AccountRow(Base):
+    __tablename__ = "accounts"
+    __table_args__ = (
+        UniqueConstraint("owner", "owner_id", "name"),
+        CheckConstraint("hot = 0 OR balance >= 0 OR name <> 'wallet'", name="wallet_not_overdrawn"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    owner: Mapped[str] = mapped_column(Text)
+    """`shop` or `customer`."""
+    owner_id: Mapped[int]
+    name: Mapped[str] = mapped_column(Text)
+    """Shop: wallet, mint, redeemed, expired, tier_source. Customer: available, pending, tier."""
+    unit: Mapped[str] = mapped_column(Text)
+    balance: Mapped[int] = mapped_column(default=0)
+    hot: Mapped[int] = mapped_column(default=0)
+    """1 for a shop's accounts, which many customers touch: they are locked last."""
+
+
+class TransferRow(Base):
+    __tablename__ = "transfers"
+    __table_args__ = (Index("ix_transfers_order_id", "order_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    hash: Mapped[str] = mapped_column(Text)
+    """SHA-256 of the inputs."""
+    kind: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    legs: Mapped[int]
+    """How many postings it has."""
+    shop_id: Mapped[int | None] = mapped_column(ForeignKey("shops.id"))
+    order_id: Mapped[int | None]
+    actor: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+
+
+class PostingRow(Base):
+    __tablename__ = "postings"
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="amount_positive"),
+        CheckConstraint("source_id <> target_id", name="two_accounts"),
+        Index("ix_postings_source_id", "source_id", "id"),
+        Index("ix_postings_target_id", "target_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"), index=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    target_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    amount: Mapped[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """`amount` (> 0) from one account to another of the same unit; `covered`: the source may not fall below 0."""
+
+    source: int
+    target: int
+    amount: int
+    covered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    transfer_id: int
+    new: bool
+    """False when this key was posted before: nothing was done again."""
+
+
+class UncoveredError(RuleError):
+    """An account has less than was to be taken from it."""
+
+    code = "insufficient_points"
+
+    def __init__(self, account_id: int, wanted: int, available: int) -> None:
+        super().__init__(f"account {account_id} has {available}, wanted {wanted}")
+        self.account_id = account_id
+        self.wanted = wanted
+        self.available = available
+
+
+class KeyConflictError(ConflictError):
+    """The same key came with other inputs."""
+
+    code = "idempotency_conflict"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+accounts = table(AccountRow)
+transfers = table(TransferRow)
+postings = table(PostingRow)
+
+
+def unit_of(name: str) -> Unit:
+    return UNITS.get(name, "point")
+
+
+def account(session: Session, owner: Literal["shop", "customer"], owner_id: int, name: str) -> int:
+    """The number of an account, opened at its first use."""
+    where = (accounts.c.owner == owner, accounts.c.owner_id == owner_id, accounts.c.name == name)
+    found = session.execute(select(accounts.c.id).where(*where)).scalar()
+    if found is not None:
+        return int(found)
+    if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as upsert
+
+        session.execute(
+            upsert(AccountRow)
+            .values(owner=owner, owner_id=owner_id, name=name, unit=unit_of(name), hot=int(owner == "shop"))
+            .on_conflict_do_nothing()
+        )
+    else:
+        session.execute(
+            insert(accounts).values(
+                owner=owner, owner_id=owner_id, name=name, unit=unit_of(name), balance=0, hot=int(owner == "shop")
+            )
+        )
+    return int(session.execute(select(accounts.c.id).where(*where)).scalar_one())
+
+
+def balance(session: Session, account_id: int) -> int:
+    return int(session.execute(select(accounts.c.balance).where(accounts.c.id == account_id)).scalar_one())
+
+
+def balances(session: Session, owner: Literal["shop", "customer"], owner_id: int) -> dict[str, int]:
+    """Every account of an owner by name; one that was never used is not there."""
+    rows = session.execute(
+        select(accounts.c.name, accounts.c.balance).where(accounts.c.owner == owner, accounts.c.owner_id == owner_id)
+    )
+    return {row.name: row.balance for row in rows}
+
+
+def lock(session: Session, account_ids: Sequence[int]) -> None:
+    """Hold accounts until the work ends, in id order, the shops' last, so that no two works wait for each other."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(
+            select(accounts.c.id)
+            .where(accounts.c.id.in_(set(account_ids)))
+            .order_by(accounts.c.hot, accounts.c.id)
+            .with_for_update()
+        )
+
+
+def posted(session: Session, key: str) -> int | None:
+    """The number of the transfer under a key."""
+    return session.execute(select(transfers.c.id).where(transfers.c.key == key)).scalar()
+
+
+def post(
+    session: Session,
+    key: str,
+    kind: str,
+    legs: Sequence[Leg],
+    *,
+    shop_id: int | None = None,
+    order_id: int | None = None,
+    actor: str | None = None,
+    reason: str | None = None,
+    inputs: Any = None,
+) -> Posted:
+    """Post a transfer. `inputs` is what the caller was asked for, where the legs are worked out from more than that.
+
+    Raises KeyConflictError (same key, other inputs), UncoveredError (a covered source has too little), ValueError for an
+    amount that is not above 0.
+    """
+    if not legs or any(leg.amount <= 0 or leg.source == leg.target for leg in legs):
+        raise ValueError(f"a transfer needs legs of amounts above 0 between two accounts: {legs}")
+    said = inputs if inputs is not None else [(leg.source, leg.target, leg.amount) for leg in legs]
+    sealed = seal(kind, said)
+    known = session.execute(select(transfers.c.id, transfers.c.hash).where(transfers.c.key == key)).first()
+    if known is not None:
+        if known.hash != sealed:
+            raise KeyConflictError(key)
+        return Posted(known.id, new=False)
+    lock(session, [number for leg in legs for number in (leg.source, leg.target)])
+    transfer_id = int(
+        session.execute(
+            insert(transfers)
+            .values(
+                key=key, hash=sealed, kind=kind, at=now(session), legs=len(legs), shop_id=shop_id, order_id=order_id,
+                actor=actor, reason=reason,
+            )
+            .returning(transfers.c.id)
+        ).scalar_one()
+    )  # fmt: skip
+    for leg in legs:
+        session.execute(
+            insert(postings).values(
+                transfer_id=transfer_id, source_id=leg.source, target_id=leg.target, amount=leg.amount
+            )
+        )
+        debit = update(accounts).where(accounts.c.id == leg.source)
+        if leg.covered:
+            debit = debit.where(accounts.c.balance >= leg.amount)
+        done = session.execute(debit.values(balance=accounts.c.balance - leg.amount).returning(accounts.c.id))
+        if done.first() is None:
+            raise UncoveredError(leg.source, leg.amount, balance(session, leg.source))
+        session.execute(
+            update(accounts)
+            .where(accounts.c.id == leg.target)
+            .values(balance=accounts.c.balance + leg.amount)
+        )
+    return Posted(transfer_id, new=True)
+
+
+def seal(kind: str, inputs: Any) -> str:
+    """The hash of a transfer's inputs."""
+    return hashlib.sha256(json.dumps([kind, inputs], sort_keys=True, default=str).encode()).hexdigest()
+
+
+def open_wallet(session: Session, shop_id: int, points: int) -> None:
+    """Fund a new shop's wallet: the mint's debt is what all of its points come to."""
+    mint = account(session, "shop", shop_id, "mint")
+    wallet = account(session, "shop", shop_id, "wallet")
+    post(session, f"fund:shop:{shop_id}", "fund", [Leg(mint, wallet, points, covered=False)], shop_id=shop_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What `check` found wrong, in words for a person with the database open."""
+
+    what: str
+    subject: int
+    expected: int
+    found: int
+
+
+def check(session: Session) -> list[Fault]:
+    """Prove every balance from its postings and every transfer from its legs; the faults, none when all is sound."""
+    faults: list[Fault] = []
+    sums: defaultdict[int, int] = defaultdict(int)
+    for column, sign in ((postings.c.source_id, -1), (postings.c.target_id, 1)):
+        for row in session.execute(select(column, func.sum(postings.c.amount)).group_by(column)):
+            sums[row[0]] += sign * int(row[1])
+    for row in session.execute(select(accounts.c.id, accounts.c.balance).order_by(accounts.c.id)):
+        expected = sums.pop(row.id, 0)
+        if row.balance != expected:
+            faults.append(Fault("balance", row.id, expected, row.balance))
+    faults.extend(Fault("posting without account", number, 0, amount) for number, amount in sums.items())
+    counted = (
+        select(transfers.c.id, transfers.c.legs, func.count(postings.c.id).label("found"))
+        .outerjoin(postings, postings.c.transfer_id == transfers.c.id)
+        .group_by(transfers.c.id, transfers.c.legs)
+        .having(func.count(postings.c.id) != transfers.c.legs)
+    )
+    faults.extend(Fault("legs", row.id, row.legs, row.found) for row in session.execute(counted))
+    source, target = accounts.alias("source"), accounts.alias("target")
+    mixed = (
+        select(postings.c.id)
+        .join(source, source.c.id == postings.c.source_id)
+        .join(target, target.c.id == postings.c.target_id)
+        .where(source.c.unit != target.c.unit)
+    )
+    faults.extend(Fault("units", row.id, 0, 1) for row in session.execute(mixed))
+    return faults

@@ -1,0 +1,441 @@
+"""Points of a customer: earned into lots, spent soonest-to-expire first, given back to the lots they came from.
+
+A lot is what one earn gave and when it expires. What is left in a customer's open lots is their available balance; when a
+refund took back points that were already spent the balance is below 0, and the next lots pay that debt first.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ForeignKey, Index, func, insert, literal, select, text, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from loyalty import ledger
+from loyalty.ledger import Leg
+from store.base import Base, BigId, UtcTime, table
+from store.clock import now
+from store.errors import InvalidError
+
+POINTS_MAX = 1_000_000_000
+
+
+class LotRow(Base):
+    __tablename__ = "lots"
+    __table_args__ = (
+        Index(
+            "ix_lots_open", "customer_id", "expires_at",
+            sqlite_where=text("remaining > 0"), postgresql_where=text("remaining > 0"),
+        ),
+        Index(
+            "ix_lots_due", "expires_at",
+            sqlite_where=text("remaining > 0"), postgresql_where=text("remaining > 0"),
+        ),
+        Index(
+            "ix_lots_pending", "pending_until",
+            sqlite_where=text("pending_until IS NOT NULL"), postgresql_where=text("pending_until IS NOT NULL"),
+        ),
+        Index("ix_lots_order_id", "order_id"),
+        Index("ix_lots_transfer_id", "transfer_id"),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
+    """Whose wallet issued it."""
+    transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"))
+    order_id: Mapped[int | None]
+    amount: Mapped[int]
+    remaining: Mapped[int]
+    earned_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    pending_until: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class LotMove(Base):
+    """What a transfer took from a lot (below 0) or put back into it."""
+
+    __tablename__ = "lot_moves"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lots.id"), index=True)
+    transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"), index=True)
+    amount: Mapped[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """A customer's points. `expiring` is the whole schedule: its points add up to what is available (where that is
+    above 0), `on` being the last day they can be used."""
+
+    available: int
+    pending: int
+    tier_points: int
+    expiring: list["Expiring"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    points: int
+    on: date
+
+
+lots = table(LotRow)
+lot_moves = table(LotMove)
+
+
+def balances(session: Session, customer_id: int) -> tuple[int, int, int]:
+    """(available, pending, tier points)."""
+    held = ledger.balances(session, "customer", customer_id)
+    return held.get("available", 0), held.get("pending", 0), held.get("tier", 0)
+
+
+def wallet(session: Session, customer_id: int, zone: str) -> Wallet:
+    """A customer's balances and the schedule of what expires; days are the time zone's."""
+    available, pending, tier_points = balances(session, customer_id)
+    rows = session.execute(
+        select(lots.c.expires_at, func.sum(lots.c.remaining))
+        .where(lots.c.customer_id == customer_id, lots.c.remaining > 0, lots.c.pending_until.is_(None))
+        .group_by(lots.c.expires_at)
+        .order_by(lots.c.expires_at)
+    )
+    expiring = [Expiring(int(points), last_day(at, zone)) for at, points in rows if at is not None]
+    return Wallet(available, pending, tier_points, expiring)
+
+
+def last_day(expires_at: datetime, zone: str) -> date:
+    """The last day that points can be used which expire at this moment."""
+    return (expires_at - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()
+
+
+def earn(
+    session: Session,
+    key: str,
+    kind: str,
+    *,
+    customer_id: int,
+    shop_id: int,
+    points: int,
+    tier_points: int = 0,
+    expires_at: datetime | None = None,
+    earned_at: datetime | None = None,
+    pending_until: datetime | None = None,
+    order_id: int | None = None,
+    actor: str | None = None,
+    reason: str | None = None,
+    inputs: Any = None,
+) -> ledger.Posted | None:
+    """Issue points from a shop's wallet, as a lot, and tier points with them; None where both are 0.
+
+    Raises UncoveredError when the wallet is empty, KeyConflictError.
+    """
+    if points < 0 or tier_points < 0:
+        raise ValueError("an earn is not below 0")
+    if not points and not tier_points:
+        return None
+    into = ledger.account(session, "customer", customer_id, "pending" if pending_until else "available")
+    legs = []
+    if points:
+        legs.append(Leg(ledger.account(session, "shop", shop_id, "wallet"), into, points))
+    if tier_points:
+        source = ledger.account(session, "shop", shop_id, "tier_source")
+        legs.append(Leg(source, ledger.account(session, "customer", customer_id, "tier"), tier_points, covered=False))
+    done = ledger.post(
+        session, key, kind, legs, shop_id=shop_id, order_id=order_id, actor=actor, reason=reason, inputs=inputs
+    )
+    if points and done.new:
+        _open_lot(
+            session, customer_id, shop_id, done.transfer_id, points, expires_at=expires_at,
+            earned_at=earned_at or now(session), pending_until=pending_until, order_id=order_id, into=into,
+        )  # fmt: skip
+    return done
+
+
+def _open_lot(
+    session: Session,
+    customer_id: int,
+    shop_id: int,
+    transfer_id: int,
+    amount: int,
+    *,
+    expires_at: datetime | None,
+    earned_at: datetime,
+    pending_until: datetime | None,
+    order_id: int | None,
+    into: int,
+) -> None:
+    left = amount if pending_until else _after_debt(ledger.balance(session, into), amount)
+    session.execute(
+        insert(lots).values(
+            customer_id=customer_id, shop_id=shop_id, transfer_id=transfer_id, order_id=order_id, amount=amount,
+            remaining=left, earned_at=earned_at, expires_at=expires_at, pending_until=pending_until,
+        )
+    )  # fmt: skip
+
+
+def _after_debt(balance_after: int, amount: int) -> int:
+    """What of a new amount is left after it paid what the balance was below 0."""
+    return max(0, min(amount, balance_after))
+
+
+def spend(
+    session: Session,
+    key: str,
+    kind: str,
+    *,
+    customer_id: int,
+    shop_id: int,
+    points: int,
+    into: str = "redeemed",
+    order_id: int | None = None,
+    actor: str | None = None,
+    reason: str | None = None,
+    inputs: Any = None,
+) -> ledger.Posted:
+    """Take available points, soonest-to-expire lots first, into an account of the shop. Raises UncoveredError when
+    there are too few, InvalidError("points") when none or absurdly many are wanted, KeyConflictError."""
+    if not 0 < points <= POINTS_MAX:
+        raise InvalidError("points", "range", points)
+    source = ledger.account(session, "customer", customer_id, "available")
+    target = ledger.account(session, "shop", shop_id, into)
+    done = ledger.post(
+        session, key, kind, [Leg(source, target, points)], shop_id=shop_id, order_id=order_id, actor=actor,
+        reason=reason, inputs=inputs,
+    )  # fmt: skip
+    if done.new:
+        _take(session, customer_id, done.transfer_id, points)
+    return done
+
+
+def give_back(
+    session: Session, key: str, kind: str, spent: int, *, customer_id: int, actor: str | None = None
+) -> ledger.Posted:
+    """Undo a spend, whole: its postings turned round, its points back in the lots they came from. `spent` is the
+    number of its transfer; the same key again does nothing."""
+    legs = [
+        Leg(row.target_id, row.source_id, row.amount, covered=False)
+        for row in session.execute(
+            select(ledger.postings.c.source_id, ledger.postings.c.target_id, ledger.postings.c.amount).where(
+                ledger.postings.c.transfer_id == spent
+            )
+        )
+    ]
+    was = session.execute(
+        select(ledger.transfers.c.shop_id, ledger.transfers.c.order_id).where(ledger.transfers.c.id == spent)
+    ).one()
+    done = ledger.post(
+        session, key, kind, legs, shop_id=was.shop_id, order_id=was.order_id, actor=actor, inputs=[spent]
+    )
+    if done.new:
+        moves = session.execute(
+            select(lot_moves.c.lot_id, lot_moves.c.amount).where(lot_moves.c.transfer_id == spent)
+        ).all()
+        room = max(0, balances(session, customer_id)[0]) - _open_total(session, customer_id)
+        for move in moves:
+            back = min(-move.amount, room)
+            if back > 0:
+                _move(session, move.lot_id, done.transfer_id, back)
+                room -= back
+    return done
+
+
+def claw_back(
+    session: Session,
+    key: str,
+    kind: str,
+    *,
+    customer_id: int,
+    shop_id: int,
+    points: int,
+    tier_points: int = 0,
+    order_id: int | None = None,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> ledger.Posted | None:
+    """Take back what an order gave, into the shop's wallet: from its own lot first (pending or not), then from others,
+    soonest-to-expire first; what was spent already leaves the balance below 0. None where both are 0."""
+    if not points and not tier_points:
+        return None
+    wallet_id = ledger.account(session, "shop", shop_id, "wallet")
+    legs: list[Leg] = []
+    own = session.execute(
+        select(lots.c.id, lots.c.remaining, lots.c.pending_until)
+        .where(lots.c.order_id == order_id, lots.c.customer_id == customer_id, lots.c.remaining > 0)
+        .order_by(lots.c.pending_until.is_(None), lots.c.id.desc())
+        if order_id is not None
+        else select(lots.c.id, lots.c.remaining, lots.c.pending_until).where(literal(value=False))
+    ).all()
+    waiting = min(points, sum(lot.remaining for lot in own if lot.pending_until is not None))
+    if waiting:
+        legs.append(Leg(ledger.account(session, "customer", customer_id, "pending"), wallet_id, waiting))
+    if points - waiting:
+        available = ledger.account(session, "customer", customer_id, "available")
+        legs.append(Leg(available, wallet_id, points - waiting, covered=False))
+    if tier_points:
+        source = ledger.account(session, "customer", customer_id, "tier")
+        legs.append(Leg(source, ledger.account(session, "shop", shop_id, "tier_source"), tier_points, covered=False))
+    done = ledger.post(
+        session, key, kind, legs, shop_id=shop_id, order_id=order_id, actor=actor, reason=reason,
+        inputs=[customer_id, shop_id, points, tier_points, order_id],
+    )  # fmt: skip
+    if done.new:
+        left = points
+        for lot in own:
+            taken = min(left, lot.remaining)
+            if taken:
+                _move(session, lot.id, done.transfer_id, -taken)
+                left -= taken
+        if left:
+            _take(session, customer_id, done.transfer_id, left)
+    return done
+
+
+def release_due(session: Session, limit: int = 500) -> int:
+    """Make points available whose return window has ended; how many lots that were."""
+    rows = session.execute(
+        select(lots.c.id, lots.c.customer_id, lots.c.shop_id, lots.c.remaining, lots.c.order_id)
+        .where(lots.c.pending_until <= now(session))
+        .order_by(lots.c.pending_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for lot in rows:
+        left = lot.remaining
+        if left:
+            available = ledger.account(session, "customer", lot.customer_id, "available")
+            source = ledger.account(session, "customer", lot.customer_id, "pending")
+            ledger.post(
+                session, f"release:lot:{lot.id}", "release", [Leg(source, available, left)], shop_id=lot.shop_id,
+                order_id=lot.order_id,
+            )  # fmt: skip
+            left = _after_debt(ledger.balance(session, available), left)
+        session.execute(update(lots).where(lots.c.id == lot.id).values(pending_until=None, remaining=left))
+    return len(rows)
+
+
+def expire_due(session: Session, limit: int = 500) -> int:
+    """Let lots go whose time is over; how many."""
+    rows = session.execute(
+        select(lots.c.id, lots.c.customer_id, lots.c.shop_id, lots.c.remaining)
+        .where(lots.c.remaining > 0, lots.c.expires_at <= now(session), lots.c.pending_until.is_(None))
+        .order_by(lots.c.expires_at, lots.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for lot in rows:
+        before = session.execute(select(func.count()).where(lot_moves.c.lot_id == lot.id)).scalar_one()
+        source = ledger.account(session, "customer", lot.customer_id, "available")
+        done = ledger.post(
+            session, f"expire:lot:{lot.id}:{before}", "expire",
+            [Leg(source, ledger.account(session, "shop", lot.shop_id, "expired"), lot.remaining, covered=False)],
+            shop_id=lot.shop_id,
+        )  # fmt: skip
+        _move(session, lot.id, done.transfer_id, -lot.remaining)
+    return len(rows)
+
+
+def adjust(
+    session: Session,
+    key: str,
+    *,
+    customer_id: int,
+    shop_id: int,
+    points: int,
+    reason: str,
+    expires_at: datetime | None,
+    actor: str,
+) -> ledger.Posted:
+    """Add (above 0) or take (below 0) points by hand, with the reason. Raises InvalidError for 0 or too many,
+    UncoveredError when more is taken than there is, KeyConflictError."""
+    if not 0 < abs(points) <= POINTS_MAX:
+        raise InvalidError("points", "range", points)
+    if not reason.strip() or len(reason) > 200:
+        raise InvalidError("reason", "length", reason)
+    inputs = [customer_id, shop_id, points, reason]
+    if points < 0:
+        return spend(
+            session, key, "adjust", customer_id=customer_id, shop_id=shop_id, points=-points, into="wallet",
+            actor=actor, reason=reason, inputs=inputs,
+        )  # fmt: skip
+    done = earn(
+        session, key, "adjust", customer_id=customer_id, shop_id=shop_id, points=points, expires_at=expires_at,
+        actor=actor, reason=reason, inputs=inputs,
+    )  # fmt: skip
+    assert done is not None
+    return done
+
+
+def move_to(session: Session, from_id: int, to_id: int, shop_id: int) -> None:
+    """Carry everything one customer holds over to another: balances by postings, lots as they are (used by a merge)."""
+    legs = []
+    for name in ("available", "pending", "tier"):
+        source = ledger.account(session, "customer", from_id, name)
+        target = ledger.account(session, "customer", to_id, name)
+        amount = ledger.balance(session, source)
+        if amount > 0:
+            legs.append(Leg(source, target, amount))
+        elif amount < 0:
+            legs.append(Leg(target, source, -amount, covered=False))
+    if legs:
+        ledger.post(session, f"merge:customer:{from_id}", "merge", legs, shop_id=shop_id)
+    session.execute(update(lots).where(lots.c.customer_id == from_id).values(customer_id=to_id))
+    # One side's debt is paid from the other side's lots, soonest-to-expire first.
+    surplus = _open_total(session, to_id) - max(0, balances(session, to_id)[0])
+    transfer_id = ledger.posted(session, f"merge:customer:{from_id}")
+    if surplus > 0 and transfer_id is not None:
+        _take(session, to_id, transfer_id, surplus)
+
+
+def _open_total(session: Session, customer_id: int) -> int:
+    return int(
+        session.execute(
+            select(func.coalesce(func.sum(lots.c.remaining), 0)).where(
+                lots.c.customer_id == customer_id, lots.c.remaining > 0, lots.c.pending_until.is_(None)
+            )
+        ).scalar_one()
+    )
+
+
+def _take(session: Session, customer_id: int, transfer_id: int, points: int) -> None:
+    """Take points from open lots, soonest-to-expire first; what they don't hold is debt."""
+    rows = session.execute(
+        select(lots.c.id, lots.c.remaining)
+        .where(lots.c.customer_id == customer_id, lots.c.remaining > 0, lots.c.pending_until.is_(None))
+        .order_by(lots.c.expires_at.is_(None), lots.c.expires_at, lots.c.id)
+    )
+    for lot in rows.all():
+        taken = min(points, lot.remaining)
+        _move(session, lot.id, transfer_id, -taken)
+        points -= taken
+        if not points:
+            break
+
+
+def _move(session: Session, lot_id: int, transfer_id: int, amount: int) -> None:
+    session.execute(insert(lot_moves).values(lot_id=lot_id, transfer_id=transfer_id, amount=amount))
+    session.execute(update(lots).where(lots.c.id == lot_id).values(remaining=lots.c.remaining + amount))
+
+
+def check(session: Session) -> list[ledger.Fault]:
+    """Prove that every customer's open lots add up to what is available, and pending ones to what is pending."""
+    faults = []
+    for name, pending in (("available", False), ("pending", True)):
+        held = (
+            select(lots.c.customer_id, func.sum(lots.c.remaining).label("points"))
+            .where(lots.c.remaining > 0, lots.c.pending_until.is_not(None) if pending else lots.c.pending_until.is_(None))
+            .group_by(lots.c.customer_id)
+            .subquery()
+        )
+        accounts = ledger.accounts
+        rows = session.execute(
+            select(accounts.c.owner_id, accounts.c.balance, func.coalesce(held.c.points, 0))
+            .outerjoin(held, held.c.customer_id == accounts.c.owner_id)
+            .where(accounts.c.owner == "customer", accounts.c.name == name)
+        )
+        faults.extend(
+            ledger.Fault(f"{name} lots", owner, max(0, balance), int(points))
+            for owner, balance, points in rows
+            if max(0, balance) != points
+        )
+    return faults

@@ -1,0 +1,104 @@
+"""The base model, the column types every table shares, and `raw` for the store's own hand-written SQL."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Session
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class Base(DeclarativeBase):
+    """Every table of the five floors hangs here, under explicit constraint names so that migrations can address them."""
+
+    type_annotation_map = {int: sa.BigInteger()}  # noqa: RUF012  # SQLAlchemy's own form
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A 64-bit key; SQLite numbers rows by itself only in a column declared INTEGER."""
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970 UTC of an aware moment; a naive one is a programmer's error."""
+    if moment.tzinfo is None:
+        raise ValueError("a naive time has no place in the store")
+    return (moment - EPOCH) // MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)
+
+
+class UtcTime(sa.types.TypeDecorator[datetime]):
+    """An aware UTC time, kept as whole microseconds since 1970: one form, one order, on every database (decision 0002)."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else to_micros(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else from_micros(value)
+
+
+def raw(session: Session, sql: str, params: Sequence[Any] = ()) -> Sequence[Any]:
+    """Run one hand-written statement with `?` marks on either database and give its rows as tuples.
+
+    The store's own tables (inbox, outbox, conversations, leases) stand on the way of every message, where SQLAlchemy's
+    statement objects cost more than the statement. Values are plain ints, strs and None. Rules use SQLAlchemy.
+    """
+    connection = session.info.get("sqlite")
+    if connection is not None:
+        cursor = connection.execute(sql, params)
+        return cursor.fetchall() if cursor.description else ()
+    result = session.connection().exec_driver_sql(_marks(session.get_bind().dialect.name, sql), tuple(params))
+    return result.all() if result.returns_rows else ()
+
+
+def raw_many(session: Session, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run one hand-written statement once for each row of values."""
+    if not rows:
+        return
+    connection = session.info.get("sqlite")
+    if connection is not None:
+        connection.executemany(sql, rows)
+        return
+    session.connection().exec_driver_sql(_marks(session.get_bind().dialect.name, sql), [tuple(row) for row in rows])
+
+
+@cache
+def _marks(dialect: str, sql: str) -> str:
+    """Number the `?` marks as asyncpg wants them ($1, $2 …); SQLite takes them as they are."""
+    if dialect == "sqlite":
+        return sql
+    head, *rest = sql.split("?")
+    return head + "".join(f"${number}{part}" for number, part in enumerate(rest, start=1))
+
+
+def like(words: str) -> str:
+    """`words` as a LIKE pattern that finds them anywhere, its own wildcards escaped with a backslash."""
+    escaped = words.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{escaped}%"
+
+
+def table(model: type[Base]) -> sa.Table:
+    """The Core table of a model: rules on the way of a message speak Core, which costs half of what the ORM does."""
+    found = model.__table__
+    assert isinstance(found, sa.Table)
+    return found

@@ -1,0 +1,45 @@
+"""The clock every rule reads: injected, so that a test may stop it, jump it and live through years in a second."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The moment, aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class SetClock:
+    """A clock that stands where it is put."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at.astimezone(UTC)
+
+    def now(self) -> datetime:
+        return self._at
+
+    def set(self, at: datetime) -> None:
+        self._at = at.astimezone(UTC)
+
+    def advance(self, by: timedelta) -> None:
+        self._at += by
+
+
+def now(session: Session) -> datetime:
+    """The moment by the clock that the session's store was given."""
+    clock: Clock = session.info["clock"]
+    return clock.now()
+
+
+def today(session: Session, zone: str) -> date:
+    """The calendar day it is now in the time zone `zone` (an IANA name)."""
+    return now(session).astimezone(ZoneInfo(zone)).date()

@@ -1,0 +1,119 @@
+"""Notices: the domain says who is to be told what and why; the bot's notifier decides how and when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, Text, insert, select, text, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from store.base import Base, BigId, UtcTime, table
+from store.clock import now
+from store.outbox import Purpose
+from store.signals import signal
+
+
+class NoticeRow(Base):
+    __tablename__ = "notices"
+    __table_args__ = (
+        Index(
+            "ix_notices_due", "due_at", "id",
+            sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'"),
+        ),
+        Index(
+            "ix_notices_replaces", "replaces",
+            sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'"),
+        ),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    due_at: Mapped[datetime] = mapped_column(UtcTime)
+    kind: Mapped[str] = mapped_column(Text)
+    customer_id: Mapped[int | None]
+    staff_id: Mapped[int | None]
+    shop_id: Mapped[int | None]
+    params: Mapped[dict[str, Any]] = mapped_column(JSON)
+    purpose: Mapped[int]
+    replaces: Mapped[str | None] = mapped_column(Text)
+    rule: Mapped[str | None] = mapped_column(Text)
+    subject: Mapped[int | None]
+    state: Mapped[str] = mapped_column(Text)
+    """waiting, queued (it is in the outbox), skipped (see `reason`), replaced."""
+    reason: Mapped[str | None] = mapped_column(Text)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    id: int
+    at: datetime
+    kind: str
+    customer_id: int | None
+    staff_id: int | None
+    shop_id: int | None
+    params: dict[str, Any]
+    purpose: Purpose
+    rule: str | None
+    subject: int | None
+
+
+def tell(
+    session: Session,
+    kind: str,
+    *,
+    customer_id: int | None = None,
+    staff_id: int | None = None,
+    shop_id: int | None = None,
+    purpose: Purpose = Purpose.SERVICE,
+    replaces: str | None = None,
+    due_at: datetime | None = None,
+    rule: str | None = None,
+    subject: int | None = None,
+    **params: Any,
+) -> None:
+    """Tell a customer or a member of staff something of a `kind`, with its parameters (numbers, strings, no text to show).
+
+    One that `replaces` takes the place of an unsent earlier one of the same key. `rule` and `subject` name who learns
+    how the sending ended (see outbox).
+    """
+    if replaces is not None:
+        session.execute(
+            update(NoticeRow)
+            .where(NoticeRow.replaces == replaces, NoticeRow.state == "waiting")
+            .values(state="replaced")
+        )
+    session.execute(
+        insert(table(NoticeRow)).values(
+            at=now(session), due_at=due_at or now(session), kind=kind, customer_id=customer_id, staff_id=staff_id,
+            shop_id=shop_id, params=params, purpose=int(purpose), replaces=replaces, rule=rule, subject=subject,
+            state="waiting",
+        )
+    )  # fmt: skip
+    signal(session, "notices")
+
+
+def due(session: Session, limit: int = 100) -> list[Notice]:
+    """Notices whose time has come, in the order they were written; locked for this work between replicas."""
+    rows = session.execute(
+        select(
+            NoticeRow.id, NoticeRow.at, NoticeRow.kind, NoticeRow.customer_id, NoticeRow.staff_id, NoticeRow.shop_id,
+            NoticeRow.params, NoticeRow.purpose, NoticeRow.rule, NoticeRow.subject,
+        )
+        .where(NoticeRow.state == "waiting", NoticeRow.due_at <= now(session))
+        .order_by(NoticeRow.due_at, NoticeRow.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )  # fmt: skip
+    return [
+        Notice(
+            row.id, row.at, row.kind, row.customer_id, row.staff_id, row.shop_id, row.params, Purpose(row.purpose),
+            row.rule, row.subject,
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def settle(session: Session, ids: Sequence[int], state: str, reason: str | None = None) -> None:
+    """Write what became of notices: `queued` or `skipped` with the reason."""
+    session.execute(update(NoticeRow).where(NoticeRow.id.in_(ids)).values(state=state, reason=reason))

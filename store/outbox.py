@@ -1,0 +1,252 @@
+"""The outbox: one row for each call to a messenger, written in the transaction that caused it, ended by the sender.
+
+    queued -> sending -> sent | failed | unknown        (and queued -> expired | dropped, which never left)
+
+A row becomes `sending`, committed, when it leaves, not when it is claimed. `unknown` says that nobody can know whether
+the messenger took it; it is never blindly sent again.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, Text, delete, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from store.base import Base, UtcTime, from_micros, raw, raw_many, to_micros
+from store.clock import now
+from store.signals import signal
+
+KEPT = timedelta(days=30)
+"""How long an ended row is kept."""
+
+
+class Purpose(IntEnum):
+    """Why something is sent, which decides what may hold it back. A smaller one overtakes a larger one."""
+
+    REPLY = 0
+    SERVICE = 1
+    CARE = 2
+    ADVERTISING = 3
+
+
+class OutboxRow(Base):
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index(
+            "ix_outbox_queued", "account", "purpose", "id",
+            sqlite_where=text("state = 'queued'"), postgresql_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_outbox_sending", "account", "epoch",
+            sqlite_where=text("state = 'sending'"), postgresql_where=text("state = 'sending'"),
+        ),
+        Index("ix_outbox_done", "account", "done_at"),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    account: Mapped[str] = mapped_column(Text)
+    chat: Mapped[int | None] = mapped_column(BigInteger)
+    method: Mapped[str] = mapped_column(Text)
+    payload: Mapped[str] = mapped_column(Text)
+    """The call's parameters as JSON, ready to post but for media and placeholders."""
+    purpose: Mapped[int]
+    state: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    not_before: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    attempts: Mapped[int]
+    epoch: Mapped[int | None]
+    """The lease epoch under which it left."""
+    done_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    error: Mapped[str | None] = mapped_column(Text)
+    result: Mapped[str | None] = mapped_column(Text)
+    """What the messenger answered, as JSON."""
+    rule: Mapped[str | None] = mapped_column(Text)
+    """Name of the rule that learns how the row ended, in the same transaction."""
+    subject: Mapped[int | None] = mapped_column(BigInteger)
+    """What that rule is about (a ticket message's number, say)."""
+
+
+@dataclass(slots=True)
+class Call:
+    """A row of the outbox on its way out. Times in microseconds since 1970 UTC."""
+
+    id: int
+    account: str
+    chat: int | None
+    method: str
+    payload: str
+    purpose: int = Purpose.REPLY
+    not_before: int = 0
+    expires_at: int | None = None
+    attempts: int = 0
+    rule: str | None = None
+    subject: int | None = None
+    created_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a call ended: `sent`, `failed`, `unknown`, `expired`, `dropped`, or `queued` again from `not_before` on."""
+
+    call: Call
+    state: str
+    error: str | None = None
+    result: Any = None
+    not_before: int = 0
+    facts: Mapping[str, Any] | None = None
+    """What the messenger's refusal told beside: `unreachable`, `migrate_to`, `thread_gone`."""
+
+
+EndRule = Callable[[Session, Ended], None]
+
+_COLUMNS = (
+    "id, account, chat, method, payload, purpose, not_before, expires_at, attempts, rule, subject, created_at"
+)
+
+
+def put(session: Session, calls: Sequence[Call]) -> None:
+    """Queue calls; they leave after the commit."""
+    at = to_micros(now(session))
+    for call in calls:
+        call.created_at = at
+    raw_many(
+        session,
+        f"INSERT INTO outbox ({_COLUMNS}, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",  # noqa: S608
+        [
+            (
+                call.id, call.account, call.chat, call.method, call.payload, int(call.purpose), call.not_before,
+                call.expires_at, call.attempts, call.rule, call.subject, at,
+            )
+            for call in calls
+        ],
+    )  # fmt: skip
+    for account in {call.account for call in calls}:
+        signal(session, f"outbox:{account}")
+
+
+def queued(session: Session, account: str, limit: int, purpose_max: int = Purpose.ADVERTISING) -> list[Call]:
+    """What waits to leave for an account now, replies first, oldest first."""
+    rows = raw(
+        session,
+        f"SELECT {_COLUMNS} FROM outbox WHERE state = 'queued' AND account = ? AND purpose <= ? "  # noqa: S608
+        "ORDER BY purpose, id LIMIT ?",
+        (account, purpose_max, limit),
+    )
+    return [Call(*row) for row in rows]
+
+
+def leave(session: Session, lease: str, owner: str, epoch: int, calls: Sequence[Call]) -> set[int]:
+    """Mark calls as leaving now; the ids of those that may. None may when the lease is no longer this owner's."""
+    at = to_micros(now(session))
+    guard = raw(
+        session,
+        "SELECT 1 FROM leases WHERE name = ? AND owner = ? AND epoch = ? AND until > ?" + _share(session),
+        (lease, owner, epoch, at),
+    )
+    if not guard:
+        return set()
+    left: set[int] = set()
+    for chunk in _chunks([call.id for call in calls], 200):
+        marks = ", ".join("?" * len(chunk))
+        rows = raw(
+            session,
+            f"UPDATE outbox SET state = 'sending', epoch = ?, attempts = attempts + 1 "  # noqa: S608
+            f"WHERE state = 'queued' AND id IN ({marks}) RETURNING id",
+            (epoch, *chunk),
+        )
+        left.update(row[0] for row in rows)
+    return left
+
+
+def end(session: Session, epoch: int, ended: Sequence[Ended], rules: Mapping[str, EndRule]) -> None:
+    """Write how calls ended, each with the rule it names. A row that somebody else took over by now keeps their word,
+    save that `unknown` gives way to what its own sender learnt."""
+    at = to_micros(now(session))
+    raw_many(
+        session,
+        "UPDATE outbox SET state = ?, done_at = ?, error = ?, result = ?, not_before = ? "
+        "WHERE id = ? AND (state IN ('sending', 'unknown') AND epoch = ? OR state = 'queued')",
+        [
+            (
+                item.state,
+                None if item.state == "queued" else at,
+                item.error,
+                None if item.result is None else json.dumps(item.result, ensure_ascii=False),
+                item.not_before,
+                item.call.id,
+                epoch,
+            )
+            for item in ended
+        ],
+    )
+    for item in ended:
+        if item.facts and (every := rules.get("*")) is not None:
+            every(session, item)
+        if item.call.rule is not None and item.state != "queued" and (rule := rules.get(item.call.rule)) is not None:
+            rule(session, item)
+
+
+def adopt(session: Session, account: str, epoch: int, again: frozenset[str], rules: Mapping[str, EndRule]) -> int:
+    """A new owner finds what the last one left in flight: a call that may safely be repeated (`again`: methods) is
+    queued once more, any other is `unknown`. Gives the number of the latter."""
+    rows = raw(
+        session,
+        f"SELECT {_COLUMNS} FROM outbox WHERE state = 'sending' AND account = ? AND epoch < ?",  # noqa: S608
+        (account, epoch),
+    )
+    lost = [Call(*row) for row in rows]
+    at = to_micros(now(session))
+    unknown = [call for call in lost if call.method not in again]
+    raw_many(
+        session,
+        "UPDATE outbox SET state = 'queued' WHERE id = ?",
+        [(call.id,) for call in lost if call.method in again],
+    )
+    raw_many(
+        session,
+        "UPDATE outbox SET state = 'unknown', done_at = ?, error = 'the sender stopped while it was in flight' "
+        "WHERE id = ?",
+        [(at, call.id) for call in unknown],
+    )
+    for call in unknown:
+        if call.rule is not None and (rule := rules.get(call.rule)) is not None:
+            rule(session, Ended(call, "unknown", "the sender stopped while it was in flight"))
+    return len(unknown)
+
+
+def left_since(session: Session, account: str, since: datetime) -> list[tuple[int | None, datetime]]:
+    """Chat and time of what left in the last moments, so that a new owner keeps the messenger's rate."""
+    rows = raw(
+        session,
+        "SELECT chat, done_at FROM outbox WHERE account = ? AND done_at > ? AND state <> 'expired'",
+        (account, to_micros(since)),
+    )
+    return [(chat, from_micros(at)) for chat, at in rows]
+
+
+def result_of(session: Session, call_id: int) -> tuple[str, Any] | None:
+    """State and answer of an earlier row, for a later one that names it; None when there is no such row."""
+    rows = raw(session, "SELECT state, result FROM outbox WHERE id = ?", (call_id,))
+    if not rows:
+        return None
+    state, result = rows[0]
+    return state, None if result is None else json.loads(result)
+
+
+def prune(session: Session) -> None:
+    """Drop rows that ended more than 30 days ago."""
+    session.execute(delete(OutboxRow).where(OutboxRow.done_at < now(session) - KEPT))
+
+
+def _share(session: Session) -> str:
+    """Between replicas the lease row is held still until the rows have left."""
+    return "" if "sqlite" in session.info else " FOR SHARE"
+
+
+def _chunks(ids: Sequence[int], size: int) -> Iterable[Sequence[int]]:
+    return (ids[start : start + size] for start in range(0, len(ids), size))

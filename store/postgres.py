@@ -1,0 +1,217 @@
+"""The store on PostgreSQL, for any number of web and worker replicas: asyncpg, READ COMMITTED, row locks in the rules,
+`NOTIFY` in the transaction so that a signal is heard exactly when its cause is visible."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import asyncpg
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+
+from store.clock import Clock
+from store.engine import Store, Work
+from store.errors import MovedError, StoreUnreachableError
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+RACE_STATES = {"40001", "40P01", "55P03"}
+"""SQLSTATE of a serialisation failure, a deadlock, a lock time-out: run the work again."""
+NOTIFY_CHANNEL = "regulars"
+NOTIFY_BYTES = 7000
+RECONNECT_SECONDS = 0.5
+
+log = structlog.get_logger()
+
+
+class PostgresWork(Work):
+    def __init__(self, store: "PostgresStore") -> None:
+        super().__init__()
+        self._store = store
+        self._session: AsyncSession | None = None
+        self._fresh = True
+
+    async def read(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._session is None:
+            return await self._store.read(rule, *args, **kwargs)
+        try:
+            return await self._session.run_sync(rule, *args, **kwargs)
+        except (DBAPIError, OSError) as error:
+            raise _told(error) from error
+
+    async def write(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._session is None:
+            self._session = self._store.session()
+        session = self._session
+        heard = len(session.info["signals"])
+        try:
+            if self._fresh:
+                # The first write has nothing before it to save: its roll-back is the transaction's own.
+                result = await session.run_sync(_flushed, rule, *args, **kwargs)
+            else:
+                async with session.begin_nested():
+                    result = await session.run_sync(_flushed, rule, *args, **kwargs)
+        except BaseException as error:
+            del session.info["signals"][heard:]
+            if self._fresh and not isinstance(error, asyncio.CancelledError):
+                await _quietly(session.rollback())
+            if isinstance(error, (DBAPIError, OSError, PoolTimeoutError)):
+                raise _told(error) from error
+            raise
+        self._fresh = False
+        return result
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        session = self._session
+        if session is None:
+            return
+        try:
+            if error is not None:
+                await _quietly(session.rollback())
+                return
+            try:
+                topics = list(dict.fromkeys(session.info["signals"]))
+                if topics:
+                    await session.run_sync(_notify, topics)
+                await session.commit()
+            except (DBAPIError, OSError) as failure:
+                await _quietly(session.rollback())
+                raise _told(failure) from failure
+        finally:
+            await _quietly(session.close())
+            self._session = None
+        for callback in self.after_commit:
+            callback()
+
+
+class PostgresStore(Store):
+    """See the module."""
+
+    def __init__(self, url: sa.URL, clock: Clock | None = None) -> None:
+        super().__init__(clock)
+        self._url = url.set(drivername="postgresql+asyncpg")
+        self._engine = create_async_engine(self._url, pool_size=10, max_overflow=10, pool_timeout=10)
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def session(self) -> AsyncSession:
+        return AsyncSession(self._engine, expire_on_commit=False, info=self._info())
+
+    def work(self) -> PostgresWork:
+        return PostgresWork(self)
+
+    async def read(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            async with AsyncSession(self._reading, expire_on_commit=False, info=self._info()) as session:
+                return await session.run_sync(rule, *args, **kwargs)
+        except (DBAPIError, OSError, PoolTimeoutError) as error:
+            raise _told(error) from error
+
+    async def stream(  # type: ignore[override]  # an async generator is what the base's AsyncIterator asks for
+        self, rule: Callable[Concatenate[Session, P], Generator[T, None, None]], *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncIterator[T]:
+        async with self.session() as session:
+            generator = await session.run_sync(lambda sync: rule(sync, *args, **kwargs))
+            while True:
+                step, done = await session.run_sync(_step, generator)
+                topics = list(dict.fromkeys(session.info["signals"]))
+                session.info["signals"].clear()
+                if topics:
+                    await session.run_sync(_notify, topics)
+                await session.commit()
+                if done:
+                    return
+                yield step
+
+    async def run_on_connection(self, action: Callable[[sa.Connection], T]) -> T:
+        try:
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(action)
+        except OSError as error:
+            raise StoreUnreachableError(str(error)) from error
+
+    async def hear(self) -> None:
+        dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        while True:
+            try:
+                connection = await asyncpg.connect(dsn)
+            except (OSError, asyncpg.PostgresError) as error:
+                log.warning("not listening to the database", error=type(error).__name__)
+                await asyncio.sleep(RECONNECT_SECONDS)
+                continue
+            ended = asyncio.Event()
+            connection.add_termination_listener(lambda _connection, ended=ended: ended.set())
+            try:
+                await connection.add_listener(
+                    NOTIFY_CHANNEL, lambda _c, _pid, _channel, payload: self.hub.publish(str(payload).split("\n"))
+                )
+                await ended.wait()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(RECONNECT_SECONDS)
+            finally:
+                if not connection.is_closed():
+                    await _quietly(connection.close(timeout=1))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def _flushed(session: Session, rule: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    result = rule(session, *args, **kwargs)
+    session.flush()
+    return result
+
+
+def _step(session: Session, generator: Generator[T, None, None]) -> tuple[T | None, bool]:
+    try:
+        step = next(generator)
+    except StopIteration:
+        session.flush()
+        return None, True
+    session.flush()
+    return step, False
+
+
+def _notify(session: Session, topics: list[str]) -> None:
+    payload: list[str] = []
+    size = 0
+    for topic in [*topics, ""]:
+        if payload and (not topic or size + len(topic) > NOTIFY_BYTES):
+            session.connection().exec_driver_sql(
+                "SELECT pg_notify($1, $2)", (NOTIFY_CHANNEL, "\n".join(payload))
+            )
+            payload, size = [], 0
+        payload.append(topic)
+        size += len(topic) + 1
+
+
+def _told(error: BaseException) -> Exception:
+    """The store's own word for what the driver raised: a race, a database that is gone, or the error itself."""
+    if isinstance(error, (OSError, PoolTimeoutError)):
+        return StoreUnreachableError(str(error))
+    if isinstance(error, DBAPIError):
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if state in RACE_STATES:
+            return MovedError(state)
+        if error.connection_invalidated or isinstance(error, InterfaceError) or state[:2] in {"08", "57"}:
+            return StoreUnreachableError(str(error.orig))
+        return error
+    return error if isinstance(error, Exception) else RuntimeError(str(error))
+
+
+async def _quietly(closing: Any) -> None:
+    """Await a clean-up whose failure adds nothing: the connection is gone either way."""
+    try:
+        await closing
+    except (DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        log.debug("clean-up failed", error=type(error).__name__)

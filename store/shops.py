@@ -1,0 +1,121 @@
+"""Shops: each with its rate, its clock, its colours. All shops of an installation share one programme."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import JSON, Text, insert, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from store.base import Base, BigId, table
+from store.errors import InvalidError, NotFoundError
+from store.text import fold
+
+NAME_CHARS_MAX = 60
+COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+DEFAULT_BRAND = "#0F766E"
+
+
+class ShopRow(Base):
+    __tablename__ = "shops"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    slug: Mapped[str] = mapped_column(Text, unique=True)
+    currency: Mapped[str] = mapped_column(Text, default="VND")
+    timezone: Mapped[str] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(Text)
+    brand: Mapped[str] = mapped_column(Text, default=DEFAULT_BRAND)
+    earn_per: Mapped[int] = mapped_column(default=1_000)
+    """Đồng paid for 1 point."""
+    tier_per: Mapped[int] = mapped_column(default=20_000)
+    """Đồng paid for 1 tier point."""
+    return_days: Mapped[int] = mapped_column(default=0)
+    """Days until points of an order are available."""
+    open_hours: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    address: Mapped[str] = mapped_column(Text, default="")
+    phone: Mapped[str] = mapped_column(Text, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    id: int
+    name: str
+    slug: str
+    currency: str
+    timezone: str
+    language: str
+    brand: str
+    earn_per: int
+    tier_per: int
+    return_days: int
+    address: str
+    phone: str
+
+
+shops = table(ShopRow)
+_FIELDS = tuple(shops.c[name] for name in Shop.__dataclass_fields__)
+
+
+def add(session: Session, name: str, *, timezone: str, language: str, brand: str = DEFAULT_BRAND) -> int:
+    """Open a shop with the defaults of a new one; its number. Raises InvalidError for a name that can't be used.
+
+    Its wallet is opened by `loyalty.programme.open_shop`, which is what callers above want.
+    """
+    name = name.strip()
+    if not name or len(name) > NAME_CHARS_MAX:
+        raise InvalidError("name", "length", name)
+    if not COLOUR.fullmatch(brand):
+        raise InvalidError("brand", "colour", brand)
+    base = re.sub(r"[^a-z0-9]+", "-", fold(name)).strip("-") or "shop"
+    slug, number = base, 1
+    while session.execute(select(shops.c.id).where(shops.c.slug == slug)).first():
+        number += 1
+        slug = f"{base}-{number}"
+    result = session.execute(
+        insert(ShopRow)
+        .values(name=name, slug=slug, timezone=timezone, language=language, brand=brand)
+        .returning(ShopRow.id)
+    )
+    return int(result.scalar_one())
+
+
+def get(session: Session, shop_id: int) -> Shop:
+    """One shop; raises NotFoundError."""
+    row = session.execute(select(*_FIELDS).where(shops.c.id == shop_id)).first()
+    if row is None:
+        raise NotFoundError("shop", shop_id)
+    return Shop(*row)
+
+
+def every(session: Session) -> list[Shop]:
+    """All shops, the first one first: it is the home of who has no other."""
+    return [Shop(*row) for row in session.execute(select(*_FIELDS).order_by(shops.c.id))]
+
+
+def find(session: Session, name: str) -> Shop:
+    """The shop of this number, slug or name (marks and case aside); raises NotFoundError."""
+    wanted = fold(name.strip())
+    for shop in every(session):
+        if wanted in {str(shop.id), shop.slug, fold(shop.name)}:
+            return shop
+    raise NotFoundError("shop", name)
+
+
+def change(session: Session, shop_id: int, **values: Any) -> None:
+    """Change settings of a shop. Raises InvalidError naming the field, NotFoundError."""
+    for field in ("earn_per", "tier_per"):
+        if field in values and not 1 <= values[field] <= 1_000_000_000:
+            raise InvalidError(field, "range", values[field])
+    if "return_days" in values and not 0 <= values["return_days"] <= 365:
+        raise InvalidError("return_days", "range", values["return_days"])
+    if "brand" in values and not COLOUR.fullmatch(values["brand"]):
+        raise InvalidError("brand", "colour", values["brand"])
+    if "name" in values and not 0 < len(values["name"].strip()) <= NAME_CHARS_MAX:
+        raise InvalidError("name", "length", values["name"])
+    known = {column.name for column in shops.c} - {"id", "slug"}
+    if unknown := set(values) - known:
+        raise InvalidError(min(unknown), "unknown")
+    changed = session.execute(update(ShopRow).where(ShopRow.id == shop_id).values(**values).returning(ShopRow.id))
+    if changed.first() is None:
+        raise NotFoundError("shop", shop_id)

@@ -1,0 +1,279 @@
+"""The store on one SQLite file: rules run on the event loop's own thread, one group commit per turn of the loop.
+
+One connection holds the pen. A work takes it at its first write, and a work that awaits nothing foreign between that and
+its end is atomic by construction: nobody else runs. What several works did in one turn of the loop is committed with one
+fsync; each of them goes on only after that. Pages and reports read through read-only connections in threads of their own.
+"""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+
+from store.clock import Clock
+from store.engine import Store, Work
+from store.errors import StoreUnreachableError
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+BUSY_SECONDS = 30
+"""How long another process (an import on the command line) may hold the file before a work gives up."""
+BUSY_STEP_SECONDS = 0.003
+
+log = structlog.get_logger()
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose transactions only this file begins and ends; SQLAlchemy's own commit and rollback do nothing."""
+
+    def commit(self) -> None:
+        return
+
+    def rollback(self) -> None:
+        return
+
+
+class SqliteWork(Work):
+    def __init__(self, store: "SqliteStore") -> None:
+        super().__init__()
+        self._store = store
+        self.holds = False
+        self.waited = False
+        self.signals: list[str] = []
+
+    async def read(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        session = self._store.writer if self.holds else self._store.reader
+        try:
+            return rule(session, *args, **kwargs)
+        finally:
+            if not self.holds and session.identity_map:
+                session.expunge_all()
+
+    async def write(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if not self.holds:
+            await self._store.take_pen(self)
+        session, connection = self._store.writer, self._store.connection
+        heard = len(self.signals)
+        connection.execute("SAVEPOINT rule")
+        try:
+            result = rule(session, *args, **kwargs)
+            session.flush()
+        except BaseException:
+            session.rollback()
+            connection.execute("ROLLBACK TO rule")
+            connection.execute("RELEASE rule")
+            del self.signals[heard:]
+            raise
+        connection.execute("RELEASE rule")
+        return result
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.holds:
+            await self._store.end(self, failed=error is not None)
+
+
+class SqliteStore(Store):
+    """See the module; `url` names a file, never `:memory:` (readers open it a second time)."""
+
+    def __init__(self, url: sa.URL, clock: Clock | None = None, *, strict: bool = False) -> None:
+        super().__init__(clock)
+        if not url.database or url.database == ":memory:":
+            raise ValueError("the SQLite store wants a file, for example sqlite+aiosqlite:///regulars.db")
+        self.strict = strict
+        self.path = url.database
+        self.connection = self._connect()
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.writer, self._writer_engine = self._session(self.connection)
+        self.reader_connection = self._connect()
+        self.reader_connection.execute("PRAGMA query_only = ON")
+        self.reader, self._reader_engine = self._session(self.reader_connection)
+        self._pages: AsyncEngine = create_async_engine(
+            url.set(drivername="sqlite+aiosqlite"), pool_size=4, max_overflow=4, pool_timeout=30
+        )
+        sa.event.listen(self._pages.sync_engine, "connect", _read_only)
+        self._holder: SqliteWork | None = None
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._begun = False
+        self._commit_due = False
+        self._group: list[tuple[SqliteWork, asyncio.Future[None]]] = []
+
+    def _connect(self) -> _Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=0, isolation_level=None, cached_statements=512, factory=_Connection
+        )
+        for pragma in ("foreign_keys = ON", "synchronous = FULL", "cache_size = -65536", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def _session(self, connection: sqlite3.Connection) -> tuple[Session, sa.Engine]:
+        engine = sa.create_engine(
+            "sqlite://", creator=lambda: connection, poolclass=sa.pool.StaticPool, isolation_level="AUTOCOMMIT"
+        )
+        session = Session(bind=engine.connect(), expire_on_commit=False)
+        session.info.update(self._info(), sqlite=connection)
+        return session, engine
+
+    def work(self) -> SqliteWork:
+        return SqliteWork(self)
+
+    async def read(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        async with AsyncSession(self._pages, info=self._info()) as session:
+            return await session.run_sync(rule, *args, **kwargs)
+
+    async def stream(  # type: ignore[override]  # an async generator is what the base's AsyncIterator asks for
+        self, rule: Callable[Concatenate[Session, P], Generator[T, None, None]], *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncIterator[T]:
+        steps: Generator[T, None, None] | None = None
+        while True:
+            async with self.work() as work:
+                step, done = await work.write(_step, steps or (lambda session: rule(session, *args, **kwargs)))
+                steps = step[0]
+            if done:
+                return
+            yield step[1]
+            await asyncio.sleep(0)
+
+    async def run_on_connection(self, action: Callable[[sa.Connection], T]) -> T:
+        engine = sa.create_engine(f"sqlite:///{self.path}", connect_args={"timeout": BUSY_SECONDS})
+        try:
+            with engine.begin() as connection:
+                return action(connection)
+        finally:
+            engine.dispose()
+
+    async def hear(self) -> None:
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        while self._holder is not None or self._group:
+            await asyncio.sleep(0)
+        for session, engine, connection in (
+            (self.writer, self._writer_engine, self.connection),
+            (self.reader, self._reader_engine, self.reader_connection),
+        ):
+            session.close()
+            engine.dispose()
+            connection.close()
+        await self._pages.dispose()
+
+    async def take_pen(self, work: SqliteWork) -> None:
+        loop = asyncio.get_running_loop()
+        while self._holder is not None:
+            turn = loop.create_future()
+            self._waiters.append(turn)
+            await turn
+        self._holder = work
+        try:
+            if not self._begun:
+                await self._begin()
+        except BaseException:
+            self._let_go()
+            raise
+        work.holds = True
+        self.writer.info["signals"] = work.signals
+        loop.call_soon(_mark_waited, work)
+
+    async def _begin(self) -> None:
+        for _ in range(int(BUSY_SECONDS / BUSY_STEP_SECONDS)):
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) and "busy" not in str(error):
+                    raise StoreUnreachableError(str(error)) from error
+                await asyncio.sleep(BUSY_STEP_SECONDS)
+            else:
+                self._begun = True
+                self.connection.execute("SAVEPOINT work")
+                return
+        raise StoreUnreachableError("the SQLite file is held by another process")
+
+    async def end(self, work: SqliteWork, *, failed: bool) -> None:
+        """Give the pen back; return when the work is committed, or at once when it failed and was rolled back."""
+        session = self.writer
+        if session.identity_map or session.new:
+            session.expunge_all()
+        if failed:
+            self.connection.execute("ROLLBACK TO work")
+        self.connection.execute("RELEASE work")
+        self.connection.execute("SAVEPOINT work")
+        work.holds = False
+        self._let_go()
+        loop = asyncio.get_running_loop()
+        committed = loop.create_future()
+        if not failed:
+            self._group.append((work, committed))
+        if not self._commit_due:
+            self._commit_due = True
+            loop.call_soon(self._commit)
+        if work.waited:
+            if self.strict and not failed:
+                await asyncio.shield(committed)
+                raise RuntimeError("a work waited for something foreign while it held the pen")
+            log.warning("a work waited for something foreign while it held the pen")
+        if not failed:
+            await asyncio.shield(committed)
+
+    def _let_go(self) -> None:
+        self._holder = None
+        while self._waiters:
+            turn = self._waiters.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                break
+
+    def _commit(self) -> None:
+        if self._holder is not None:
+            # Someone stopped to wait with the pen in hand: the commit follows when the pen is back.
+            asyncio.get_running_loop().call_later(BUSY_STEP_SECONDS, self._commit)
+            return
+        self._commit_due = False
+        group, self._group = self._group, []
+        self._begun = False
+        try:
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            for _, committed in group:
+                if not committed.done():
+                    committed.set_exception(StoreUnreachableError(str(error)))
+            return
+        for work, committed in group:
+            if not committed.done():
+                committed.set_result(None)
+            for callback in work.after_commit:
+                callback()
+            self.hub.publish(work.signals)
+
+
+def _mark_waited(work: SqliteWork) -> None:
+    work.waited = work.holds
+
+
+def _read_only(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("query_only = ON", "busy_timeout = 5000", "cache_size = -16384"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _step(session: Session, steps: Any) -> tuple[tuple[Any, Any], bool]:
+    """Advance a generator rule by one yield; the first time `steps` is the call that makes the generator."""
+    generator = steps(session) if callable(steps) else steps
+    try:
+        return (generator, next(generator)), False
+    except StopIteration:
+        return (generator, None), True

