@@ -2,6 +2,7 @@
 
 import html
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from .errors import Json, Refusal, bad
@@ -30,7 +31,7 @@ class Formatted(NamedTuple):
 
 def units(text: str) -> int:
     """Length in UTF-16 code units, in which Telegram counts entities."""
-    return len(text) + sum(1 for char in text if ord(char) > 0xFFFF)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
 def cant_parse(what: str) -> Refusal:
@@ -125,27 +126,31 @@ def trim(formatted: Formatted) -> Formatted:
     return Formatted(text, sorted(moved, key=lambda entity: (entity["offset"], -entity["length"])))
 
 
+@lru_cache(maxsize=4096)
+def _parsed(text: str, mode: str) -> Formatted:
+    """Remembered, for a flood's answers are much alike; nobody changes the entities in place."""
+    if mode == "html":
+        return trim(parse_html(text))
+    if mode == "markdownv2":
+        return trim(Formatted(*parse_markdown_v2(text)))
+    if mode == "markdown":
+        return trim(Formatted(*parse_markdown(text)))
+    raise bad("unsupported parse_mode")
+
+
 def format_text(text: str, parse_mode: str | None, entities: list[Json] | None, limit: Limit, field: str) -> Formatted:
     """What people will see of a text the bot sends.
 
     Raises:
         Refusal: broken formatting, or too long once parsed.
     """
-    mode = (parse_mode or "").lower()
-    if mode == "html":
-        formatted = parse_html(text)
-    elif mode == "markdownv2":
-        formatted = Formatted(*parse_markdown_v2(text))
-    elif mode == "markdown":
-        formatted = Formatted(*parse_markdown(text))
-    elif mode:
-        raise bad("unsupported parse_mode")
+    if parse_mode:
+        formatted = _parsed(text, parse_mode.lower())
     else:
-        formatted = Formatted(text, list(entities or []))
-        for entity in formatted.entities:
+        for entity in entities or ():
             if entity["offset"] < 0 or entity["offset"] + entity["length"] > units(text):
                 raise bad(f"entity beginning at UTF-16 offset {entity['offset']} ends after the end of the text")
-    formatted = trim(formatted)
+        formatted = trim(Formatted(text, list(entities or [])))
     if limit.min and not formatted.text:
         raise bad("message text is empty" if field == "text" else f"{field} must be non-empty")
     if len(formatted.text) > limit.max:

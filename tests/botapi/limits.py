@@ -112,6 +112,8 @@ _WORDS = {
     "commands": "too many commands specified",
 }
 
+_SIZED = (str, list)
+
 ROW_OF_INLINE_BUTTONS = 8
 INLINE_BUTTONS = 100
 ROW_OF_KEYS = 12
@@ -223,7 +225,7 @@ def type_limits(type_name: str) -> dict[str, Limit]:
 
 def hold(field: str, value: object, limit: Limit) -> None:
     """Refuse a value outside its limit."""
-    if not isinstance(value, str | list):
+    if not isinstance(value, _SIZED):
         return
     size = limit.size(value)
     if size > limit.max or size < limit.min:

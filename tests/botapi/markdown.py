@@ -8,7 +8,7 @@ _LEGACY = {"*": "bold", "_": "italic"}
 
 
 def _units(text: str) -> int:
-    return len(text) + sum(1 for char in text if ord(char) > 0xFFFF)
+    return len(text.encode("utf-16-le")) // 2
 
 
 def _unended(kind: str, at: int) -> Refusal:

@@ -144,18 +144,15 @@ class _Object:
         model = self._model.model_fields
         self._fields = {field.alias or name: compile_check(field.annotation) for name, field in model.items()}
         self._required = [field.alias or name for name, field in model.items() if _is_required(field)]
+        literals = ((field.alias or name, _literal(field.annotation)) for name, field in model.items())
+        self._literals = [(name, allowed) for name, allowed in literals if allowed is not None]
         self._limits = {name: limit for name, limit in type_limits(self.name).items() if name not in FORMATTED}
         return self._fields
 
     def affinity(self, value: Json) -> tuple[bool, int]:
         """How well an object looks like this type: its literals first, then the number of known keys."""
         fields = self._fields or self._compile()
-        model = self._model.model_fields
-        fits = all(
-            value.get(field.alias or name) in allowed
-            for name, field in model.items()
-            if (allowed := _literal(field.annotation)) is not None
-        )
+        fits = all(value.get(name) in allowed for name, allowed in self._literals)
         return fits, len(fields.keys() & value.keys())
 
     def __call__(self, value: object, path: str) -> Json:
