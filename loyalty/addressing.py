@@ -71,8 +71,6 @@ def _visible(text: str) -> str:
         " " if character.isspace() else character
         for character in text
         if character.isspace()
-        or (
-            unicodedata.category(character) not in _INVISIBLE_OR_PICTURE and ord(character) not in _VARIATION_SELECTORS
-        )
+        or (unicodedata.category(character) not in _INVISIBLE_OR_PICTURE and ord(character) not in _VARIATION_SELECTORS)
     )
     return unicodedata.normalize("NFKC", "".join(kept))

@@ -19,9 +19,7 @@ from store.text import fold
 
 # Beyond this nothing is read, which bounds the work; no command is longer.
 READ_CHARACTERS = 600
-# A longer text is a story: it can tell of trouble, but it is not a command.
-COMMAND_WORDS = 40
-# With more words of its own beside it, a command is taken for something else that only sounds like it.
+# With more words of its own beside it, a command is part of a story or only sounds like one.
 UNEXPLAINED_WORDS = 3
 # How many words of any kind `..` lets stand between two words of a phrase.
 LOOSE_WORDS = 3
@@ -67,8 +65,6 @@ def understand(text: str) -> Saying | None:
     troubles, denied_troubles = _split_denied(_TROUBLE.hits(words), _TROUBLE_DENIED, words, reach=0)
     if troubles:
         return Saying.SUPPORT if any(_HYPOTHETICAL.hits(words)) else Saying.COMPLAINT
-    if len(words) > COMMAND_WORDS:
-        return None
     commands, _ = _split_denied(_COMMANDS.hits(words), _DENIED, words, reach=DENIAL_REACH)
     # "Không bị vỡ, cảm ơn shop" is thanks: trouble denied is as good as unsaid, with the word before and after it.
     fine = {place for hit in denied_troubles for place in range(hit.places[0] - 1, hit.places[-1] + 2)}
@@ -118,9 +114,12 @@ class _Hit:
 class _Index:
     """Phrases by their first word."""
 
-    def __init__(self, phrases: Sequence[_Phrase], beside: frozenset[str] = frozenset()) -> None:
-        """`beside`: the words that may stand beside a phrase that must be alone."""
+    def __init__(
+        self, phrases: Sequence[_Phrase], beside: frozenset[str] = frozenset(), *, by_clause: bool = False
+    ) -> None:
+        """`beside`: the words that may stand beside a phrase that must be alone, in its clause or in the whole text."""
         self.beside = beside
+        self._by_clause = by_clause
         self.words = frozenset(word for phrase in phrases for slot in phrase.slots for word in slot.words)
         self._by_first: dict[str, list[_Phrase]] = {}
         for phrase in phrases:
@@ -129,14 +128,20 @@ class _Index:
 
     def hits(self, words: Sequence[str], ignored: Collection[int] = ()) -> Iterator[_Hit]:
         """Yield each phrase found in `words`; places in `ignored` don't keep a phrase from being alone."""
-        others = {
-            place for place, word in enumerate(words) if word not in self.beside and word != PAUSE
-        }.difference(ignored)
+        others = {place for place, word in enumerate(words) if word not in self.beside and word != PAUSE}
+        others.difference_update(ignored)
         for start, word in enumerate(words):
             for phrase in self._by_first.get(word, ()):
                 places = _places(phrase, words, start)
-                if places and not (phrase.alone and others.difference(places)):
+                if places and not (phrase.alone and self._others_beside(places, words, others)):
                     yield _Hit(phrase, places)
+
+    def _others_beside(self, places: tuple[int, ...], words: Sequence[str], others: set[int]) -> set[int]:
+        beside = others.difference(places)
+        if self._by_clause:
+            first, last = places[0], places[-1]
+            return {place for place in beside if PAUSE not in words[min(place, first) : max(place, last)]}
+        return beside
 
 
 def _places(phrase: _Phrase, words: Sequence[str], start: int) -> tuple[int, ...]:
@@ -169,9 +174,7 @@ def _split_denied(
     spans = [(hit.places[0], hit.places[-1] + 1) for hit in denials.hits(words)]
     for hit in hits:
         first = hit.places[0]
-        taken_back = any(
-            start < first <= end + reach and PAUSE not in words[start:first] for start, end in spans
-        )
+        taken_back = any(start < first <= end + reach and PAUSE not in words[start:first] for start, end in spans)
         (denied if taken_back else said).append(hit)
     return said, denied
 
@@ -277,7 +280,7 @@ def _slots(written: Sequence[str]) -> list[tuple[_Slot, ...]]:
         for word in piece.split("_"):
             runs = [run for name in word.split("/") for run in _alternatives(name if name[0] == "@" else _plain(name))]
             single = frozenset(run[0] for run in runs if len(run) == 1)
-            ways = [(_Slot(single, gap),)] if single else []
+            ways: list[tuple[_Slot, ...]] = [(_Slot(single, gap),)] if single else []
             ways += [_run(run, gap) for run in runs if len(run) > 1]
             made = [slots + way for slots in made for way in ways]
             gap = _Gap.NOTHING
@@ -297,9 +300,7 @@ def _slang(pairs: Sequence[str], join: str) -> dict[str, tuple[str, ...]]:
 
 _SLANG = _slang(lexicon.SLANG.split(), "_")
 _SLANG_PAIRS = _slang(lexicon.SLANG_PAIRS.split(","), " ")
-_SLANG_PAIRS |= {
-    f"{no} {mind}": (f"khong{mind}",) for no in _set(lexicon.GROUPS["not"]) for mind in _set(lexicon.MIND)
-}
+_SLANG_PAIRS |= {f"{no} {mind}": (f"khong{mind}",) for no in _set(lexicon.GROUPS["not"]) for mind in _set(lexicon.MIND)}
 _PARTICLES = _set(lexicon.PARTICLES) | {NUMBER}
 _FILLERS = _PARTICLES | _set(lexicon.FILLERS)
 
@@ -308,6 +309,7 @@ _TROUBLE = _Index(
     _phrases(lexicon.TROUBLE.anywhere, Saying.COMPLAINT)
     + _phrases(lexicon.TROUBLE.alone, Saying.COMPLAINT, alone=True),
     _FILLERS,
+    by_clause=True,
 )
 _TROUBLE_DENIED = _Index(_phrases(lexicon.TROUBLE_DENIED, Saying.COMPLAINT))
 _HYPOTHETICAL = _Index(_phrases(lexicon.HYPOTHETICAL, Saying.SUPPORT))
@@ -331,7 +333,9 @@ _KNOWN = (
     _FILLERS
     | _COURTESIES.beside
     | _set(lexicon.NOT_SLIPS)
-    | frozenset().union(*(index.words for index in (_NOTHING, _TROUBLE, _DENIED, _COMMANDS, _COURTESIES, _HYPOTHETICAL)))
+    | frozenset().union(
+        *(index.words for index in (_NOTHING, _TROUBLE, _DENIED, _COMMANDS, _COURTESIES, _HYPOTHETICAL))
+    )
 )
 _BY_INITIAL = {
     initial: sorted(word for word in _KNOWN if word[0] == initial and len(word) >= 4)
