@@ -1,0 +1,322 @@
+"""What every page shares: who is there, in which language, with which rights; rendering; the headers that keep it safe."""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp_jinja2
+import font_manrope
+import jinja2
+import js_lib_htmx
+from aiohttp import hdrs, web
+from aiohttp_session import get_session, new_session, setup
+from aiohttp_session.cookie_storage import EncryptedCookieStorage
+
+from handlers.pictures.colour import readable_on
+from handlers.words import LANGUAGES, Words, words
+from store import shops, staff
+from store.engine import Store
+from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RuleError, StoreUnreachableError
+from store.staff import Member, Right
+
+HERE = Path(__file__).parent
+COOKIE = "regulars"
+VISITOR_SECONDS = 400 * 24 * 3600
+STAFF_SECONDS = 14 * 24 * 3600
+UPLOAD_BYTES_MAX = 21 * 1024 * 1024
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+CSRF_HEADER = "X-CSRF-Token"
+CSRF_FIELD = "csrf"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the composition root gives the pages."""
+
+    store: Store
+    secret_key: str
+    public_url: str
+    """With which links to the pages begin, without a slash at the end."""
+    language: str
+    links: Callable[[str], list[tuple[str, str]]]
+    """(messenger's name, link) of every messenger for a start payload."""
+    feed: Callable[[str, dict[str, Any]], Awaitable[None]]
+    """Give the web chat's update with its key to the bot; returns after the commit."""
+    replay: Callable[[str, str], Awaitable[bool]]
+    """Run a dead letter (account, key) again; whether it went through now."""
+
+
+SITE = web.AppKey("site", Site)
+MEMBER = web.RequestKey("member", Member)
+WORDS = web.RequestKey("words", Words)
+NONCE = web.RequestKey("nonce", str)
+
+
+def store_of(request: web.Request) -> Store:
+    return request.config_dict[SITE].store
+
+
+def member_of(request: web.Request) -> Member:
+    """Who is signed in; only behind `need`."""
+    return request[MEMBER]
+
+
+def words_of(request: web.Request) -> Words:
+    return request[WORDS]
+
+
+def need(right: Right) -> Callable[[Handler], Handler]:
+    """A page only for staff with a right at some shop; which shop, the rule itself checks again."""
+
+    def wrap(handler: Handler) -> Handler:
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            member = await signed_in(request)
+            if member is None:
+                if wants_json(request) or request.method not in SAFE_METHODS:
+                    raise web.HTTPUnauthorized
+                raise web.HTTPFound(f"/login?next={request.rel_url.path}")
+            member.need(right)
+            request[MEMBER] = member
+            request[WORDS] = words(member.language)
+            return await handler(request)
+
+        guarded.__name__ = handler.__name__
+        return guarded
+
+    return wrap
+
+
+async def signed_in(request: web.Request) -> Member | None:
+    """The member of staff behind the session cookie, while they work here and their sessions were not ended."""
+    session = await get_session(request)
+    known = session.get("staff")
+    if not isinstance(known, dict):
+        return None
+    store = store_of(request)
+    if store.clock.now().timestamp() - known.get("at", 0) > STAFF_SECONDS:
+        return None
+    try:
+        member = await store.read(staff.get, int(known["id"]))
+    except NotFoundError:
+        return None
+    return member if member.session_epoch == known.get("epoch") else None
+
+
+async def sign_in(request: web.Request, member: Member) -> None:
+    """Open a browser session; the visitor's chat in the same browser stays theirs, everything else starts anew."""
+    old = await get_session(request)
+    chat = old.get("chat")
+    session = await new_session(request)
+    session["staff"] = {
+        "id": member.id, "epoch": member.session_epoch, "at": int(store_of(request).clock.now().timestamp()),
+    }  # fmt: skip
+    if chat is not None:
+        session["chat"] = chat
+
+
+async def sign_out(request: web.Request) -> None:
+    session = await get_session(request)
+    session.pop("staff", None)
+
+
+async def csrf_token(request: web.Request) -> str:
+    """The token that forms and scripts of this browser send along."""
+    session = await get_session(request)
+    if "csrf" not in session:
+        session["csrf"] = secrets.token_urlsafe(18)
+    return str(session["csrf"])
+
+
+def wants_json(request: web.Request) -> bool:
+    accept = request.headers.get(hdrs.ACCEPT, "")
+    return "application/json" in accept or "text/event-stream" in accept or request.content_type == "application/json"
+
+
+async def render(
+    request: web.Request, template: str, context: dict[str, Any] | None = None, *, status: int = 200
+) -> web.Response:
+    """A page in the reader's language; templates know `words`, `csrf`, `csp_nonce`, `brand`, `on_brand`, `member`."""
+    said = request.get(WORDS) or words(_accepted(request))
+    brand = (context or {}).get("brand") or shops.DEFAULT_BRAND
+    full = {
+        "words": said, "lang": said.language, "csrf": await csrf_token(request), "csp_nonce": request[NONCE],
+        "member": request.get(MEMBER), "Right": Right, **(context or {}), "brand": brand,
+        "on_brand": readable_on(brand),
+    }  # fmt: skip
+    return aiohttp_jinja2.render_template(template, request, full, app_key=_jinja_key(said.language), status=status)
+
+
+async def render_part(request: web.Request, template: str, context: dict[str, Any]) -> str:
+    """A piece of a page as text, for server-sent events and for scripts that put it in."""
+    said = request.get(WORDS) or words(_accepted(request))
+    full = {"words": said, "lang": said.language, "csrf": await csrf_token(request), "member": request.get(MEMBER)}
+    return aiohttp_jinja2.render_string(template, request, {**full, **context}, app_key=_jinja_key(said.language))
+
+
+def say(said: Words, error: RuleError) -> str:
+    """A refusal in the reader's words, with the way on."""
+    if isinstance(error, InvalidError):
+        return _INVALID(said, error)
+    if isinstance(error, NotFoundError):
+        return said("We couldn't find that. It may have been removed.")
+    if isinstance(error, ForbiddenError):
+        return said("Your role doesn't allow this. Ask the shop's owner.")
+    known = {
+        "insufficient_points": said("There aren't enough points for this."),
+        "already_claimed": said("Somebody has already claimed this receipt."),
+        "out_of_stock": said("This offer has just run out."),
+        "too_many": said("Too many attempts. Please wait a minute and try again."),
+    }
+    if error.code in known:
+        return known[error.code]
+    if isinstance(error, ConflictError):
+        return said("This has changed in the meantime. Reload the page and look again.")
+    return said("That didn't work. Please check and try again.")
+
+
+def _INVALID(said: Words, error: InvalidError) -> str:  # noqa: N802
+    problems = {
+        "phone": said("This phone number doesn't look right. Example: 0903 123 456."),
+        "total": said("This amount can't be right. Check the number of zeros."),
+        "amount": said("This amount can't be right. Check the number of zeros."),
+        "points": said("This number of points can't be right."),
+        "name": said("A name has between 1 and 80 letters."),
+        "code": said("This code doesn't work. Please check it letter by letter."),
+    }
+    return problems.get(error.field) or said("Please check “{field}”.", field=error.field)
+
+
+def setup_site(app: web.Application, site: Site) -> None:
+    """Sessions, templates, static files and guards; the pages add their own routes."""
+    app[SITE] = site
+    key = base64.urlsafe_b64encode(hashlib.sha256(b"cookie:" + site.secret_key.encode()).digest())
+    storage = EncryptedCookieStorage(
+        key, cookie_name=COOKIE, max_age=VISITOR_SECONDS, httponly=True, samesite="Lax",
+        secure=site.public_url.startswith("https://"),
+    )  # fmt: skip
+    app.middlewares.append(_guard)
+    setup(app, storage)
+    app.middlewares.append(_check_csrf)
+    for language in LANGUAGES:
+        environment = aiohttp_jinja2.setup(
+            app, app_key=_jinja_key(language), loader=jinja2.FileSystemLoader(HERE), autoescape=True,
+            extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+        )  # fmt: skip
+        environment.install_gettext_translations(words(language).translations, newstyle=True)  # type: ignore[attr-defined]
+    app.router.add_get("/static/fonts/{name}", _font)
+    app.router.add_get("/static/vendor/htmx.js", _htmx)
+    app.router.add_get("/static/{path:.+}", _static)
+
+
+_KEYS = {language: web.AppKey(f"jinja_{language}", jinja2.Environment) for language in LANGUAGES}
+
+
+def _jinja_key(language: str) -> web.AppKey[jinja2.Environment]:
+    return _KEYS.get(language, _KEYS["vi"])
+
+
+def _accepted(request: web.Request) -> str:
+    """The first of the browser's languages that is ours, else the installation's."""
+    for part in request.headers.get(hdrs.ACCEPT_LANGUAGE, "").split(","):
+        language = part.split(";")[0].strip()[:2].lower()
+        if language in LANGUAGES:
+            return language
+    return request.config_dict[SITE].language
+
+
+@web.middleware
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Headers for every answer, and words for every error."""
+    request[NONCE] = secrets.token_urlsafe(12)
+    pages = not request.path.startswith(("/api/", "/webhooks/", "/metrics", "/healthz", "/readyz"))
+    try:
+        response = await handler(request)
+    except RuleError as error:
+        if not pages:
+            raise
+        response = await _refused(request, error)
+    except StoreUnreachableError:
+        response = web.json_response({"error": "store unreachable", "retry": True}, status=503)
+    except web.HTTPException as error:
+        if not pages or error.status < 400 or wants_json(request):
+            raise
+        response = await render(request, "templates/error.html", {"status": error.status}, status=error.status)
+    if not response.prepared:
+        headers = response.headers
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Referrer-Policy", "same-origin")
+        headers.setdefault("X-Frame-Options", "DENY")
+        headers.setdefault(
+            "Content-Security-Policy",
+            "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+            f"style-src 'self' 'nonce-{request[NONCE]}'; style-src-attr 'unsafe-inline'; "
+            "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
+        )
+        if pages and not request.path.startswith("/static/"):
+            headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+async def _refused(request: web.Request, error: RuleError) -> web.Response:
+    status = (
+        404 if isinstance(error, NotFoundError)
+        else 403 if isinstance(error, ForbiddenError)
+        else 409 if isinstance(error, ConflictError)
+        else 422
+    )  # fmt: skip
+    said = request.get(WORDS) or words(_accepted(request))
+    if wants_json(request) or request.method not in SAFE_METHODS:
+        return web.json_response({"error": say(said, error), "code": error.code, "retry": False}, status=status)
+    return await render(request, "templates/error.html", {"status": status, "message": say(said, error)}, status=status)
+
+
+@web.middleware
+async def _check_csrf(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever changes something on a page carries the browser's own token; other systems use keys, not cookies."""
+    if request.method in SAFE_METHODS or request.path.startswith(("/api/", "/webhooks/")):
+        return await handler(request)
+    session = await get_session(request)
+    wanted = session.get("csrf")
+    given = request.headers.get(CSRF_HEADER)
+    if given is None and request.content_type == "application/x-www-form-urlencoded":
+        field = (await request.post()).get(CSRF_FIELD)
+        given = field if isinstance(field, str) else None
+    if not wanted or not given or not hmac.compare_digest(str(wanted), given):
+        said = request.get(WORDS) or words(_accepted(request))
+        text = said("This page was open for too long. Reload it and try again.")
+        return web.json_response({"error": text, "code": "csrf", "retry": False}, status=403)
+    return await handler(request)
+
+
+async def _font(request: web.Request) -> web.FileResponse:
+    folder = Path(font_manrope.__file__).parent / "files"
+    return _file(folder, request.match_info["name"], cached=True)
+
+
+async def _htmx(_request: web.Request) -> web.FileResponse:
+    return _file(Path(js_lib_htmx.__file__).parent / "static" / "htmx", "htmx.min.js", cached=True)
+
+
+async def _static(request: web.Request) -> web.FileResponse:
+    """A page's own files lie beside its template: /static/chat/chat.js is handlers/web/chat/chat.js."""
+    path = request.match_info["path"]
+    if not path.endswith((".css", ".js", ".svg", ".png", ".webmanifest")):
+        raise web.HTTPNotFound
+    for folder in (HERE / "static", HERE):
+        if (folder / path).is_file():
+            return _file(folder, path, cached=False)
+    raise web.HTTPNotFound
+
+
+def _file(folder: Path, name: str, *, cached: bool) -> web.FileResponse:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.is_file():
+        raise web.HTTPNotFound
+    return web.FileResponse(path, headers={"Cache-Control": "public, max-age=604800" if cached else "no-cache"})
