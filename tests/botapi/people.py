@@ -124,7 +124,10 @@ class Person:
         self._act()
         world, chat = self.world, in_.chat if in_ is not None else self.chat
         if chat.private and chat.refuses is not None:
-            chat.refuses = None  # whoever writes to a bot lets it answer
+            # whoever writes to a bot lets it answer; Telegram tells the bot first when it was blocked
+            if "blocked" in chat.refuses.description:
+                await self.unblock()
+            chat.refuses = None
         place: Json = {}
         original = None
         if reply_to is not None:
