@@ -53,6 +53,9 @@ class Work(ABC):
 class Store(ABC):
     """One database. Built by `open_store`, closed by `close`."""
 
+    shared: bool
+    """Whether other processes work on it at the same time (the command line's short visits aside)."""
+
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
         self.ids = Ids()

@@ -98,6 +98,8 @@ class PostgresWork(Work):
 class PostgresStore(Store):
     """See the module."""
 
+    shared = True
+
     def __init__(self, url: sa.URL, clock: Clock | None = None) -> None:
         super().__init__(clock)
         self._url = url.set(drivername="postgresql+asyncpg")

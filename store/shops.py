@@ -93,6 +93,12 @@ def every(session: Session) -> list[Shop]:
     return [Shop(*row) for row in session.execute(select(*_FIELDS).order_by(shops.c.id))]
 
 
+def first(session: Session) -> Shop | None:
+    """The first shop, home of whoever has no other. On the way of every message."""
+    row = session.execute(select(*_FIELDS).order_by(shops.c.id).limit(1)).first()
+    return Shop(*row) if row else None
+
+
 def find(session: Session, name: str) -> Shop:
     """The shop of this number, slug or name (marks and case aside); raises NotFoundError."""
     wanted = fold(name.strip())

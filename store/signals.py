@@ -3,8 +3,8 @@ who hears it reads the store, so a lost one costs a poll's delay and nothing els
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 from sqlalchemy.orm import Session
 
@@ -18,23 +18,29 @@ class Hub:
     """The listeners in this process, by topic."""
 
     def __init__(self) -> None:
-        self._events: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._ears: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
 
     def publish(self, topics: list[str]) -> None:
         for topic in topics:
-            for event in self._events.get(topic, ()):
-                event.set()
+            for ear in tuple(self._ears.get(topic, ())):
+                ear()
+
+    @contextmanager
+    def call(self, topic: str, ear: Callable[[], None]) -> Iterator[None]:
+        """Have `ear` called whenever the topic is signalled."""
+        self._ears[topic].add(ear)
+        try:
+            yield
+        finally:
+            self._ears[topic].discard(ear)
+            if not self._ears[topic]:
+                del self._ears[topic]
 
     @asynccontextmanager
     async def listen(self, *topics: str) -> AsyncIterator[asyncio.Event]:
         """An event that is set whenever one of the topics is signalled; the listener clears it before it looks."""
         event = asyncio.Event()
-        for topic in topics:
-            self._events[topic].add(event)
-        try:
-            yield event
-        finally:
+        with ExitStack() as ears:
             for topic in topics:
-                self._events[topic].discard(event)
-                if not self._events[topic]:
-                    del self._events[topic]
+                ears.enter_context(self.call(topic, event.set))
+            yield event

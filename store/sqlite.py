@@ -88,6 +88,8 @@ class SqliteWork(Work):
 class SqliteStore(Store):
     """See the module; `url` names a file, never `:memory:` (readers open it a second time)."""
 
+    shared = False
+
     def __init__(self, url: sa.URL, clock: Clock | None = None, *, strict: bool = False) -> None:
         super().__init__(clock)
         if not url.database or url.database == ":memory:":

@@ -1,0 +1,324 @@
+"""Intake: one update, one work. The update's row, what the handlers change and every call they cause commit together.
+
+Updates of one chat run one after the other: by a lock in this process, by the conversation's version between replicas. A
+race runs the handler again, three times; a handler that raises anything else is rolled back and kept as a dead letter, and
+the person gets one line of apology.
+"""
+
+import asyncio
+import json
+import traceback
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiogram import Bot, Dispatcher
+from aiogram.fsm.context import FSMContext
+from aiogram.fsm.state import State
+from aiogram.fsm.storage.base import BaseStorage, StateType, StorageKey
+from aiogram.types import Update
+from sqlalchemy.orm import Session
+
+from bot.messengers.messenger import Messenger
+from bot.outgoing import OutboxSession, outbox_bot
+from handlers.chat.talk import Talk
+from handlers.words import words
+from loyalty import customers
+from loyalty.customers import Person
+from store import conversations, inbox, media, outbox, shops
+from store.conversations import Conversation, ConversationKey
+from store.engine import Store, Work
+from store.errors import MovedError, StoreUnreachableError
+from store.media import File
+from store.outbox import Call
+from store.shops import Shop
+
+TRIES = 3
+KINDS = frozenset(Update.model_fields) - {"update_id"}
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Whose an update is, read from its raw form."""
+
+    kind: str
+    chat_id: int
+    user_id: int
+    thread_id: int
+    private: bool
+    name: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What every update needs to know first, in one look."""
+
+    state: str | None
+    conversation: Conversation
+    person: Person | None
+    shop: Shop | None
+
+
+class Intake:
+    """Takes updates in for every messenger account."""
+
+    def __init__(
+        self,
+        store: Store,
+        dispatcher: Dispatcher,
+        messengers: Sequence[Messenger],
+        *,
+        pushed: Callable[[str, list[Call]], None],
+        links: Callable[[str], list[tuple[str, str]]],
+        files: Callable[[str, Any], list[File]],
+        demo: bool = False,
+    ) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._messengers: Mapping[str, Messenger] = {messenger.account: messenger for messenger in messengers}
+        self._pushed = pushed
+        self._links = links
+        self._files = files
+        self._demo = demo
+        self._locks: dict[tuple[str, int], list[asyncio.Future[None]]] = {}
+
+    async def take(
+        self,
+        account: str,
+        key: str,
+        raw: dict[str, Any],
+        body: str | None = None,
+        *,
+        beside: Callable[[Session], None] | None = None,
+        replayed: bool = False,
+    ) -> bool:
+        """Take one update in; returns after its commit: True when it was handled now, False when it was known, ignored or
+        kept as a dead letter. `beside` is written in the same transaction (a visitor's own bubble).
+
+        Raises StoreUnreachableError: nothing of it stands, it is to come again.
+        """
+        messenger = self._messengers[account]
+        address = address_of(raw)
+        if address is None:
+            await self._ignore(account, key, raw, body)
+            return False
+        text = body if body is not None else json.dumps(raw, ensure_ascii=False)
+        async with self._in_turn(account, address.chat_id):
+            try:
+                for attempt in range(TRIES):
+                    try:
+                        return await self._work(messenger, key, raw, text, address, beside, replayed=replayed)
+                    except MovedError:
+                        log.info("another replica was faster", account=account, key=key, attempt=attempt)
+                raise MovedError("the conversation moved each time")
+            except StoreUnreachableError:
+                raise
+            except Exception as error:
+                log.exception("a handler failed", account=account, key=key)
+                await self._bury(messenger, key, text, address, error)
+                return False
+
+    async def replay(self, account: str, key: str) -> bool:
+        """Run a dead letter's handler again; whether it went through now. Raises NotFoundError."""
+        letter = await self._store.read(inbox.dead_letter, account, key)
+        return await self.take(account, key, json.loads(letter.body), letter.body, replayed=True)
+
+    @asynccontextmanager
+    async def _in_turn(self, account: str, chat_id: int) -> AsyncIterator[None]:
+        """One update of a chat at a time, in the order in which they came."""
+        lock = (account, chat_id)
+        waiting = self._locks.get(lock)
+        if waiting is None:
+            self._locks[lock] = []
+        else:
+            turn = asyncio.get_running_loop().create_future()
+            waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._next(lock)
+                else:
+                    waiting.remove(turn)
+                raise
+        try:
+            yield
+        finally:
+            self._next(lock)
+
+    def _next(self, lock: tuple[str, int]) -> None:
+        waiting = self._locks[lock]
+        while waiting:
+            turn = waiting.pop(0)
+            if not turn.done():
+                turn.set_result(None)
+                return
+        del self._locks[lock]
+
+    async def _work(
+        self,
+        messenger: Messenger,
+        key: str,
+        raw: dict[str, Any],
+        body: str,
+        address: Address,
+        beside: Callable[[Session], None] | None,
+        *,
+        replayed: bool,
+    ) -> bool:
+        conversation_key = ConversationKey(messenger.bot_id, address.chat_id, address.user_id, address.thread_id)
+        async with self._store.work() as work:
+            opening = await work.read(_open, messenger.account, key, conversation_key)
+            if opening.state == "done" or (opening.state == "dead" and not replayed):
+                return False
+            session = OutboxSession(self._store, messenger.account, messenger.me())
+            bot = outbox_bot(messenger.token, session)
+            update = Update.model_validate(raw, context={"bot": bot})
+            await self._handle(work, messenger, update, bot, address, opening)
+            await work.write(
+                _close, messenger.account, key, address.chat_id, body, opening.conversation, session, beside, replayed
+            )
+            if session.calls:
+                work.after_commit.append(lambda: self._pushed(messenger.account, session.calls))
+        return True
+
+    async def _handle(
+        self, work: Work, messenger: Messenger, update: Update, bot: Bot, address: Address, opening: _Opening
+    ) -> None:
+        shop = opening.shop
+        if shop is None or not address.user_id:
+            return
+        person = opening.person
+        if person is None and address.private:
+            # A first contact is met before the work begins: meeting twice does no harm, and no picture is drawn with the
+            # pen in hand.
+            person = await self._store.write(
+                customers.meet, messenger.account, address.user_id, address.chat_id, name=address.name,
+                language=address.language or shop.language, shop_id=shop.id,
+            )  # fmt: skip
+        elif person is not None and person.stale and address.private and address.kind != "my_chat_member":
+            await self._store.write(customers.seen, messenger.account, address.user_id)
+        storage = _Memory(opening.conversation)
+        key = StorageKey(bot_id=messenger.bot_id, chat_id=address.chat_id, user_id=address.user_id)
+        talk = None
+        if person is not None:
+            talk = Talk(
+                work=work, account=messenger.account, user_id=address.user_id, can=messenger.can, link=messenger.link,
+                links=self._links, person=person, words=words(person.language), shop=shop, at=self._store.clock.now(),
+                demo=self._demo, files=lambda message: self._files(messenger.account, message),
+            )  # fmt: skip
+        await self._dispatcher.feed_update(
+            bot, update, talk=talk, work=work, account=messenger.account, state=FSMContext(storage, key),
+            raw_state=opening.conversation.state,
+        )  # fmt: skip
+
+    async def _ignore(self, account: str, key: str, raw: dict[str, Any], body: str | None) -> None:
+        log.warning("an update of a kind nobody knows", account=account, key=key, fields=sorted(raw)[:5])
+        text = body if body is not None else json.dumps(raw, ensure_ascii=False)
+        await self._store.write(inbox.record_done, account, key, None, text)
+
+    async def _bury(self, messenger: Messenger, key: str, body: str, address: Address, error: Exception) -> None:
+        """Keep the update as a dead letter and apologise, once."""
+        told = "".join(traceback.format_exception(error))[-4000:]
+        session = OutboxSession(self._store, messenger.account, messenger.me())
+        async with self._store.work() as work:
+            first = await work.write(inbox.record_dead, messenger.account, key, address.chat_id, body, told)
+            if first and address.private:
+                person = await work.read(customers.identify, messenger.account, address.user_id)
+                said = words(person.language if person else address.language or "vi")
+                bot = outbox_bot(messenger.token, session)
+                await bot.send_message(
+                    address.chat_id, said("Sorry, something went wrong on our side. We've noted it and will look into it.")
+                )
+                await work.write(outbox.put, session.calls)
+                work.after_commit.append(lambda: self._pushed(messenger.account, session.calls))
+
+
+def _open(session: Session, account: str, key: str, conversation_key: ConversationKey) -> _Opening:
+    return _Opening(
+        inbox.state_of(session, account, key),
+        conversations.load(session, conversation_key),
+        customers.identify(session, account, conversation_key.user_id),
+        shops.first(session),
+    )
+
+
+def _close(
+    session: Session,
+    account: str,
+    key: str,
+    chat_id: int,
+    body: str,
+    conversation: Conversation,
+    sent: OutboxSession,
+    beside: Callable[[Session], None] | None,
+    replayed: bool,  # noqa: FBT001
+) -> None:
+    """The end of a work: the update's row, the conversation and the calls. Raises MovedError when another replica has
+    handled this update or moved the conversation."""
+    recorded = (
+        inbox.record_replayed(session, account, key)
+        if replayed
+        else inbox.record_done(session, account, key, chat_id, body)
+    )
+    if not recorded:
+        raise MovedError("update")
+    conversations.save(session, conversation)
+    if beside is not None:
+        beside(session)
+    for content, mime, width, height in sent.kept:
+        media.keep(session, content, mime, width, height)
+    if sent.calls:
+        outbox.put(session, sent.calls)
+
+
+def address_of(raw: dict[str, Any]) -> Address | None:
+    """Whose an update is; None for one of a kind nobody knows."""
+    kind = next((name for name in raw if name in KINDS), None)
+    if kind is None:
+        return None
+    event = raw[kind]
+    if not isinstance(event, dict):
+        return None
+    user = event.get("from") or event.get("user") or {}
+    holder = event if "chat" in event else event.get("message") or {}
+    chat = holder.get("chat") or {}
+    chat_id, user_id = chat.get("id", user.get("id", 0)), user.get("id", 0)
+    if not isinstance(chat_id, int) or not isinstance(user_id, int):
+        return None
+    thread = holder.get("message_thread_id") if holder.get("is_topic_message") else None
+    name = " ".join(str(user[part]) for part in ("last_name", "first_name") if user.get(part))
+    if (user.get("language_code") or "vi")[:2] != "vi":
+        name = " ".join(str(user[part]) for part in ("first_name", "last_name") if user.get(part))
+    language = str(user.get("language_code") or "")[:2].lower()
+    return Address(
+        kind, chat_id, user_id, thread if isinstance(thread, int) else 0, chat.get("type", "private") == "private",
+        name, language if language in customers.LANGUAGES else ("en" if language else ""),
+    )  # fmt: skip
+
+
+class _Memory(BaseStorage):
+    """The conversation's state of one work, in memory: loaded before the handler, written at the close."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+
+    async def set_state(self, key: StorageKey, state: StateType = None) -> None:  # noqa: ARG002
+        self._conversation.state = state.state if isinstance(state, State) else state
+
+    async def get_state(self, key: StorageKey) -> str | None:  # noqa: ARG002
+        return self._conversation.state
+
+    async def set_data(self, key: StorageKey, data: Mapping[str, Any]) -> None:  # noqa: ARG002
+        self._conversation.data = dict(data)
+
+    async def get_data(self, key: StorageKey) -> dict[str, Any]:  # noqa: ARG002
+        return dict(self._conversation.data)
+
+    async def close(self) -> None:
+        return

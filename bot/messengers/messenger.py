@@ -1,0 +1,69 @@
+"""What a messenger is to the sender and to the handlers. Each stands in one file of this folder."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiogram.client.session.base import BaseSession
+from aiogram.types import User
+
+from handlers.chat.talk import Can
+from store.outbox import Call, Ended
+
+REPEATABLE = frozenset(
+    {
+        "editMessageText", "editMessageCaption", "editMessageReplyMarkup", "editMessageMedia", "deleteMessage",
+        "deleteMessages", "setMessageReaction", "answerCallbackQuery", "sendChatAction", "pinChatMessage",
+        "unpinChatMessage", "setMyCommands",
+    }
+)  # fmt: skip
+"""Calls whose repetition does no harm: where it is unknown whether one arrived, it is sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A row with everything filled in that only the moment of sending knows."""
+
+    call: Call
+    params: dict[str, Any]
+    files: Mapping[str, tuple[str, bytes, str]]
+    """Field of `params` (as `attach://…` names it) to name, bytes and MIME type."""
+    uploads: Mapping[str, str]
+    """The same fields to content addresses, to remember the messenger's file id by."""
+
+
+class Messenger(BaseSession):
+    """An aiogram session for one account of ours: typed calls for who holds a Bot, `post` for the outbox's rows."""
+
+    account: str
+    token: str
+    """`<bot id>:…`, what aiogram's Bot wants; the id is the conversations' bot_id."""
+    name: str
+    """For people: Telegram, Web."""
+    can: Can
+    repeatable: frozenset[str] = REPEATABLE
+    rate: int = 30
+    """Messages a second that are no replies."""
+    chat_gap: float = 1.0
+    """Seconds between two messages to one chat that are no replies."""
+
+    @property
+    def bot_id(self) -> int:
+        return int(self.token.split(":")[0])
+
+    @abstractmethod
+    def me(self) -> User:
+        """Our own account."""
+
+    @abstractmethod
+    def link(self, payload: str) -> str:
+        """The link that opens a chat with a start payload."""
+
+    @abstractmethod
+    async def post(self, ready: Ready) -> Ended:
+        """Make one call; never raises, save when it is cancelled."""
+
+    @abstractmethod
+    def takes_media(self) -> bool:
+        """Whether bytes have to be handed over (or the store's own address is enough)."""

@@ -1,0 +1,128 @@
+"""The bot that handlers hold: nothing is sent. Each call becomes a row of the outbox in the handler's own transaction.
+
+What a handler gets back is a placeholder: a message whose number is the row's, below 0. A later call that names it (edit,
+delete, reply) is filled in by the sender, once the row has its real number.
+"""
+
+import json
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+from aiogram import Bot
+from aiogram.client.default import Default, DefaultBotProperties
+from aiogram.client.session.base import BaseSession
+from aiogram.methods import (
+    CopyMessage,
+    EditMessageCaption,
+    EditMessageMedia,
+    EditMessageReplyMarkup,
+    EditMessageText,
+    GetMe,
+    SendMediaGroup,
+    TelegramMethod,
+)
+from aiogram.types import Chat, InputFile, Message, MessageId, User
+from pydantic import BaseModel
+
+from handlers.chat.talk import Kept
+from store import media
+from store.base import to_micros
+from store.engine import Store
+from store.outbox import Call, Purpose
+
+FLEETING = {"answerCallbackQuery", "sendChatAction", "answerInlineQuery"}
+"""Worth nothing later: they expire after 10 s and keep no order."""
+FLEETING_LIVES = timedelta(seconds=10)
+_RETURN_MESSAGE = (EditMessageText, EditMessageCaption, EditMessageMedia, EditMessageReplyMarkup)
+
+
+class OutboxSession(BaseSession):
+    """Collects the calls of one work. `bot.me()` answers from memory; other `get…` calls raise."""
+
+    def __init__(self, store: Store, account: str, me: User, purpose: Purpose = Purpose.REPLY) -> None:
+        self.account = account
+        self.me = me
+        self.purpose = purpose
+        self.calls: list[Call] = []
+        self.kept: list[tuple[bytes, str, int | None, int | None]] = []
+        self._store = store
+
+    async def make_request(self, bot: Bot, method: TelegramMethod[Any], timeout: int | None = None) -> Any:  # noqa: ARG002, ASYNC109
+        name = method.__api_method__
+        if isinstance(method, GetMe):
+            return self.me
+        if name.startswith("get"):
+            raise RuntimeError(f"{name} inside a handler: what the messenger knows is fetched by the worker")
+        payload = {
+            key: value
+            for key in method.__class__.model_fields
+            if (value := self._plain(getattr(method, key), bot)) is not None
+        }
+        chat = payload.get("chat_id")
+        call = Call(
+            id=self._store.ids.new(), account=self.account, chat=chat if isinstance(chat, int) else None, method=name,
+            payload=json.dumps(payload, ensure_ascii=False), purpose=int(self.purpose),
+        )  # fmt: skip
+        if name in FLEETING:
+            call.expires_at = to_micros(self._store.clock.now() + FLEETING_LIVES)
+        self.calls.append(call)
+        return self._placeholder(bot, method, call)
+
+    def _placeholder(self, bot: Bot, method: TelegramMethod[Any], call: Call) -> Any:
+        returning = method.__returning__
+        if returning is Message or isinstance(method, _RETURN_MESSAGE):
+            named = getattr(method, "message_id", None)
+            return self._message(bot, call, named if named is not None else -call.id)
+        if isinstance(method, SendMediaGroup):
+            return [self._message(bot, call, -call.id)]
+        if isinstance(method, CopyMessage):
+            return MessageId(message_id=-call.id)
+        return True
+
+    def _message(self, bot: Bot, call: Call, number: int) -> Message:
+        return Message.model_construct(
+            message_id=number, date=self._store.clock.now(), chat=Chat.model_construct(id=call.chat or 0, type="private")
+        ).as_(bot)
+
+    def _plain(self, value: Any, bot: Bot) -> Any:  # noqa: PLR0911
+        """A parameter as JSON holds it: sentinels resolved, models as objects, files by their content address."""
+        if value is None or isinstance(value, (str, int, float)) and not isinstance(value, Enum):
+            return value
+        if isinstance(value, Default):
+            return self._plain(bot.default[value.name], bot)
+        if isinstance(value, Kept):
+            self.kept.append((value.data, value.mime, value.width, value.height))
+            return {"$media": media.address(value.data), "name": value.filename}
+        if isinstance(value, InputFile):
+            raise TypeError("send a Kept file: a row of the outbox holds no open file")
+        if isinstance(value, Enum):
+            return value.value
+        if isinstance(value, BaseModel):
+            fields = value.__class__.model_fields
+            return {key: item for key in fields if (item := self._plain(getattr(value, key), bot)) is not None}
+        if isinstance(value, dict):
+            return {key: item for key, part in value.items() if (item := self._plain(part, bot)) is not None}
+        if isinstance(value, (list, tuple)):
+            return [self._plain(part, bot) for part in value]
+        if isinstance(value, timedelta):
+            return int((self._store.clock.now() + value).timestamp())
+        if hasattr(value, "timestamp"):
+            return round(value.timestamp())
+        raise TypeError(f"a {type(value).__name__} can't be a parameter")
+
+    async def close(self) -> None:
+        return
+
+    async def stream_content(  # type: ignore[override]
+        self, url: str, headers: dict[str, Any] | None = None, timeout: int = 30,  # noqa: ARG002, ASYNC109
+        chunk_size: int = 65536, raise_for_status: bool = True,  # noqa: ARG002
+    ) -> AsyncGenerator[bytes, None]:  # fmt: skip
+        raise RuntimeError("files are fetched by the worker")
+        yield b""
+
+
+def outbox_bot(token: str, session: OutboxSession) -> Bot:
+    """A bot over an outbox session; texts are plain unless they say otherwise."""
+    return Bot(token, session=session, default=DefaultBotProperties(link_preview_is_disabled=True))

@@ -1,0 +1,60 @@
+"""What a chat handler is given for one update, whichever messenger it came by."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from aiogram.types import BufferedInputFile
+
+from handlers.words import Words
+from loyalty.customers import Person
+from store.engine import Work
+from store.media import File
+from store.shops import Shop
+
+
+@dataclass(frozen=True, slots=True)
+class Can:
+    """What a messenger can; handlers ask this, never which messenger it is."""
+
+    share_phone: bool
+    """Its client proves the sender's own phone number by a button."""
+    show_code: bool
+    """It is a page of ours, where a demo may show the code that proves a typed number."""
+
+
+class Kept(BufferedInputFile):
+    """Bytes to send, put into the store under their content address by the outbox. Pictures have their size known."""
+
+    def __init__(self, content: bytes, name: str, mime: str, width: int | None = None, height: int | None = None) -> None:
+        super().__init__(content, filename=name)
+        self.mime = mime
+        self.width = width
+        self.height = height
+
+
+@dataclass(slots=True)
+class Talk:
+    """One update's work: the store's two verbs, who is talking, in which words, and what the messenger can."""
+
+    work: Work
+    account: str
+    user_id: int
+    can: Can
+    link: Callable[[str], str]
+    """This messenger's link for a start payload."""
+    links: Callable[[str], list[tuple[str, str]]]
+    """(messenger's name, link) on every messenger for a start payload."""
+    person: Person
+    words: Words
+    shop: Shop
+    at: datetime
+    demo: bool = False
+    """A demo shows what would go out by SMS."""
+    files: Callable[[Any], list[File]] = field(default=lambda _message: [])
+    """The files that a message carries."""
+
+    @property
+    def customer_id(self) -> int:
+        return self.person.customer_id
