@@ -7,6 +7,7 @@ import { sound } from "./sound.js";
 const ALLOWED = { B: [], STRONG: [], I: [], EM: [], U: [], S: [], DEL: [], CODE: [], PRE: [], BLOCKQUOTE: [], BR: [], SPAN: [], A: ["href"] };
 const SAFE_LINK = /^(https?:|tel:|mailto:|\/(?!\/))/i;
 const ONLY_EMOJI = /^(?:\p{Extended_Pictographic}(?:\uFE0F|\u200D\p{Extended_Pictographic}|[\u{1F3FB}-\u{1F3FF}])*\s?){1,3}$/u;
+const FRAMED = ["photo", "video", "location"]; // shown to the edge of their bubble
 const BIGGEST = { width: 280, height: 340 };
 
 /** The row of a bubble, empty until painted. */
@@ -14,10 +15,11 @@ export function makeRow(hands) {
   const parts = {};
   for (const name of ["who", "quote", "media", "words", "meta"]) parts[name] = el("div", { class: `part-${name}` });
   const bubble = el("div", { class: "bubble" }, ...Object.values(parts));
-  parts.buttons = el("div");
+  parts.buttons = el("div", { class: "part-buttons" });
   parts.trouble = el("div");
   const grip = el("button", { type: "button", class: "round grip", "aria-label": hands.words.say("more"), "aria-haspopup": "menu" }, icon("more"));
-  const stack = el("div", { class: "stack" }, bubble, grip, parts.buttons, parts.trouble);
+  bubble.append(grip);
+  const stack = el("div", { class: "stack" }, bubble, parts.buttons, parts.trouble);
   const row = el("div", { class: "row" }, stack);
   return { row, bubble, parts, grip, painted: {} };
 }
@@ -33,7 +35,7 @@ export function paint(frame, bubble, hands) {
     parts[name].hidden = parts[name].childElementCount === 0;
   };
   const media = bubble.deleted ? [] : (bubble.media ?? []);
-  const pictured = media.some((item) => ["photo", "video", "location"].includes(item.kind));
+  const pictured = media.some((item) => FRAMED.includes(item.kind));
   const written = Boolean(bubble.text || bubble.html || bubble.deleted);
 
   row.id = `b-${bubble.id}`;
@@ -42,6 +44,8 @@ export function paint(frame, bubble, hands) {
   row.classList.toggle("jumbo", !media.length && !bubble.deleted && !bubble.reply_to && ONLY_EMOJI.test(bubble.text ?? ""));
   frame.bubble.classList.toggle("with-picture", pictured);
   frame.bubble.classList.toggle("no-words", !written && media.at(-1)?.kind !== "location");
+  // Words below a picture are as wide as it is.
+  frame.bubble.style.width = pictured ? `${framedWidth(media) + 6}px` : "";
   frame.grip.hidden = bubble.from === "system" || bubble.deleted || Boolean(bubble.state && bubble.state !== "sent");
 
   part("who", [bubble.from, bubble.name], () => {
@@ -50,7 +54,8 @@ export function paint(frame, bubble, hands) {
   });
   part("quote", [bubble.reply_to, bubble.deleted], () => {
     if (!bubble.reply_to || bubble.deleted) return null;
-    return el("button", { type: "button", class: "quote", onclick: () => hands.showQuote(bubble.reply_to.id) }, bubble.reply_to.excerpt);
+    return el("button", { type: "button", class: "quote", onclick: () => hands.showQuote(bubble.reply_to.id) },
+      el("span", {}, bubble.reply_to.excerpt));
   });
   part("media", media.map((item) => [item.kind, item.shown ?? item.url, item.width, item.height, item.name]), () => drawMedia(media, hands));
   part("words", [bubble.text, bubble.html, bubble.deleted], () => drawWords(bubble, hands));
@@ -147,7 +152,13 @@ function drawMedia(media, hands) {
 function fit({ width, height }, most = BIGGEST) {
   if (!width || !height) return { width: 240, height: 180 };
   const scale = Math.min(most.width / width, most.height / height);
-  return { width: Math.max(96, Math.round(width * scale)), height: Math.max(72, Math.round(height * scale)) };
+  return { width: Math.max(200, Math.round(width * scale)), height: Math.max(72, Math.round(height * scale)) };
+}
+
+function framedWidth(media) {
+  const framed = media.filter((item) => FRAMED.includes(item.kind));
+  if (framed.length > 1 || framed[0].kind === "location") return BIGGEST.width;
+  return fit(framed[0]).width;
 }
 
 function sized(node, size) {
@@ -179,7 +190,7 @@ function drawOther(item, hands) {
     }
     case "sticker": {
       if (!item.url) return null;
-      const size = fit(item, { width: 150, height: 150 });
+      const size = { width: 150, height: 150 };
       return sized(el("div", { class: "picture sticker" },
         el("img", { src: item.url, width: size.width, height: size.height, alt: item.name || words.say("sticker") })), size);
     }

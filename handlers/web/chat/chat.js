@@ -236,24 +236,26 @@ function answerQuick(button) {
   else sendWords(button.text);
 }
 
+let isConnected = true;
 let bannerTimer = null;
 
 function showConnection(connected) {
-  const banner = $("banner");
+  if (connected) outbox.kick();
+  if (connected === isConnected) return;
+  isConnected = connected;
   clearTimeout(bannerTimer);
-  if (connected) {
-    outbox.kick();
-    if (banner.hidden) return;
-    banner.textContent = words.say("online");
-    banner.classList.add("good");
+  const banner = $("banner");
+  if (!connected) bannerTimer = setTimeout(() => showBanner("offline"), OFFLINE_GRACE);
+  else if (!banner.hidden) {
+    showBanner("online");
     bannerTimer = setTimeout(() => { banner.hidden = true; }, 1600);
-  } else if (banner.hidden || banner.classList.contains("good")) {
-    bannerTimer = setTimeout(() => {
-      banner.textContent = words.say("offline");
-      banner.classList.remove("good");
-      banner.hidden = false;
-    }, OFFLINE_GRACE);
   }
+}
+
+function showBanner(key) {
+  $("banner").textContent = words.say(key);
+  $("banner").classList.toggle("good", key === "online");
+  $("banner").hidden = false;
 }
 
 function openBubbleMenu(bubble, frame) {
@@ -274,20 +276,32 @@ function openBubbleMenu(bubble, frame) {
 /** A long press or a right click on a bubble. */
 function hold(frame, act) {
   let timer = null;
+  let held = false;
   const stop = () => clearTimeout(timer);
   frame.bubble.addEventListener("pointerdown", (event) => {
+    held = false;
     if (event.pointerType !== "touch") return;
-    timer = setTimeout(act, 480);
+    timer = setTimeout(() => {
+      held = true;
+      act();
+    }, 480);
   });
-  for (const name of ["pointerup", "pointercancel", "pointermove"]) {
-    frame.bubble.addEventListener(name, (event) => (name !== "pointermove" || Math.hypot(event.movementX, event.movementY) > 6) && stop());
-  }
+  for (const name of ["pointerup", "pointercancel"]) frame.bubble.addEventListener(name, stop);
+  frame.bubble.addEventListener("pointermove", (event) => Math.hypot(event.movementX, event.movementY) > 6 && stop());
   frame.bubble.addEventListener("contextmenu", (event) => {
-    if (event.target.closest("a, img, video") || String(getSelection())) return;
+    const native = event.target.closest("a, img, video") || String(getSelection());
+    if (event.pointerType !== "touch" && native) return;
     event.preventDefault();
     stop();
-    act();
+    if (!held) act();
   });
+  // The finger that leaves after a long press doesn't also open the picture under it.
+  frame.bubble.addEventListener("click", (event) => {
+    if (!held) return;
+    held = false;
+    event.preventDefault();
+    event.stopPropagation();
+  }, true);
 }
 
 // ── Pictures in: the menu, the camera, paste and drop ───────────────────────────────────────────────
@@ -346,6 +360,10 @@ addEventListener("online", () => {
 addEventListener("offline", () => showConnection(false));
 addEventListener("pageshow", (event) => event.persisted && live.open());
 addEventListener("beforeunload", (event) => outbox.hasFiles && event.preventDefault());
+// Short messages stand just above the foot, however high it has grown.
+new ResizeObserver(() => {
+  document.body.style.setProperty("--toast-bottom", `${innerHeight - $("composer").closest("footer").getBoundingClientRect().top + 12}px`);
+}).observe($("composer").closest("footer"));
 // iOS lays its keyboard over the page: the chat is made as high as what is left.
 window.visualViewport?.addEventListener("resize", () => {
   const covered = innerHeight - visualViewport.height > 80;
@@ -368,6 +386,7 @@ if (boot.start !== null || !boot.bubbles.length) {
   if (!boot.bubbles.length) log.typing(4000);
 }
 refresh();
+document.body.classList.remove("starting");
 live.open();
 outbox.kick();
 if (matchMedia("(pointer: fine)").matches) composer.focus();
