@@ -24,6 +24,8 @@ MONEY_MAX = 1_000_000_000_000
 """đồng; more than this is a slip of the finger."""
 FUTURE_MAX = timedelta(days=1)
 EXTERNAL_ID_CHARS_MAX = 100
+IMPORT = "import"
+"""The source of an order that came in a file."""
 
 
 class Status(StrEnum):
@@ -159,7 +161,7 @@ def put(
 ) -> OrderState:
     """Take an order in or change it: the same again changes nothing, a new status or refund counts once.
 
-    `quiet` (imports): nobody is told. Raises InvalidError naming a field, NotFoundError (customer), ConflictError when the
+    `quiet`: nobody is told. What comes from an import writes no events either, so that no journey starts from it. Raises InvalidError naming a field, NotFoundError (customer), ConflictError when the
     order belongs to another customer.
     """
     shop = shops.get(session, shop_id)
@@ -185,7 +187,7 @@ def put(
             version=row.version + 1,
         )
     )  # fmt: skip
-    settle(session, row.id, quiet=quiet)
+    settle(session, row.id, quiet=quiet, eventful=source != IMPORT)
     return state(session, row.id)
 
 
@@ -203,7 +205,8 @@ def _customer(session: Session, order: OrderInput, shop: shops.Shop) -> int | No
 def _insert(
     session: Session, shop: shops.Shop, external_id: str, order: OrderInput, customer_id: int | None, source: str
 ) -> Order:
-    claimable = customer_id is None or not customers.identities_of(session, customer_id)
+    # An imported order's receipt was printed long ago, without a link.
+    claimable = source != IMPORT and (customer_id is None or not customers.identities_of(session, customer_id))
     values: dict[str, Any] = {
         "shop_id": shop.id, "external_id": external_id, "customer_id": customer_id, "total": order.total, "refunded": 0,
         "currency": order.currency, "status": Status.PENDING.value, "items": [], "source": source,
@@ -262,8 +265,11 @@ def of_customer(session: Session, customer_id: int, limit: int = 20) -> list[Ord
     return [Order(*row) for row in rows]
 
 
-def settle(session: Session, order_id: int, *, quiet: bool = False) -> None:
-    """Bring the ledger, the customer's facts and their tier to where this order now stands; repeatable."""
+def settle(session: Session, order_id: int, *, quiet: bool = False, eventful: bool = True) -> None:
+    """Bring the ledger, the customer's facts and their tier to where this order now stands; repeatable.
+
+    `loyalty.bulk` does the same for many new orders at once: a step added here belongs there too.
+    """
     order = get(session, order_id, lock=True)
     shop = shops.get(session, order.shop_id)
     earn_per, tier_per = order.earn_per or shop.earn_per, order.tier_per or shop.tier_per
@@ -284,12 +290,13 @@ def settle(session: Session, order_id: int, *, quiet: bool = False) -> None:
     session.execute(update(orders).where(orders.c.id == order_id).values(**values))
     if order.customer_id is None:
         return
-    retier(session, order.customer_id, shop.id, quiet=quiet)
+    retier(session, order.customer_id, shop.id, quiet=quiet, eventful=eventful)
     gained = want - order.standing
-    events.happened(
-        session, f"order_{order.status}", customer_id=order.customer_id, shop_id=shop.id, order=order.external_id,
-        total=order.total, refunded=order.refunded, points=gained,
-    )  # fmt: skip
+    if eventful:
+        events.happened(
+            session, f"order_{order.status}", customer_id=order.customer_id, shop_id=shop.id, order=order.external_id,
+            total=order.total, refunded=order.refunded, points=gained,
+        )  # fmt: skip
     if gained and not quiet:
         notices.tell(
             session, "points_earned" if gained > 0 else "points_taken_back", customer_id=order.customer_id,
@@ -300,14 +307,18 @@ def settle(session: Session, order_id: int, *, quiet: bool = False) -> None:
         referrals.order_settled(session, order.customer_id, quiet=quiet)
 
 
+def held_until(placed_at: datetime, return_days: int, moment: datetime) -> datetime | None:
+    """When the return window of an order ends; None where there is none or it is over."""
+    until = placed_at + timedelta(days=return_days)
+    return until if return_days and until > moment else None
+
+
 def _move_points(session: Session, order: Order, shop: shops.Shop, change: int, tier_change: int) -> None:
     assert order.customer_id is not None
     key = f"order:{order.id}:{order.version}"
     months = programme.get(session).expiry_months
     expires_at = programme.expires_at(order.placed_at, months, shop.timezone)
-    pending_until = order.placed_at + timedelta(days=shop.return_days) if shop.return_days else None
-    if pending_until is not None and pending_until <= now(session):
-        pending_until = None
+    pending_until = held_until(order.placed_at, shop.return_days, now(session))
     if change > 0 or tier_change > 0:
         points.earn(
             session, f"earn:{key}", "earn", customer_id=order.customer_id, shop_id=shop.id, points=max(0, change),
@@ -342,7 +353,9 @@ def _count(session: Session, order: Order, paid: int) -> None:
     )  # fmt: skip
 
 
-def retier(session: Session, customer_id: int, shop_id: int | None, *, quiet: bool = False) -> None:
+def retier(
+    session: Session, customer_id: int, shop_id: int | None, *, quiet: bool = False, eventful: bool = True
+) -> None:
     """Put a customer on the tier that their tier points reach; tell them when they rose."""
     ladder = tiers.every(session)
     tier_points = points.balances(session, customer_id)[2]
@@ -357,9 +370,9 @@ def retier(session: Session, customer_id: int, shop_id: int | None, *, quiet: bo
         return
     tiers.changed(session, customer_id, was, standing.tier.id)
     rose = standing.tier.threshold > before.threshold
-    events.happened(
-        session, "tier_up" if rose else "tier_down", customer_id=customer_id, shop_id=shop_id, tier=standing.tier.name
-    )
+    if eventful:
+        kind = "tier_up" if rose else "tier_down"
+        events.happened(session, kind, customer_id=customer_id, shop_id=shop_id, tier=standing.tier.name)
     if rose and not quiet:
         notices.tell(
             session, "tier_up", customer_id=customer_id, shop_id=shop_id, tier=standing.tier.name,

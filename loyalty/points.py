@@ -165,7 +165,7 @@ def _open_lot(
     order_id: int | None,
     into: int,
 ) -> None:
-    left = amount if pending_until else _after_debt(ledger.balance(session, into), amount)
+    left = amount if pending_until else after_debt(ledger.balance(session, into), amount)
     session.execute(
         insert(lots).values(
             customer_id=customer_id, shop_id=shop_id, transfer_id=transfer_id, order_id=order_id, amount=amount,
@@ -174,7 +174,7 @@ def _open_lot(
     )  # fmt: skip
 
 
-def _after_debt(balance_after: int, amount: int) -> int:
+def after_debt(balance_after: int, amount: int) -> int:
     """What of a new amount is left after it paid what the balance was below 0."""
     return max(0, min(amount, balance_after))
 
@@ -309,7 +309,7 @@ def release_due(session: Session, limit: int = 500) -> int:
                 session, f"release:lot:{lot.id}", "release", [Leg(source, available, left)], shop_id=lot.shop_id,
                 order_id=lot.order_id,
             )  # fmt: skip
-            left = _after_debt(ledger.balance(session, available), left)
+            left = after_debt(ledger.balance(session, available), left)
         session.execute(update(lots).where(lots.c.id == lot.id).values(pending_until=None, remaining=left))
     return len(rows)
 
