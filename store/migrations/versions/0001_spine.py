@@ -92,6 +92,14 @@ def _tables() -> None:
         sa.UniqueConstraint("owner", "owner_id", "name", name=op.f("uq_accounts_owner_owner_id_name")),
     )
     op.create_table(
+        "attempts",
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("wrong", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("actor", name=op.f("pk_attempts")),
+    )
+    op.create_index(op.f("ix_attempts_since"), "attempts", ["since"], unique=False)
+    op.create_table(
         "audit",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -115,6 +123,12 @@ def _tables() -> None:
         sa.PrimaryKeyConstraint(
             "bot_id", "chat_id", "user_id", "thread_id", "business", "destiny", name=op.f("pk_conversations")
         ),
+    )
+    op.create_table(
+        "desk_counters",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_desk_counters")),
     )
     op.create_table(
         "events",
@@ -158,6 +172,12 @@ def _tables() -> None:
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("sha", name=op.f("pk_media")),
+    )
+    op.create_table(
+        "messenger_accounts",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("username", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("account", name=op.f("pk_messenger_accounts")),
     )
     op.create_table(
         "notices",
@@ -433,6 +453,30 @@ def _tables() -> None:
     )
     op.create_index("ix_transfers_order_id", "transfers", ["order_id"], unique=False)
     op.create_table(
+        "voucher_programs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.Column("cap", sa.BigInteger(), nullable=True),
+        sa.Column("min_order", sa.BigInteger(), nullable=False),
+        sa.Column("stock", sa.BigInteger(), nullable=True),
+        sa.Column("issued", sa.BigInteger(), nullable=False),
+        sa.Column("per_customer", sa.BigInteger(), nullable=True),
+        sa.Column("price_points", sa.BigInteger(), nullable=True),
+        sa.Column("starts_at", sa.BigInteger(), nullable=True),
+        sa.Column("ends_at", sa.BigInteger(), nullable=True),
+        sa.Column("valid_days", sa.BigInteger(), nullable=True),
+        sa.Column("hidden", sa.Boolean(), nullable=False),
+        sa.Column("offer_code", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("stock IS NULL OR issued <= stock", name=op.f("ck_voucher_programs_within_stock")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_voucher_programs_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_voucher_programs")),
+        sa.UniqueConstraint("offer_code", name=op.f("uq_voucher_programs_offer_code")),
+    )
+    op.create_table(
         "identities",
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("user_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -573,6 +617,33 @@ def _tables() -> None:
     )
     op.create_index("ix_referrals_referrer_id", "referrals", ["referrer_id", "state"], unique=False)
     op.create_table(
+        "tickets",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("priority", sa.Text(), nullable=False),
+        sa.Column("assignee_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("first_response_at", sa.BigInteger(), nullable=True),
+        sa.Column("resolved_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_seq", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column("preview", sa.JSON(), nullable=False),
+        sa.Column("folded", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["assignee_id"], ["staff.id"], name=op.f("fk_tickets_assignee_id")),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_tickets_customer_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_tickets_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tickets")),
+    )
+    op.create_index("ix_tickets_assignee", "tickets", ["assignee_id", "state"], unique=False)
+    op.create_index("ix_tickets_changed", "tickets", ["shop_id", "changed"], unique=False)
+    op.create_index("ix_tickets_customer", "tickets", ["customer_id", "id"], unique=False)
+    op.create_index("ix_tickets_state", "tickets", ["shop_id", "state", "updated_at"], unique=False)
+    op.create_table(
         "tier_changes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -586,6 +657,37 @@ def _tables() -> None:
     )
     op.create_index(op.f("ix_tier_changes_customer_id"), "tier_changes", ["customer_id"], unique=False)
     op.create_table(
+        "vouchers",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("program_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("issued_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=True),
+        sa.Column("key", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_vouchers_customer_id")),
+        sa.ForeignKeyConstraint(["program_id"], ["voucher_programs.id"], name=op.f("fk_vouchers_program_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_vouchers")),
+        sa.UniqueConstraint("code", name=op.f("uq_vouchers_code")),
+        sa.UniqueConstraint("key", name=op.f("uq_vouchers_key")),
+    )
+    op.create_index("ix_vouchers_customer", "vouchers", ["customer_id", "state"], unique=False)
+    op.create_index("ix_vouchers_program", "vouchers", ["program_id", "customer_id"], unique=False)
+    op.create_table(
+        "agent_views",
+        sa.Column(
+            "staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_agent_views_staff_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_agent_views_ticket_id")),
+        sa.PrimaryKeyConstraint("staff_id", "ticket_id", name=op.f("pk_agent_views")),
+    )
+    op.create_table(
         "lot_moves",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("lot_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -597,14 +699,181 @@ def _tables() -> None:
     )
     op.create_index(op.f("ix_lot_moves_lot_id"), "lot_moves", ["lot_id"], unique=False)
     op.create_index(op.f("ix_lot_moves_transfer_id"), "lot_moves", ["transfer_id"], unique=False)
+    op.create_table(
+        "ratings",
+        sa.Column(
+            "ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("stars", sa.BigInteger(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_ratings_staff_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ratings_ticket_id")),
+        sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_ratings")),
+    )
+    op.create_index(op.f("ix_ratings_staff_id"), "ratings", ["staff_id"], unique=False)
+    op.create_table(
+        "redemptions",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("voucher_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("order", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("order_total", sa.BigInteger(), nullable=False),
+        sa.Column("discount", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_redemptions_customer_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_redemptions_shop_id")),
+        sa.ForeignKeyConstraint(["voucher_id"], ["vouchers.id"], name=op.f("fk_redemptions_voucher_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_redemptions")),
+    )
+    op.create_index(op.f("ix_redemptions_customer_id"), "redemptions", ["customer_id"], unique=False)
+    op.create_index(
+        "ix_redemptions_due",
+        "redemptions",
+        ["expires_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'reserved'"),
+        postgresql_where=sa.text("state = 'reserved'"),
+    )
+    op.create_index("ix_redemptions_order", "redemptions", ["shop_id", "order"], unique=False)
+    op.create_index(op.f("ix_redemptions_voucher_id"), "redemptions", ["voucher_id"], unique=False)
+    op.create_index(
+        "uq_redemptions_live",
+        "redemptions",
+        ["voucher_id"],
+        unique=True,
+        sqlite_where=sa.text("state IN ('reserved', 'confirmed')"),
+        postgresql_where=sa.text("state IN ('reserved', 'confirmed')"),
+    )
+    op.create_table(
+        "ticket_events",
+        sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_ticket_events_staff_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_events_ticket_id")),
+        sa.PrimaryKeyConstraint("ticket_id", "seq", name=op.f("pk_ticket_events")),
+    )
+    op.create_table(
+        "ticket_messages",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("folded", sa.Text(), nullable=False),
+        sa.Column("edited_at", sa.BigInteger(), nullable=True),
+        sa.Column("history", sa.JSON(), nullable=False),
+        sa.Column("reply_to", sa.BigInteger(), nullable=True),
+        sa.Column("location", sa.JSON(), nullable=True),
+        sa.Column("group_id", sa.Text(), nullable=True),
+        sa.Column("account", sa.Text(), nullable=True),
+        sa.Column("chat", sa.BigInteger(), nullable=True),
+        sa.Column("message", sa.BigInteger(), nullable=True),
+        sa.Column("key", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("calls", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_ticket_messages_staff_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_messages_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_messages")),
+        sa.UniqueConstraint("ticket_id", "key", name=op.f("uq_ticket_messages_ticket_id_key")),
+        sa.UniqueConstraint("ticket_id", "seq", name=op.f("uq_ticket_messages_ticket_id_seq")),
+    )
+    op.create_index("ix_ticket_messages_changed", "ticket_messages", ["ticket_id", "changed"], unique=False)
+    op.create_index("uq_ticket_messages_source", "ticket_messages", ["account", "chat", "message"], unique=True)
+    op.create_table(
+        "sales",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("redemption_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("spent_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("discount", sa.BigInteger(), nullable=False),
+        sa.Column("points_used", sa.BigInteger(), nullable=False),
+        sa.Column("points_paid", sa.BigInteger(), nullable=False),
+        sa.Column("earned", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("undone_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_sales_order_id")),
+        sa.ForeignKeyConstraint(["redemption_id"], ["redemptions.id"], name=op.f("fk_sales_redemption_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_sales_shop_id")),
+        sa.ForeignKeyConstraint(["spent_id"], ["transfers.id"], name=op.f("fk_sales_spent_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_sales_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sales")),
+        sa.UniqueConstraint("key", name=op.f("uq_sales_key")),
+    )
+    op.create_index("ix_sales_cashier", "sales", ["shop_id", "staff_id", "id"], unique=False)
+    op.create_table(
+        "ticket_files",
+        sa.Column(
+            "attachment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["attachment_id"], ["attachments.id"], name=op.f("fk_ticket_files_attachment_id")),
+        sa.ForeignKeyConstraint(["message_id"], ["ticket_messages.id"], name=op.f("fk_ticket_files_message_id")),
+        sa.PrimaryKeyConstraint("attachment_id", name=op.f("pk_ticket_files")),
+    )
+    op.create_index(op.f("ix_ticket_files_message_id"), "ticket_files", ["message_id"], unique=False)
 
 
 def _drop_tables() -> None:
+    op.drop_index(op.f("ix_ticket_files_message_id"), table_name="ticket_files")
+    op.drop_table("ticket_files")
+    op.drop_index("ix_sales_cashier", table_name="sales")
+    op.drop_table("sales")
+    op.drop_index("uq_ticket_messages_source", table_name="ticket_messages")
+    op.drop_index("ix_ticket_messages_changed", table_name="ticket_messages")
+    op.drop_table("ticket_messages")
+    op.drop_table("ticket_events")
+    op.drop_index(
+        "uq_redemptions_live",
+        table_name="redemptions",
+        sqlite_where=sa.text("state IN ('reserved', 'confirmed')"),
+        postgresql_where=sa.text("state IN ('reserved', 'confirmed')"),
+    )
+    op.drop_index(op.f("ix_redemptions_voucher_id"), table_name="redemptions")
+    op.drop_index("ix_redemptions_order", table_name="redemptions")
+    op.drop_index(
+        "ix_redemptions_due",
+        table_name="redemptions",
+        sqlite_where=sa.text("state = 'reserved'"),
+        postgresql_where=sa.text("state = 'reserved'"),
+    )
+    op.drop_index(op.f("ix_redemptions_customer_id"), table_name="redemptions")
+    op.drop_table("redemptions")
+    op.drop_index(op.f("ix_ratings_staff_id"), table_name="ratings")
+    op.drop_table("ratings")
     op.drop_index(op.f("ix_lot_moves_transfer_id"), table_name="lot_moves")
     op.drop_index(op.f("ix_lot_moves_lot_id"), table_name="lot_moves")
     op.drop_table("lot_moves")
+    op.drop_table("agent_views")
+    op.drop_index("ix_vouchers_program", table_name="vouchers")
+    op.drop_index("ix_vouchers_customer", table_name="vouchers")
+    op.drop_table("vouchers")
     op.drop_index(op.f("ix_tier_changes_customer_id"), table_name="tier_changes")
     op.drop_table("tier_changes")
+    op.drop_index("ix_tickets_state", table_name="tickets")
+    op.drop_index("ix_tickets_customer", table_name="tickets")
+    op.drop_index("ix_tickets_changed", table_name="tickets")
+    op.drop_index("ix_tickets_assignee", table_name="tickets")
+    op.drop_table("tickets")
     op.drop_index("ix_referrals_referrer_id", table_name="referrals")
     op.drop_table("referrals")
     op.drop_table("referral_links")
@@ -638,6 +907,7 @@ def _drop_tables() -> None:
     op.drop_table("lots")
     op.drop_index(op.f("ix_identities_customer_id"), table_name="identities")
     op.drop_table("identities")
+    op.drop_table("voucher_programs")
     op.drop_index("ix_transfers_order_id", table_name="transfers")
     op.drop_table("transfers")
     op.drop_index(op.f("ix_staff_roles_staff_id"), table_name="staff_roles")
@@ -691,12 +961,16 @@ def _drop_tables() -> None:
         postgresql_where=sa.text("state = 'waiting'"),
     )
     op.drop_table("notices")
+    op.drop_table("messenger_accounts")
     op.drop_table("media")
     op.drop_table("leases")
     op.drop_index("ix_inbox_state_at", table_name="inbox")
     op.drop_table("inbox")
     op.drop_index("ix_events_customer", table_name="events")
     op.drop_table("events")
+    op.drop_table("desk_counters")
     op.drop_table("conversations")
     op.drop_table("audit")
+    op.drop_index(op.f("ix_attempts_since"), table_name="attempts")
+    op.drop_table("attempts")
     op.drop_table("accounts")

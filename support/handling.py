@@ -1,0 +1,121 @@
+"""Handling: what members of staff do with a ticket besides writing in it: take it, hand it on, solve it, close it."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from store import events, notices, staff
+from store.clock import now
+from store.errors import ConflictError, InvalidError, NotFoundError
+from store.staff import Member, Right
+from support import tickets
+from support.tickets import ACTIVE, Priority, State, Ticket, TicketStateError
+
+
+class TakenError(ConflictError):
+    """Somebody else looks after the ticket."""
+
+    code = "ticket_taken"
+
+    def __init__(self, ticket_id: int, staff_id: int, name: str) -> None:
+        super().__init__(f"ticket {ticket_id}")
+        self.ticket_id = ticket_id
+        self.staff_id = staff_id
+        self.name = name
+
+
+def claim(session: Session, ticket_id: int, member: Member) -> None:
+    """Take a ticket that nobody looks after. Of any number who try at once one gets it; raises TakenError for the rest."""
+    ticket = tickets.hold(session, ticket_id, member)
+    if ticket.assignee_id == member.id:
+        return
+    if ticket.assignee_id is not None:
+        raise _taken(session, ticket)
+    tickets.give(session, ticket, member.id, member.id)
+
+
+def assign(session: Session, ticket_id: int, member: Member, staff_id: int | None) -> None:
+    """Hand a ticket to a colleague of the same desk, or back to all (None). One's own and unassigned ones anybody may
+    hand on, others' only a supervisor. Raises TakenError, InvalidError (a colleague without this desk).
+    """
+    ticket = tickets.hold(session, ticket_id, member)
+    if ticket.assignee_id == staff_id:
+        return
+    if ticket.assignee_id not in {None, member.id} and not member.may(Right.SUPERVISE, ticket.shop_id):
+        raise _taken(session, ticket)
+    if staff_id is not None:
+        try:
+            colleague = staff.get(session, staff_id)
+        except NotFoundError as error:
+            raise InvalidError("assignee", "unknown", staff_id) from error
+        if not colleague.may(Right.DESK, ticket.shop_id):
+            raise InvalidError("assignee", "unknown", staff_id)
+    tickets.give(session, ticket, staff_id, member.id)
+
+
+def resolve(session: Session, ticket_id: int, member: Member) -> None:
+    """Say that a ticket is solved; the customer is told, and asked to rate it if they never did. Repeatable."""
+    ticket = tickets.hold(session, ticket_id, member)
+    if ticket.state == State.RESOLVED:
+        return
+    if ticket.state == State.CLOSED:
+        raise TicketStateError(ticket_id, ticket.state)
+    if ticket.assignee_id is None:
+        tickets.give(session, ticket, member.id, member.id)
+    tickets.write(session, ticket, state=State.RESOLVED, resolved_at=now(session))
+    tickets.log(session, ticket, "resolved", member.id)
+    notices.tell(
+        session, "ticket_resolved", customer_id=ticket.customer_id, shop_id=ticket.shop_id,
+        replaces=f"ticket_resolved:{ticket_id}", ticket=ticket_id, agent=member.name,
+        ask_rating=not _was(session, ticket_id, "rated"),
+    )  # fmt: skip
+    events.happened(
+        session, "ticket_resolved", customer_id=ticket.customer_id, shop_id=ticket.shop_id, ticket=ticket_id
+    )
+
+
+def reopen(session: Session, ticket_id: int, member: Member) -> None:
+    """Open a resolved or closed ticket again. Repeatable."""
+    ticket = tickets.hold(session, ticket_id, member)
+    if ticket.state not in ACTIVE:
+        tickets.reopen(session, ticket, member.id)
+
+
+def close(session: Session, ticket_id: int, member: Member) -> None:
+    """End a ticket without a word to the customer (spam, a double): what they write next opens a new one. Repeatable."""
+    ticket = tickets.hold(session, ticket_id, member)
+    if ticket.state != State.CLOSED:
+        tickets.write(session, ticket, state=State.CLOSED, resolved_at=ticket.resolved_at or now(session))
+        tickets.log(session, ticket, "closed", member.id)
+
+
+def prioritise(session: Session, ticket_id: int, member: Member, priority: str) -> None:
+    """Mark a ticket urgent or normal. Raises InvalidError."""
+    if priority not in set(Priority):
+        raise InvalidError("priority", "unknown", priority)
+    ticket = tickets.hold(session, ticket_id, member)
+    if ticket.priority != priority:
+        tickets.write(session, ticket, priority=priority)
+        tickets.log(session, ticket, "priority", member.id, priority=priority)
+
+
+def colleagues(session: Session, ticket_id: int, member: Member) -> list[Member]:
+    """Who may look after a ticket, by name."""
+    ticket = tickets.view(session, ticket_id, member)
+    return [one for one in staff.every(session) if one.may(Right.DESK, ticket.shop_id)]
+
+
+def _taken(session: Session, ticket: Ticket) -> TakenError:
+    assert ticket.assignee_id is not None
+    name = session.execute(select(staff.StaffRow.name).where(staff.StaffRow.id == ticket.assignee_id)).scalar()
+    return TakenError(ticket.id, ticket.assignee_id, name or "")
+
+
+def _was(session: Session, ticket_id: int, kind: str) -> bool:
+    return (
+        session.execute(
+            select(tickets.ticket_events.c.seq).where(
+                tickets.ticket_events.c.ticket_id == ticket_id, tickets.ticket_events.c.kind == kind
+            )
+        ).first()
+        is not None
+    )

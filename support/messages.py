@@ -1,0 +1,399 @@
+"""Messages of a ticket: what the customer said wherever they said it, what the shop answered and whether it arrived."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Text, UniqueConstraint, insert, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from store import media, notices
+from store.base import Base, BigId, UtcTime, table
+from store.clock import now
+from store.errors import InvalidError, NotFoundError
+from store.media import File
+from store.outbox import Ended, Purpose
+from store.staff import Member, Right
+from store.text import fold
+from support import tickets
+from support.tickets import State, Ticket, TicketStateError
+
+TEXT_CHARS_MAX = 4096
+"""What an agent may write at once: the longest text a messenger takes as one message."""
+FILES_MAX = 10
+"""Files of one message: the largest album of a messenger."""
+PREVIEW_CHARS = 100
+RULE = "ticket_message"
+"""Under this name the sender tells `message_ended` how a message's sending ended."""
+
+CUSTOMER, AGENT, NOTE = "customer", "agent", "note"
+_OUTCOME = {"sent": "sent", "failed": "failed", "unknown": "unknown", "expired": "failed", "dropped": "failed"}
+_WORST_FIRST = ("failed", "unknown", "queued", "sent")
+
+
+class TicketMessageRow(Base):
+    __tablename__ = "ticket_messages"
+    __table_args__ = (
+        UniqueConstraint("ticket_id", "seq"),
+        UniqueConstraint("ticket_id", "key"),
+        Index("ix_ticket_messages_changed", "ticket_id", "changed"),
+        Index("uq_ticket_messages_source", "account", "chat", "message", unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))
+    seq: Mapped[int]
+    """Its place in the thread, taken under the desk's turn."""
+    changed: Mapped[int]
+    """The desk's number at its last change."""
+    who: Mapped[str] = mapped_column(Text)
+    """customer, agent, or note (which stays in the house)."""
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    text: Mapped[str] = mapped_column(Text)
+    folded: Mapped[str] = mapped_column(Text)
+    edited_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    history: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """Earlier wordings, oldest first: {text, until}."""
+    reply_to: Mapped[int | None]
+    """The seq of the message of the same ticket that it answers."""
+    location: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """{lat, lon, name?}"""
+    group_id: Mapped[str | None] = mapped_column(Text)
+    """The messenger's album that it is a part of."""
+    account: Mapped[str | None] = mapped_column(Text)
+    chat: Mapped[int | None] = mapped_column(BigInteger)
+    message: Mapped[int | None] = mapped_column(BigInteger)
+    """Where it stands on the messenger: for the customer's since it came, for an agent's once it arrived."""
+    key: Mapped[str | None] = mapped_column(Text)
+    """The page's own key of what it sends: once each."""
+    state: Mapped[str | None] = mapped_column(Text)
+    """Of an agent's: queued, sent, failed (see `reason`), unknown."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    calls: Mapped[dict[str, str]] = mapped_column(JSON)
+    """Outcome by outbox row, for a long message may leave as several."""
+
+
+class TicketFileRow(Base):
+    """Which attachment belongs to which message."""
+
+    __tablename__ = "ticket_files"
+
+    attachment_id: Mapped[int] = mapped_column(ForeignKey("attachments.id"), primary_key=True, autoincrement=False)
+    message_id: Mapped[int] = mapped_column(ForeignKey("ticket_messages.id"), index=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A message on a messenger: our account there, the chat, the message's number in it."""
+
+    account: str
+    chat: int
+    message: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Where a customer's message stands; `new` unless it was there before."""
+
+    message_id: int
+    seq: int
+    new: bool
+
+
+ticket_messages = table(TicketMessageRow)
+ticket_files = table(TicketFileRow)
+attachments = table(media.Attachment)
+
+
+# ── The customer ───────────────────────────────────────────────────────────────────────────────────
+
+
+def customer_says(
+    session: Session,
+    ticket_id: int,
+    *,
+    text: str = "",
+    files: Sequence[File] = (),
+    location: dict[str, Any] | None = None,
+    source: Source | None = None,
+    group_id: str | None = None,
+    reply_to: Source | None = None,
+) -> Said:
+    """Add what a customer said to their ticket (see tickets.open_or_join). The same source again changes nothing.
+
+    Raises TicketStateError where the ticket is resolved or closed, InvalidError where there is nothing in it.
+    """
+    known = by_source(session, source) if source else None
+    if known is not None:
+        return Said(known.id, known.seq, new=False)
+    text = _clean(text)
+    if not text and not files and location is None:
+        raise InvalidError("text", "empty")
+    ticket = tickets.hold(session, ticket_id)
+    if ticket.state not in tickets.ACTIVE:
+        raise TicketStateError(ticket_id, ticket.state)
+    answered = by_source(session, reply_to) if reply_to else None
+    subject = ticket.subject or tickets.subject_of(text)
+    values: dict[str, Any] = {"subject": subject, "folded": tickets.folded(session, ticket.customer_id, subject)}
+    if ticket.state == State.WAITING:
+        values["state"] = State.OPEN
+    message_id, seq = _add(
+        session, ticket, CUSTOMER, text, files, values, location=location, group_id=group_id,
+        reply_to=answered.seq if answered and answered.ticket_id == ticket_id else None,
+        **(asdict(source) if source else {}),
+    )  # fmt: skip
+    return Said(message_id, seq, new=True)
+
+
+def customer_edits(
+    session: Session, source: Source, *, text: str = "", location: dict[str, Any] | None = None
+) -> bool:
+    """The customer changed a message: the ticket shows the new wording and keeps the old. False where it is in none."""
+    known = by_source(session, source)
+    if known is None or known.who != CUSTOMER:
+        return False
+    ticket = tickets.hold(session, known.ticket_id)
+    row = session.execute(
+        select(ticket_messages.c.text, ticket_messages.c.location, ticket_messages.c.history).where(
+            ticket_messages.c.id == known.id
+        )
+    ).one()
+    text, location = _clean(text), location or row.location
+    if (text, location) == (row.text, row.location):
+        return True
+    values: dict[str, Any] = {"location": location}
+    if text != row.text:
+        at = now(session)
+        earlier = [*row.history, {"text": row.text, "until": at.isoformat()}]
+        values |= {"text": text, "folded": fold(text), "history": earlier, "edited_at": at}
+    _change(session, ticket, known.id, **values)
+    if ticket.preview.get("seq") == known.seq:
+        tickets.write(session, ticket, preview={**ticket.preview, "text": text[:PREVIEW_CHARS]})
+    return True
+
+
+# ── The shop ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def agent_says(
+    session: Session, ticket_id: int, member: Member, text: str, files: Sequence[File] = (), *, key: str
+) -> int:
+    """Answer the customer; the message's number. The page's `key` again adds nothing. Who answers an unassigned ticket
+    looks after it from then on.
+
+    Raises NotFoundError, ForbiddenError, InvalidError (nothing in it, too long, too many files), TicketStateError
+    (closed).
+    """
+    text = _checked(text, files)
+    ticket = tickets.hold(session, ticket_id, member)
+    known = _by_key(session, ticket_id, key)
+    if known is not None:
+        return known
+    if ticket.state == State.CLOSED:
+        raise TicketStateError(ticket_id, ticket.state)
+    if ticket.assignee_id is None:
+        tickets.give(session, ticket, member.id, member.id)
+    values: dict[str, Any] = {}
+    if ticket.state in {State.NEW, State.OPEN}:
+        values["state"] = State.WAITING
+    if ticket.first_response_at is None:
+        values["first_response_at"] = now(session)
+    message_id, _ = _add(
+        session, ticket, AGENT, text, files, values, staff_id=member.id, key=key, state="queued"
+    )
+    _tell(session, ticket, message_id, text, member.name)
+    return message_id
+
+
+def note(session: Session, ticket_id: int, member: Member, text: str, files: Sequence[File] = (), *, key: str) -> int:
+    """Write what only colleagues read; the message's number. The same `key` again adds nothing. Raises as `agent_says`,
+    but a closed ticket takes notes.
+    """
+    text = _checked(text, files)
+    ticket = tickets.hold(session, ticket_id, member)
+    known = _by_key(session, ticket_id, key)
+    if known is not None:
+        return known
+    message_id, _ = _add(session, ticket, NOTE, text, files, {}, staff_id=member.id, key=key)
+    return message_id
+
+
+def retry(session: Session, message_id: int, member: Member) -> None:
+    """Send again what failed or may not have arrived. Repeatable: what is on its way or arrived stays as it is."""
+    row = session.execute(
+        select(ticket_messages.c.ticket_id).where(ticket_messages.c.id == message_id, ticket_messages.c.who == AGENT)
+    ).first()
+    if row is None:
+        raise NotFoundError("message", message_id)
+    ticket = tickets.hold(session, row.ticket_id, member)
+    message = session.execute(
+        select(ticket_messages.c.text, ticket_messages.c.state, ticket_messages.c.seq, ticket_messages.c.staff_id)
+        .where(ticket_messages.c.id == message_id)
+    ).one()  # fmt: skip
+    if message.state not in {"failed", "unknown"}:
+        return
+    _delivery(session, ticket, message_id, message.seq, "queued", None, calls={})
+    _tell(session, ticket, message_id, message.text, member.name)
+
+
+def message_ended(session: Session, ended: Ended) -> None:
+    """The outbox's end rule `ticket_message`: how a message's row ended. `failed` outweighs `unknown` outweighs `sent`
+    where a message left as several rows.
+    """
+    outcome = _OUTCOME.get(ended.state)
+    row = _of_call(session, ended.call.subject)
+    if outcome is None or row is None:
+        return
+    ticket = tickets.hold(session, row.ticket_id)
+    message = session.execute(
+        select(ticket_messages.c.id, ticket_messages.c.seq, ticket_messages.c.calls, ticket_messages.c.message,
+               ticket_messages.c.reason)
+        .where(ticket_messages.c.id == row.id)
+    ).one()  # fmt: skip
+    calls = {**message.calls, str(ended.call.id): outcome}
+    worst = next(state for state in _WORST_FIRST if state in calls.values())
+    values: dict[str, Any] = {"calls": calls}
+    number = _number(ended.result)
+    if outcome == "sent" and message.message is None and number is not None and ended.call.chat is not None:
+        source = Source(ended.call.account, ended.call.chat, number)
+        if by_source(session, source) is None:
+            values |= asdict(source)
+    reason = None if worst == "sent" else (ended.error or message.reason)
+    _delivery(session, ticket, message.id, message.seq, worst, reason, **values)
+
+
+def message_skipped(session: Session, message_id: int, reason: str) -> None:
+    """The notifier could not send a message at all, for `reason` (unreachable, no_messenger …): it failed."""
+    row = _of_call(session, message_id)
+    if row is not None:
+        ticket = tickets.hold(session, row.ticket_id)
+        _delivery(session, ticket, row.id, row.seq, "failed", reason)
+
+
+def by_source(session: Session, source: Source) -> Any:
+    """(id, ticket_id, seq, who) of the message that stands there on a messenger, or None."""
+    m = ticket_messages.c
+    return session.execute(
+        select(m.id, m.ticket_id, m.seq, m.who).where(
+            m.account == source.account, m.chat == source.chat, m.message == source.message
+        )
+    ).first()
+
+
+def media_of(session: Session, attachment_id: int, member: Member) -> media.Attachment:
+    """An attachment that a member of staff may look at; raises NotFoundError where its ticket is another shop's."""
+    member.need(Right.DESK)
+    row = session.execute(
+        select(ticket_messages.c.ticket_id)
+        .join(ticket_files, ticket_files.c.message_id == ticket_messages.c.id)
+        .where(ticket_files.c.attachment_id == attachment_id)
+    ).first()
+    if row is None:
+        raise NotFoundError("media", attachment_id)
+    tickets.view(session, row.ticket_id, member)
+    return session.get_one(media.Attachment, attachment_id)
+
+
+# ── Inside ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _add(
+    session: Session,
+    ticket: Ticket,
+    who: str,
+    text: str,
+    files: Sequence[File],
+    ticket_values: dict[str, Any],
+    **values: Any,
+) -> tuple[int, int]:
+    """Add a message to a held ticket; its number and its place."""
+    seq, at = tickets.next_seq(session, ticket), now(session)
+    message_id = int(
+        session.execute(
+            insert(ticket_messages)
+            .values(
+                ticket_id=ticket.id, seq=seq, changed=ticket.changed, who=who, at=at, text=text, folded=fold(text),
+                history=[], calls={}, **values,
+            )
+            .returning(ticket_messages.c.id)
+        ).scalar_one()
+    )  # fmt: skip
+    if files:
+        ids = [media.attach(session, file, f"ticket:{ticket.id}") for file in files]
+        session.execute(
+            insert(ticket_files), [{"attachment_id": number, "message_id": message_id} for number in ids]
+        )
+    if who != NOTE:
+        kind = files[0].kind if files else ("location" if values.get("location") else None)
+        preview = {"seq": seq, "who": who, "text": text[:PREVIEW_CHARS], "kind": kind, "state": values.get("state")}
+        ticket_values = {**ticket_values, "preview": preview, "updated_at": at}
+    if ticket_values:
+        tickets.write(session, ticket, **ticket_values)
+    return message_id, seq
+
+
+def _change(session: Session, ticket: Ticket, message_id: int, **values: Any) -> None:
+    session.execute(
+        update(ticket_messages).where(ticket_messages.c.id == message_id).values(changed=ticket.changed, **values)
+    )
+
+
+def _delivery(
+    session: Session, ticket: Ticket, message_id: int, seq: int, state: str, reason: str | None, **values: Any
+) -> None:
+    _change(session, ticket, message_id, state=state, reason=reason, **values)
+    if ticket.preview.get("seq") == seq:
+        tickets.write(session, ticket, preview={**ticket.preview, "state": state})
+
+
+def _tell(session: Session, ticket: Ticket, message_id: int, text: str, agent: str) -> None:
+    a = attachments.c
+    files = session.execute(
+        select(a.sha, a.kind, a.mime, a.name, a.size, a.width, a.height)
+        .join(ticket_files, ticket_files.c.attachment_id == a.id)
+        .where(ticket_files.c.message_id == message_id)
+        .order_by(a.id)
+    ).mappings()
+    notices.tell(
+        session, "ticket_reply", customer_id=ticket.customer_id, shop_id=ticket.shop_id, purpose=Purpose.REPLY,
+        rule=RULE, subject=message_id, ticket=ticket.id, agent=agent, text=text, files=[dict(row) for row in files],
+    )  # fmt: skip
+
+
+def _of_call(session: Session, message_id: int | None) -> Any:
+    m = ticket_messages.c
+    return session.execute(select(m.id, m.ticket_id, m.seq).where(m.id == message_id, m.who == AGENT)).first()
+
+
+def _by_key(session: Session, ticket_id: int, key: str) -> int | None:
+    return session.execute(
+        select(ticket_messages.c.id).where(ticket_messages.c.ticket_id == ticket_id, ticket_messages.c.key == key)
+    ).scalar()
+
+
+def _number(result: Any) -> int | None:
+    """The message number in a messenger's answer: a message, or an album's first."""
+    if isinstance(result, str):
+        result = json.loads(result)
+    first = result[0] if isinstance(result, list) and result else result
+    number = first.get("message_id") if isinstance(first, dict) else None
+    return number if isinstance(number, int) else None
+
+
+def _clean(text: str) -> str:
+    """PostgreSQL keeps no NUL; everything else stays as it was written."""
+    return text.replace("\x00", "").strip()
+
+
+def _checked(text: str, files: Sequence[File]) -> str:
+    text = _clean(text)
+    if not text and not files:
+        raise InvalidError("text", "empty")
+    if len(text) > TEXT_CHARS_MAX:
+        raise InvalidError("text", "length", len(text))
+    if len(files) > FILES_MAX:
+        raise InvalidError("files", "count", len(files))
+    return text

@@ -1,0 +1,212 @@
+"""The queue: the tickets a member of staff has before them, in views, by search, with what they haven't read."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, ForeignKey, and_, case, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from loyalty.customers import customers
+from store import shops
+from store.base import Base, like, table
+from store.staff import Member, Right, StaffRow
+from store.text import fold
+from support.messages import CUSTOMER, ticket_messages
+from support.ratings import ratings
+from support.tickets import ACTIVE, State, Ticket, counters, hold, tickets, view
+
+PAGE = 40
+
+
+class View(StrEnum):
+    MINE = "mine"
+    UNASSIGNED = "unassigned"
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+class AgentViewRow(Base):
+    """How far a member of staff has read a ticket."""
+
+    __tablename__ = "agent_views"
+
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), primary_key=True, autoincrement=False)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), primary_key=True, autoincrement=False)
+    seq: Mapped[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A ticket in a list. `unread` counts the customer's messages that the member has not seen."""
+
+    ticket: Ticket
+    customer: str
+    tier_id: int | None
+    assignee: str | None
+    stars: int | None
+    unread: int
+
+
+agent_views = table(AgentViewRow)
+_staff = table(StaffRow)
+_TICKET = tuple(tickets.c[name] for name in Ticket.__dataclass_fields__)
+
+
+def page(
+    session: Session,
+    member: Member,
+    in_view: View,
+    *,
+    search: str = "",
+    shop_id: int | None = None,
+    before: int | None = None,
+    limit: int = PAGE,
+) -> list[Line]:
+    """A page of a view, the latest word first, from below the ticket `before` on. A search looks at all tickets of the
+    member's desks, whatever the view: number, subject, name, phone, words of the thread, marks and case aside.
+    """
+    wanted = [_within(session, member, shop_id), _found(search) if search.strip() else _of_view(in_view, member)]
+    if before is not None:
+        last = select(tickets.c.updated_at).where(tickets.c.id == before).scalar_subquery()
+        wanted.append(or_(tickets.c.updated_at < last, and_(tickets.c.updated_at == last, tickets.c.id < before)))
+    return _lines(session, member, wanted, (tickets.c.updated_at.desc(), tickets.c.id.desc()), limit)
+
+
+def counts(session: Session, member: Member, shop_id: int | None = None) -> dict[View, int]:
+    """How many tickets are in each of the views of unresolved ones."""
+    whose = case(
+        (tickets.c.assignee_id.is_(None), "unassigned"), (tickets.c.assignee_id == member.id, "mine"), else_="others"
+    )
+    rows = session.execute(
+        select(whose.label("whose"), func.count().label("tickets"))
+        .where(_within(session, member, shop_id), tickets.c.state.in_(ACTIVE))
+        .group_by(whose)
+    )
+    by = {row.whose: int(row.tickets) for row in rows}
+    return {
+        View.MINE: by.get("mine", 0), View.UNASSIGNED: by.get("unassigned", 0), View.OPEN: sum(by.values()),
+    }  # fmt: skip
+
+
+def cursor(session: Session, member: Member) -> dict[int, int]:
+    """The newest number of each of the member's desks, by shop. Read it before the pages it belongs to."""
+    desks = {f"desk:{shop_id}": shop_id for shop_id in desks_of(session, member)}
+    rows = session.execute(select(counters.c.name, counters.c.value).where(counters.c.name.in_(desks)))
+    return dict.fromkeys(desks.values(), 0) | {desks[row.name]: int(row.value) for row in rows}
+
+
+def changes(session: Session, member: Member, after: Mapping[int, int], limit: int = 100) -> list[Line]:
+    """Tickets of the member's desks that changed after a cursor, oldest change first within a shop. Raise the cursor to
+    each one's `changed` as you take it, and ask again while there are any.
+    """
+    seen = [
+        and_(tickets.c.shop_id == shop_id, tickets.c.changed > after.get(shop_id, 0))
+        for shop_id in desks_of(session, member)
+    ]
+    return _lines(session, member, [or_(*seen)], (tickets.c.shop_id, tickets.c.changed), limit) if seen else []
+
+
+def line(session: Session, ticket_id: int, member: Member) -> Line:
+    """One ticket as lists show it; raises as tickets.view."""
+    view(session, ticket_id, member)
+    return _lines(session, member, [tickets.c.id == ticket_id], (tickets.c.id,), 1)[0]
+
+
+def saw(session: Session, ticket_id: int, member: Member, seq: int) -> None:
+    """The member has read a ticket up to a line; never backwards."""
+    view(session, ticket_id, member)
+    mark = (
+        update(agent_views)
+        .where(agent_views.c.staff_id == member.id, agent_views.c.ticket_id == ticket_id)
+        .values(seq=case((agent_views.c.seq < seq, seq), else_=agent_views.c.seq))
+    )
+    if session.execute(mark.returning(agent_views.c.seq)).first() is None:
+        try:
+            with session.begin_nested():
+                session.execute(insert(agent_views).values(staff_id=member.id, ticket_id=ticket_id, seq=seq))
+        except IntegrityError:
+            # The same person's other window was quicker.
+            session.execute(mark)
+
+
+def unsee(session: Session, ticket_id: int, member: Member) -> None:
+    """Mark the customer's last message as unread again, to come back to it."""
+    hold(session, ticket_id, member)
+    last = session.execute(
+        select(func.max(ticket_messages.c.seq)).where(
+            ticket_messages.c.ticket_id == ticket_id, ticket_messages.c.who == CUSTOMER
+        )
+    ).scalar()
+    if last is not None:
+        session.execute(
+            update(agent_views)
+            .where(agent_views.c.staff_id == member.id, agent_views.c.ticket_id == ticket_id)
+            .values(seq=last - 1)
+        )
+
+
+def desks_of(session: Session, member: Member) -> list[int]:
+    """The shops whose tickets a member may see; raises ForbiddenError where there are none."""
+    member.need(Right.DESK)
+    return member.shops(Right.DESK, [shop.id for shop in shops.every(session)])
+
+
+def _within(session: Session, member: Member, shop_id: int | None) -> ColumnElement[bool]:
+    desks = desks_of(session, member)
+    return tickets.c.shop_id.in_([shop for shop in desks if shop_id in {None, shop}])
+
+
+def _of_view(in_view: View, member: Member) -> ColumnElement[bool]:
+    if in_view is View.RESOLVED:
+        return tickets.c.state.in_((State.RESOLVED, State.CLOSED))
+    whose: dict[View, list[ColumnElement[bool]]] = {
+        View.MINE: [tickets.c.assignee_id == member.id], View.UNASSIGNED: [tickets.c.assignee_id.is_(None)],
+    }  # fmt: skip
+    return and_(tickets.c.state.in_(ACTIVE), *whose.get(in_view, []))
+
+
+def _found(search: str) -> ColumnElement[bool]:
+    words = fold(search.replace("\x00", "").strip())
+    number = re.fullmatch(r"#?(\d{1,12})", words)
+    if number is not None and len(number[1]) <= 7:
+        named: list[ColumnElement[bool]] = [tickets.c.id == int(number[1])]
+    else:
+        named = []
+    if words.startswith("#"):
+        return or_(*named) if named else tickets.c.id < 0
+    # A phone is kept as +84903…, and looked for as 0903 …
+    digits = re.sub(r"[\s.+-]", "", words)
+    wanted = digits.removeprefix("0") if len(digits) >= 6 and digits.isdigit() else words
+    said = select(ticket_messages.c.ticket_id).where(ticket_messages.c.folded.like(like(words), escape="\\"))
+    return or_(*named, tickets.c.folded.like(like(wanted), escape="\\"), tickets.c.id.in_(said))
+
+
+def _lines(session: Session, member: Member, wanted: list[ColumnElement[bool]], order: Any, limit: int) -> list[Line]:
+    unread = (
+        select(func.count())
+        .where(
+            ticket_messages.c.ticket_id == tickets.c.id, ticket_messages.c.who == CUSTOMER,
+            ticket_messages.c.seq > func.coalesce(agent_views.c.seq, 0),
+        )
+        .correlate(tickets, agent_views)
+        .scalar_subquery()
+    )  # fmt: skip
+    rows = session.execute(
+        select(*_TICKET, customers.c.name, customers.c.tier_id, _staff.c.name.label("assignee"), ratings.c.stars,
+               unread.label("unread"))
+        .join(customers, customers.c.id == tickets.c.customer_id)
+        .outerjoin(_staff, _staff.c.id == tickets.c.assignee_id)
+        .outerjoin(ratings, ratings.c.ticket_id == tickets.c.id)
+        .outerjoin(agent_views, and_(agent_views.c.ticket_id == tickets.c.id, agent_views.c.staff_id == member.id))
+        .where(*wanted)
+        .order_by(*order)
+        .limit(limit)
+    )  # fmt: skip
+    return [
+        Line(Ticket(*row[: len(_TICKET)]), row.name, row.tier_id, row.assignee, row.stars, int(row.unread))
+        for row in rows
+    ]

@@ -1,0 +1,369 @@
+"""Tickets: what a customer asks for help with, who looks after it and how it stands.
+
+Every change of a ticket takes the next number of its shop's desk counter, under that row's lock, and writes it to what it
+changed (`changed`). So desk writes of one shop stand one after the other, and a page that saw everything up to number n
+asks for what came after n and misses nothing. Locks are taken in this order: customer, desk counter, ticket numbers.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, Text, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from loyalty import claims, customers
+from store import events, shops
+from store.base import Base, BigId, UtcTime, table
+from store.clock import now
+from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from store.signals import signal
+from store.staff import Member, Right
+from store.text import fold
+
+FIRST_NUMBER = 1001
+REOPENS = timedelta(days=7)
+"""How long after it was resolved a customer's message still belongs to the same ticket."""
+SUBJECT_CHARS_MAX = 60
+TOPICS = ("order", "product", "points", "complaint", "other")
+
+
+class State(StrEnum):
+    NEW = "new"
+    """Nobody has answered yet."""
+    OPEN = "open"
+    """The shop's turn."""
+    WAITING = "waiting_customer"
+    """The customer's turn."""
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+ACTIVE = (State.NEW, State.OPEN, State.WAITING)
+
+
+class Priority(StrEnum):
+    NORMAL = "normal"
+    URGENT = "urgent"
+
+
+class CounterRow(Base):
+    """Numbers given one after the other: `tickets` (ticket numbers), `desk:1` (changes at the desk of shop 1)."""
+
+    __tablename__ = "desk_counters"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    value: Mapped[int]
+
+
+class TicketRow(Base):
+    __tablename__ = "tickets"
+    __table_args__ = (
+        Index("ix_tickets_changed", "shop_id", "changed"),
+        Index("ix_tickets_state", "shop_id", "state", "updated_at"),
+        Index("ix_tickets_assignee", "assignee_id", "state"),
+        Index("ix_tickets_customer", "customer_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    """The number people see (#1042), from 1001 on."""
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    subject: Mapped[str] = mapped_column(Text)
+    """The customer's first words; empty until there are some."""
+    topic: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    priority: Mapped[str] = mapped_column(Text)
+    assignee_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+    """When something was last said."""
+    first_response_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    resolved_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    last_seq: Mapped[int]
+    """Number of the last line of its thread: messages and events count together."""
+    changed: Mapped[int]
+    preview: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """The last message, for lists: seq, who, text, kind (of its first file), state (of its delivery)."""
+    folded: Mapped[str] = mapped_column(Text)
+    """Subject, customer's name and phone in the form that is searched."""
+
+
+class TicketEventRow(Base):
+    """What happened to a ticket besides words: opened, assigned, resolved … Shown in the thread between the messages."""
+
+    __tablename__ = "ticket_events"
+
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    changed: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    kind: Mapped[str] = mapped_column(Text)
+    """opened, assigned, resolved, reopened, closed, priority, rated."""
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    """Who did it; empty for the customer."""
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    id: int
+    shop_id: int
+    customer_id: int
+    subject: str
+    topic: str
+    state: str
+    priority: str
+    assignee_id: int | None
+    created_at: datetime
+    updated_at: datetime
+    first_response_at: datetime | None
+    resolved_at: datetime | None
+    last_seq: int
+    changed: int
+    preview: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The ticket that a customer's message goes to, and whether it was opened or reopened for it."""
+
+    ticket: Ticket
+    opened: bool
+    reopened: bool
+
+
+class TicketStateError(ConflictError):
+    """The ticket's state forbids it."""
+
+    code = "ticket_state"
+
+    def __init__(self, ticket_id: int, state: str) -> None:
+        super().__init__(f"ticket {ticket_id} is {state}")
+        self.ticket_id = ticket_id
+        self.state = state
+
+
+counters = table(CounterRow)
+tickets = table(TicketRow)
+ticket_events = table(TicketEventRow)
+_FIELDS = tuple(tickets.c[name] for name in Ticket.__dataclass_fields__)
+
+
+# ── What a customer does ───────────────────────────────────────────────────────────────────────────
+
+
+def current(session: Session, customer_id: int) -> Ticket | None:
+    """The customer's ticket that is not yet resolved (the one they wrote to last, where a merge left two)."""
+    row = session.execute(
+        select(*_FIELDS)
+        .where(tickets.c.customer_id == customer_id, tickets.c.state.in_(ACTIVE))
+        .order_by(tickets.c.updated_at.desc(), tickets.c.id.desc())
+        .limit(1)
+    ).first()
+    return Ticket(*row) if row else None
+
+
+def open_or_join(session: Session, customer_id: int, shop_id: int, *, topic: str = "other") -> Joined:
+    """The ticket that a customer's next message goes to: their open one, one resolved in the last 7 days (it is open
+    again), or a new one at `shop_id`. Two messages at the same instant get the same ticket.
+
+    Raises NotFoundError (customer, shop), InvalidError (topic).
+    """
+    if topic not in TOPICS:
+        raise InvalidError("topic", "unknown", topic)
+    customer_id = _lock_customer(session, customer_id)
+    ticket = current(session, customer_id)
+    if ticket is not None:
+        return Joined(ticket, opened=False, reopened=False)
+    row = session.execute(
+        select(*_FIELDS)
+        .where(
+            tickets.c.customer_id == customer_id, tickets.c.state == State.RESOLVED,
+            tickets.c.resolved_at > now(session) - REOPENS,
+        )
+        .order_by(tickets.c.resolved_at.desc(), tickets.c.id.desc())
+        .limit(1)
+    ).first()  # fmt: skip
+    if row is not None:
+        ticket = hold(session, row.id)
+        reopen(session, ticket, None)
+        return Joined(get(session, ticket.id), opened=False, reopened=True)
+    return Joined(_open(session, customer_id, shop_id, topic), opened=True, reopened=False)
+
+
+def tickets_of(session: Session, customer_id: int, limit: int = 20) -> list[Ticket]:
+    """A customer's tickets, newest first."""
+    rows = session.execute(
+        select(*_FIELDS).where(tickets.c.customer_id == customer_id).order_by(tickets.c.id.desc()).limit(limit)
+    )
+    return [Ticket(*row) for row in rows]
+
+
+# ── What staff may see ──────────────────────────────────────────────────────────────────────────────
+
+
+def view(session: Session, ticket_id: int, member: Member) -> Ticket:
+    """A ticket as a member of staff may see it; raises NotFoundError where it is another shop's, ForbiddenError where
+    they have no desk at all.
+    """
+    member.need(Right.DESK)
+    ticket = get(session, ticket_id)
+    if not member.may(Right.DESK, ticket.shop_id):
+        raise NotFoundError("ticket", ticket_id)
+    return ticket
+
+
+# ── The ground that messages and ratings stand on ──────────────────────────────────────────────────
+
+
+def get(session: Session, ticket_id: int) -> Ticket:
+    """A ticket; raises NotFoundError."""
+    row = session.execute(select(*_FIELDS).where(tickets.c.id == ticket_id)).first()
+    if row is None:
+        raise NotFoundError("ticket", ticket_id)
+    return Ticket(*row)
+
+
+def hold(session: Session, ticket_id: int, member: Member | None = None) -> Ticket:
+    """A ticket about to be changed: this work has its desk's turn until it ends, and `changed` is the turn's number.
+
+    A member of staff sees what `view` lets them see. Raises NotFoundError, ForbiddenError.
+    """
+    ticket = get(session, ticket_id) if member is None else view(session, ticket_id, member)
+    changed = _next(session, f"desk:{ticket.shop_id}")
+    fresh = session.execute(
+        update(tickets).where(tickets.c.id == ticket_id).values(changed=changed).returning(*_FIELDS)
+    ).one()
+    signal(session, f"desk:{ticket.shop_id}")
+    signal(session, f"ticket:{ticket_id}")
+    return Ticket(*fresh)
+
+
+def write(session: Session, ticket: Ticket, **values: Any) -> None:
+    """Change fields of a ticket that is held."""
+    session.execute(update(tickets).where(tickets.c.id == ticket.id).values(**values))
+
+
+def next_seq(session: Session, ticket: Ticket) -> int:
+    """The number of the next line of a held ticket's thread."""
+    return int(
+        session.execute(
+            update(tickets)
+            .where(tickets.c.id == ticket.id)
+            .values(last_seq=tickets.c.last_seq + 1)
+            .returning(tickets.c.last_seq)
+        ).scalar_one()
+    )
+
+
+def log(session: Session, ticket: Ticket, kind: str, staff_id: int | None, **data: Any) -> None:
+    """Write into a held ticket's thread what happened to it."""
+    session.execute(
+        insert(ticket_events).values(
+            ticket_id=ticket.id, seq=next_seq(session, ticket), changed=ticket.changed, at=now(session), kind=kind,
+            staff_id=staff_id, data=data,
+        )
+    )  # fmt: skip
+
+
+def give(session: Session, ticket: Ticket, staff_id: int | None, by: int) -> None:
+    """Put a held ticket into somebody's hands."""
+    write(session, ticket, assignee_id=staff_id)
+    log(session, ticket, "assigned", by, to=staff_id)
+
+
+def subject_of(text: str) -> str:
+    """The first words of a text, at most 60 signs, cut between words where there is a gap."""
+    words = re.sub(r"\s+", " ", text).strip()
+    if len(words) <= SUBJECT_CHARS_MAX:
+        return words
+    cut = words[: SUBJECT_CHARS_MAX - 1]
+    gap = cut.rfind(" ")
+    return f"{cut[:gap] if gap > SUBJECT_CHARS_MAX // 2 else cut}…"
+
+
+def folded(session: Session, customer_id: int, subject: str) -> str:
+    """What a ticket is found by."""
+    person = customers.get(session, customer_id)
+    return fold(f"{subject} {person.name} {person.phone or ''}")
+
+
+def _open(session: Session, customer_id: int, shop_id: int, topic: str) -> Ticket:
+    shop = shops.get(session, shop_id)
+    changed = _next(session, f"desk:{shop.id}")
+    number = _next(session, "tickets", FIRST_NUMBER)
+    at = now(session)
+    ticket = Ticket(
+        id=number, shop_id=shop.id, customer_id=customer_id, subject="", topic=topic, state=State.NEW,
+        priority=Priority.NORMAL, assignee_id=None, created_at=at, updated_at=at, first_response_at=None,
+        resolved_at=None, last_seq=0, changed=changed, preview={},
+    )  # fmt: skip
+    values = {name: getattr(ticket, name) for name in Ticket.__dataclass_fields__}
+    session.execute(insert(tickets).values(**values, folded=folded(session, customer_id, "")))
+    log(session, ticket, "opened", None, topic=topic)
+    events.happened(session, "ticket_opened", customer_id=customer_id, shop_id=shop.id, ticket=number, topic=topic)
+    signal(session, f"desk:{shop.id}")
+    return get(session, number)
+
+
+def reopen(session: Session, ticket: Ticket, by: int | None) -> None:
+    """Put a held ticket back among the open ones."""
+    write(session, ticket, state=State.OPEN, resolved_at=None)
+    log(session, ticket, "reopened", by)
+
+
+def _next(session: Session, name: str, first: int = 1) -> int:
+    """The next number of a counter, whose row this work holds from now on."""
+    step = (
+        update(counters)
+        .where(counters.c.name == name)
+        .values(value=counters.c.value + 1)
+        .returning(counters.c.value)
+    )
+    value = session.execute(step).scalar()
+    if value is None:
+        try:
+            with session.begin_nested():
+                session.execute(insert(counters).values(name=name, value=first - 1))
+        except IntegrityError:
+            # Another replica has just begun the same count.
+            pass
+        value = session.execute(step).scalar_one()
+    return int(value)
+
+
+def _lock_customer(session: Session, customer_id: int) -> int:
+    """Hold a customer still, so that what they say at one instant is taken in one after the other; their number after
+    merges. FOR NO KEY UPDATE: rows that refer to them are written meanwhile.
+    """
+    for _ in range(10):
+        customer_id = customers.resolve(session, customer_id)
+        merged_into = session.execute(
+            select(customers.customers.c.merged_into)
+            .where(customers.customers.c.id == customer_id)
+            .with_for_update(key_share=True)
+        ).scalar()
+        if merged_into is None:
+            return customer_id
+    raise ForbiddenError("merged without end")
+
+
+def _move(session: Session, from_id: int, to_id: int) -> None:
+    """Tickets go along when two customers become one."""
+    if session.execute(select(tickets.c.id).where(tickets.c.customer_id == from_id).limit(1)).first() is None:
+        return
+    for customer_id in sorted((from_id, to_id)):
+        _lock_customer(session, customer_id)
+    rows = session.execute(
+        select(tickets.c.id, tickets.c.subject).where(tickets.c.customer_id == from_id).order_by(tickets.c.shop_id)
+    ).all()
+    for row in rows:
+        ticket = hold(session, row.id)
+        write(session, ticket, customer_id=to_id, folded=folded(session, to_id, row.subject))
+
+
+claims.MOVES.append(_move)
