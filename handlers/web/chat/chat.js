@@ -20,8 +20,8 @@
 // POST /chat/send with X-CSRF-Token. JSON {ref, text, reply_to?: bubble id, auto?: true} | {ref, tap: {bubble, data}} |
 //   {ref, edit: {bubble, text}}; or multipart ref, caption, reply_to, file… (several files are one album, one bubble).
 //   200 {ok: true}: taken; the bubble itself comes by the stream with this `ref`. The same `ref` again changes nothing and is 200.
-//   4xx {error: words to show or null, retry: false when trying again is useless, reload: true when the page's token is stale};
-//   429 with Retry-After waits and goes again; 5xx and no answer: again with the same `ref`, in order, until it is taken.
+//   4xx {error: words to show or null, retry: false when trying again is useless, code: "csrf" when the page's token is stale: then
+//   the page loads itself again}; 429 with Retry-After waits and goes again; 5xx and no answer: again with the same `ref`, in order, until it is taken.
 //   `auto`: the page sent it by itself (/start on a first visit or with a payload); it makes no bubble of the customer's.
 //
 // GET /chat/events?after=SEQ, server-sent events, everything with a higher seq first, then as it happens:

@@ -111,7 +111,7 @@ export class Outbox {
     }
     if (answer.status === 429) return 1000 * Math.min(60, Number(answer.headers.get("Retry-After")) || 1);
     if (answer.status >= 500) return null;
-    if (said.reload && this.#mayReload()) {
+    if (said.code === "csrf" && this.#mayReload()) {
       location.reload();
       return 60000;
     }
