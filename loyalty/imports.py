@@ -164,7 +164,8 @@ def customer_line(row: sheets.Row, columns: Mapping[str, int], zone: ZoneInfo) -
 
 def take_customers(session: Session, shop_id: int, lines: Sequence[CustomerLine]) -> Taken:
     """Take some customers in. A known one keeps what they said of themselves: only what is not known of them is filled
-    in. Opening points are posted once, as lots that expire as if earned today."""
+    in. Opening points are posted once, as lots that expire as if earned today.
+    """
     taken = Taken()
     shop = shops.get(session, shop_id)
     for line in lines:

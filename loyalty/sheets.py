@@ -6,6 +6,7 @@ money, days and moments in Việt Nam.
 
 import csv
 import io
+import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,7 +52,8 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """An open list: the header as it is written, where each known column stands, about how many rows there are, and the
-    rows themselves, to be gone through once."""
+    rows themselves, to be gone through once.
+    """
 
     header: Sequence[str]
     columns: Mapping[str, int]
@@ -86,7 +88,7 @@ def integer(cell: Any, field: str) -> int:
     if isinstance(cell, str) and cell.isascii() and cell.isdigit() and len(cell) < 16:
         return int(cell)
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
-        if cell != cell or cell in {float("inf"), float("-inf")} or int(cell) != cell:
+        if not math.isfinite(cell) or int(cell) != cell:
             raise InvalidError(field, "number", cell)
         return int(cell)
     said = text(cell)
@@ -102,7 +104,8 @@ def integer(cell: Any, field: str) -> int:
 
 def moment(cell: Any, field: str, zone: ZoneInfo) -> datetime:
     """A moment in UTC: ISO, `dd/mm/yyyy [hh:mm[:ss]]`, a workbook's own; without an offset it is the zone's, a day alone
-    its first moment. Raises InvalidError(field, "date")."""
+    its first moment. Raises InvalidError(field, "date").
+    """
     try:
         if isinstance(cell, str):
             at = _moment(cell.strip())
@@ -111,7 +114,7 @@ def moment(cell: Any, field: str, zone: ZoneInfo) -> datetime:
         elif isinstance(cell, date):
             at = datetime.combine(cell, time())
         else:
-            raise ValueError(cell)  # noqa: TRY301  # one way out for all that isn't a date
+            at = _moment(text(cell))
         return (at.replace(tzinfo=zone) if at.tzinfo is None else at).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InvalidError(field, "date", text(cell)) from error
@@ -141,8 +144,8 @@ def _moment(said: str) -> datetime:
     hours = _CLOCK.fullmatch(clock)
     if clock and hours is None:
         raise ValueError(said)
-    parts = [int(part or 0) for part in hours.groups()] if hours else []
-    return datetime(int(found[3]), int(found[2]), int(found[1]), *parts)  # noqa: DTZ001  # the caller gives the zone
+    hour, minute, second = (int(part or 0) for part in hours.groups()) if hours else (0, 0, 0)
+    return datetime(int(found[3]), int(found[2]), int(found[1]), hour, minute, second)  # noqa: DTZ001  # the caller's
 
 
 def _text(path: Path, names: Mapping[str, str]) -> tuple[Iterator[Sequence[Any]], int]:

@@ -1,0 +1,371 @@
+"""Many orders at once: what `orders.put` does to one, done to a batch of an import's rows by set-based statements.
+
+The same pure functions decide what an order gives; the batch looks up what it needs by a few queries, works in memory in
+the order of the rows, and writes table by table. Whatever is not plainly a new order goes the way of one order: one that
+is there already and changed, a row that comes twice, a friend whose referral waits for an order, a wallet that may run
+dry. All rows of a customer go the same way, so that their order is kept.
+"""
+
+import json
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from loyalty import customers, ledger, orders, points, programme, referrals, tiers
+from loyalty.imports import OrderLine, Taken
+from loyalty.orders import Status
+from store import secret, shops
+from store.base import raw, raw_many, to_micros
+from store.clock import now
+from store.errors import InvalidError, RuleError
+
+_BOUGHT = (Status.COMPLETED, Status.REFUNDED)
+_ACCOUNTS = ("available", "pending", "tier")
+
+
+@dataclass(slots=True)
+class _Buyer:
+    """A customer of the batch, as the rows so far leave them."""
+
+    id: int
+    new: bool
+    phone: str
+    name: str
+    accounts: dict[str, int]
+    balances: dict[str, int]
+    tier_id: int | None = None
+    spend: int = 0
+    count: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Writes:
+    """The rows to be written, in the columns' order of the statements below."""
+
+    orders: list[Sequence[Any]] = field(default_factory=list)
+    transfers: list[Sequence[Any]] = field(default_factory=list)
+    postings: list[Sequence[Any]] = field(default_factory=list)
+    lots: list[Sequence[Any]] = field(default_factory=list)
+    lot_moves: list[Sequence[Any]] = field(default_factory=list)
+    tier_changes: list[Sequence[Any]] = field(default_factory=list)
+
+
+def take_orders(session: Session, shop_id: int, lines: Sequence[OrderLine]) -> Taken:
+    """Take a batch of an import's orders in. Rows that the rules refuse are in the answer; the others stand."""
+    taken = Taken()
+    shop = shops.get(session, shop_id)
+    moment = now(session)
+    sound: list[OrderLine] = []
+    for line in lines:
+        try:
+            orders.checked(line.order, shop.currency, moment)
+            if line.order.phone is None:
+                raise InvalidError("phone", "missing")  # refused as every other row is
+        except RuleError as error:
+            taken.refused.append((line.line, error))
+        else:
+            sound.append(line)
+    if not sound:
+        return taken
+    known = _known(session, shop_id, sound)
+    fresh, one_by_one = _sorted_out(session, sound, known, taken)
+    if fresh:
+        try:
+            with session.begin_nested():
+                whole = _put_all(session, shop, fresh)
+        except IntegrityError:
+            # Another process took one of these orders or buyers in at this instant.
+            whole = False
+        if whole:
+            taken.new += len(fresh)
+        else:
+            one_by_one = sorted([*one_by_one, *fresh], key=lambda line: line.line)
+    for line in one_by_one:
+        _put_one(session, shop_id, line, known, taken)
+    return taken
+
+
+def _known(session: Session, shop_id: int, lines: Sequence[OrderLine]) -> dict[str, tuple[Any, ...]]:
+    """What is there of these orders already, by external id: all that `orders.put` compares, and the buyer's phone."""
+    o, c = orders.orders.c, customers.customers.c
+    rows = session.execute(
+        select(o.external_id, o.total, o.refunded, o.status, c.phone, o.placed_at, o.version)
+        .outerjoin(customers.customers, c.id == o.customer_id)
+        .where(o.shop_id == shop_id, o.external_id.in_({line.external_id for line in lines}))
+    )
+    return {row[0]: tuple(row[1:]) for row in rows}
+
+
+def _sorted_out(
+    session: Session, lines: Sequence[OrderLine], known: dict[str, tuple[Any, ...]], taken: Taken
+) -> tuple[list[OrderLine], list[OrderLine]]:
+    """Rows to be put all at once, and rows to be put one by one; those that change nothing are counted and left out."""
+    changing: list[OrderLine] = []
+    seen: dict[str, OrderLine] = {}
+    odd: set[str | None] = set()
+    for line in lines:
+        order = line.order
+        was = known.get(line.external_id)
+        twin = seen.setdefault(line.external_id, line)
+        if twin is not line:
+            odd |= {order.phone, twin.order.phone}
+        elif was is not None:
+            told = (order.total, orders.refunded_of(order), order.status.value, order.phone, order.placed_at)
+            if told == was[:-1] and was[-1]:
+                taken.same += 1
+                continue
+            odd.add(order.phone)
+        changing.append(line)
+    odd |= _with_referral(session, {line.order.phone for line in changing} - odd)
+    fresh = [line for line in changing if line.order.phone not in odd]
+    return fresh, [line for line in changing if line.order.phone in odd]
+
+
+def _with_referral(session: Session, numbers: set[str | None]) -> set[str | None]:
+    """Phones of friends whose referral waits for an order, and of merged customers."""
+    c, r = customers.customers.c, referrals.referrals.c
+    rows = session.execute(
+        select(c.phone)
+        .outerjoin(referrals.referrals, (r.friend_id == c.id) & (r.state == "waiting"))
+        .where(c.phone.in_(numbers), r.id.is_not(None) | c.merged_into.is_not(None))
+    )
+    return set(rows.scalars())
+
+
+def _put_one(session: Session, shop_id: int, line: OrderLine, known: dict[str, tuple[Any, ...]], taken: Taken) -> None:
+    there = known.get(line.external_id) or orders.find(session, shop_id, line.external_id)
+    try:
+        with session.begin_nested():
+            orders.put(session, shop_id, line.external_id, line.order, source=orders.IMPORT, quiet=True)
+            points.expire_due(session)
+    except RuleError as error:
+        taken.refused.append((line.line, error))
+        return
+    taken.changed += there is not None
+    taken.new += there is None
+
+
+def _put_all(session: Session, shop: shops.Shop, lines: Sequence[OrderLine]) -> bool:
+    """Put new orders; False, and nothing written, where the wallet doesn't hold what they give."""
+    expected = sum(orders.gives(line.order.total, shop.earn_per) for line in lines)
+    held = {name: ledger.account(session, "shop", shop.id, name) for name in ("wallet", "tier_source", "expired")}
+    buyers = _buyers(session, lines, list(held.values()))
+    if buyers is None or ledger.balance(session, held["wallet"]) < expected:
+        return False
+    writes = _worked_out(session, shop, lines, buyers, held)
+    _write(session, shop, buyers, writes)
+    return True
+
+
+def _buyers(session: Session, lines: Sequence[OrderLine], shared: list[int]) -> dict[str, _Buyer] | None:
+    """The customers of some rows by phone, their accounts locked; new ones have numbers, but are not written yet.
+    None where one lacks an account.
+    """
+    c, a = customers.customers.c, ledger.accounts.c
+    names = {line.order.phone or "": line.order.name for line in reversed(lines)}
+    ids = {row.id: row.phone for row in session.execute(select(c.id, c.phone).where(c.phone.in_(names)).order_by(c.id))}
+    mine = (a.owner == "customer") & a.owner_id.in_(ids)
+    numbers = session.execute(select(a.id).where(mine)).scalars().all() if ids else []
+    ledger.lock(session, [*numbers, *shared])
+    buyers: dict[str, _Buyer] = {}
+    if ids:
+        facts = session.execute(
+            select(c.id, c.tier_id, c.spend_total, c.orders_count, c.first_order_at, c.last_order_at)
+            .where(c.id.in_(ids))
+            .order_by(c.id)
+            .with_for_update()
+        )
+        for row in facts:
+            phone = ids[row.id]
+            buyers[phone] = _Buyer(row.id, False, phone, "", {}, {}, *row[1:])
+        for number, owner_id, name, balance in session.execute(select(a.id, a.owner_id, a.name, a.balance).where(mine)):
+            buyer = buyers[ids[owner_id]]
+            buyer.accounts[name], buyer.balances[name] = number, balance
+        if any(len(buyer.accounts) < len(_ACCOUNTS) for buyer in buyers.values()):
+            return None
+    # In the order of the rows, so that the earlier buyer has the smaller number, as when they come one by one.
+    strangers = [phone for phone in dict.fromkeys(line.order.phone or "" for line in lines) if phone not in buyers]
+    opened = iter(_numbers(session, ledger.accounts, len(strangers) * len(_ACCOUNTS)))
+    for customer_id, phone in zip(_numbers(session, customers.customers, len(strangers)), strangers, strict=True):
+        buyers[phone] = _Buyer(
+            customer_id, True, phone, names[phone],
+            {name: next(opened) for name in _ACCOUNTS}, dict.fromkeys(_ACCOUNTS, 0),
+        )  # fmt: skip
+    return buyers
+
+
+def _worked_out(
+    session: Session, shop: shops.Shop, lines: Sequence[OrderLine], buyers: dict[str, _Buyer], held: dict[str, int]
+) -> _Writes:
+    writes = _Writes()
+    moment = now(session)
+    at = to_micros(moment)
+    months = programme.get(session).expiry_months
+    ladder = tiers.every(session)
+    thresholds = [tier.threshold for tier in ladder]
+    order_ids = iter(_numbers(session, orders.orders, len(lines)))
+    transfer_ids = iter(_numbers(session, ledger.transfers, 2 * len(lines)))
+    lot_ids = iter(_numbers(session, points.lots, len(lines)))
+    for line in lines:
+        order = line.order
+        buyer = buyers[order.phone or ""]
+        bought = order.status in _BOUGHT
+        refunded = orders.refunded_of(order)
+        paid = order.total - refunded if bought else 0
+        want, want_tier = orders.gives(paid, shop.earn_per), orders.gives(paid, shop.tier_per)
+        order_id, placed_at = next(order_ids), to_micros(order.placed_at)
+        writes.orders.append((
+            order_id, shop.id, line.external_id, buyer.id, order.total, refunded, order.currency, order.status.value,
+            json.dumps(list(order.items)) if order.items else "[]", orders.IMPORT, placed_at, at, 1, shop.earn_per if bought else None,
+            shop.tier_per if bought else None, orders.gives(order.total, shop.earn_per) if bought else 0, want,
+            want_tier, paid,
+        ))  # fmt: skip
+        if want or want_tier:
+            until = orders.held_until(order.placed_at, shop.return_days, moment)
+            into = "pending" if until else "available"
+            legs: list[tuple[int, int, int]] = []
+            if want:
+                legs.append((held["wallet"], buyer.accounts[into], want))
+            if want_tier:
+                legs.append((held["tier_source"], buyer.accounts["tier"], want_tier))
+            transfer_id = next(transfer_ids)
+            _transfer(writes, transfer_id, f"earn:order:{order_id}:1", "earn", at, legs, shop.id, order_id)
+            buyer.balances[into] += want
+            buyer.balances["tier"] += want_tier
+            if want:
+                expires_at = programme.expires_at(order.placed_at, months, shop.timezone)
+                left = want if until else points.after_debt(buyer.balances["available"], want)
+                lot_id = next(lot_ids)
+                if left and until is None and expires_at is not None and expires_at <= moment:
+                    over = [(buyer.accounts["available"], held["expired"], left)]
+                    expired_id = next(transfer_ids)
+                    _transfer(writes, expired_id, f"expire:lot:{lot_id}:0", "expire", at, over, shop.id, None)
+                    writes.lot_moves.append((lot_id, expired_id, -left))
+                    buyer.balances["available"] -= left
+                    left = 0
+                writes.lots.append((
+                    lot_id, buyer.id, shop.id, transfer_id, order_id, want, left, placed_at,
+                    None if expires_at is None else to_micros(expires_at), None if until is None else to_micros(until),
+                ))  # fmt: skip
+        buyer.spend += paid
+        if bought and order.total > refunded:
+            buyer.count += 1
+            buyer.first_at = order.placed_at if buyer.first_at is None else min(buyer.first_at, order.placed_at)
+            buyer.last_at = order.placed_at if buyer.last_at is None else max(buyer.last_at, order.placed_at)
+        reached = ladder[max(0, bisect_right(thresholds, buyer.balances["tier"]) - 1)].id
+        if reached != buyer.tier_id:
+            if reached != (buyer.tier_id or ladder[0].id):
+                writes.tier_changes.append((buyer.id, buyer.tier_id, reached, at))
+            buyer.tier_id = reached
+    return writes
+
+
+def _transfer(
+    writes: _Writes,
+    transfer_id: int,
+    key: str,
+    kind: str,
+    at: int,
+    legs: list[tuple[int, int, int]],
+    shop_id: int,
+    order_id: int | None,
+) -> None:
+    writes.transfers.append((transfer_id, key, ledger.seal(kind, legs), kind, at, len(legs), shop_id, order_id))
+    for leg in legs:
+        writes.postings.append((transfer_id, *leg))
+
+
+def _write(session: Session, shop: shops.Shop, buyers: dict[str, _Buyer], writes: _Writes) -> None:
+    change: defaultdict[int, int] = defaultdict(int)
+    for _, source, target, amount in writes.postings:
+        change[source] -= amount
+        change[target] += amount
+    at = to_micros(now(session))
+    strangers = [buyer for buyer in buyers.values() if buyer.new]
+    _insert(
+        session,
+        "customers",
+        "id, phone, name, language, code, tags, home_shop_id, tier_id, advertising, joined_at, spend_total, "
+        "orders_count, first_order_at, last_order_at",
+        [
+            (
+                buyer.id, buyer.phone, buyer.name, shop.language, secret.code(customers.CODE_SIGNS), "[]", shop.id,
+                buyer.tier_id, False, at, buyer.spend, buyer.count, _micros(buyer.first_at), _micros(buyer.last_at),
+            )
+            for buyer in strangers
+        ],
+    )  # fmt: skip
+    _insert(
+        session,
+        "accounts",
+        "id, owner, owner_id, name, unit, balance, hot",
+        [
+            (number, "customer", buyer.id, name, ledger.unit_of(name), change.pop(number, 0), 0)
+            for buyer in strangers
+            for name, number in buyer.accounts.items()
+        ],
+    )
+    _insert(
+        session,
+        "orders",
+        "id, shop_id, external_id, customer_id, total, refunded, currency, status, items, source, placed_at, changed_at, "
+        "version, earn_per, tier_per, earned, standing, standing_tier, counted",
+        writes.orders,
+    )
+    _insert(session, "transfers", "id, key, hash, kind, at, legs, shop_id, order_id", writes.transfers)
+    _insert(session, "postings", "transfer_id, source_id, target_id, amount", writes.postings)
+    _insert(
+        session,
+        "lots",
+        "id, customer_id, shop_id, transfer_id, order_id, amount, remaining, earned_at, expires_at, pending_until",
+        writes.lots,
+    )
+    _insert(session, "lot_moves", "lot_id, transfer_id, amount", writes.lot_moves)
+    _insert(session, "tier_changes", "customer_id, from_id, to_id, at", writes.tier_changes)
+    raw_many(
+        session,
+        "UPDATE accounts SET balance = balance + ? WHERE id = ?",
+        [(amount, number) for number, amount in sorted(change.items())],
+    )
+    raw_many(
+        session,
+        "UPDATE customers SET tier_id = ?, spend_total = ?, orders_count = ?, first_order_at = ?, last_order_at = ? "
+        "WHERE id = ?",
+        [
+            (
+                buyer.tier_id, buyer.spend, buyer.count, _micros(buyer.first_at), _micros(buyer.last_at), buyer.id,
+            )
+            for buyer in buyers.values()
+            if not buyer.new
+        ],
+    )  # fmt: skip
+
+
+def _insert(session: Session, name: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
+    marks = ", ".join("?" * (columns.count(",") + 1))
+    raw_many(session, f"INSERT INTO {name} ({columns}) VALUES ({marks})", rows)  # noqa: S608  # both are written here
+
+
+def _numbers(session: Session, of: sa.Table, count: int) -> Sequence[int]:
+    """The next free numbers of a table: nobody else writes to SQLite now, PostgreSQL's sequence is everybody's."""
+    if not count:
+        return ()
+    if session.get_bind().dialect.name == "postgresql":
+        drawn = f"SELECT nextval(pg_get_serial_sequence('{of.name}', 'id')) FROM generate_series(1, ?)"  # noqa: S608
+        return sorted(row[0] for row in raw(session, drawn, (count,)))
+    last = raw(session, f"SELECT coalesce(max(id), 0) FROM {of.name}")[0][0]  # noqa: S608
+    return range(last + 1, last + 1 + count)
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else to_micros(moment)
