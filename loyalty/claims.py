@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from loyalty import customers, orders, points, referrals
+from loyalty import customers, orders, points, redemptions, referrals, vouchers
 from store import events, shops
 from store.clock import now
 from store.errors import ConflictError, NotFoundError
@@ -140,7 +140,7 @@ def _move_referrals(session: Session, from_id: int, to_id: int) -> None:
         )
 
 
-MOVES = [_move_identities, _move_orders, _move_referrals]
+MOVES = [_move_identities, _move_orders, _move_referrals, vouchers.move, redemptions.move]
 """What hangs on a customer and goes along in a merge; each noun that refers to customers adds its own line here."""
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, func, in
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import customers, points, programme, referrals, tiers
+from loyalty import customers, points, programme, redemptions, referrals, tiers
 from store import events, notices, secret, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
@@ -86,6 +86,8 @@ class OrderInput:
     name: str = ""
     refunded: int | None = None
     items: Sequence[dict[str, Any]] = field(default_factory=list)
+    redemptions: Sequence[int] = ()
+    """Reserved vouchers that the order uses: they are confirmed with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def put(
     """Take an order in or change it: the same again changes nothing, a new status or refund counts once.
 
     `quiet`: nobody is told. What comes from an import writes no events either, so that no journey starts from it. Raises InvalidError naming a field, NotFoundError (customer), ConflictError when the
-    order belongs to another customer.
+    order belongs to another customer or a redemption it names has ended otherwise.
     """
     shop = shops.get(session, shop_id)
     checked(order, shop.currency, now(session))
@@ -174,6 +176,8 @@ def put(
         row = _insert(session, shop, external_id, order, customer_id, source)
     if customer_id is not None and row.customer_id is not None and row.customer_id != customer_id:
         raise ConflictError(f"order {external_id} belongs to another customer")
+    if order.status is not Status.CANCELLED:
+        redemptions.confirm_for_order(session, shop_id, external_id, order.redemptions)
     refunded = refunded_of(order)
     told = (order.total, refunded, order.status.value, customer_id or row.customer_id, order.placed_at)
     if told == (row.total, row.refunded, row.status, row.customer_id, row.placed_at) and row.version:

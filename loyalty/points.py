@@ -212,11 +212,13 @@ def give_back(
     session: Session, key: str, kind: str, spent: int, *, customer_id: int, actor: str | None = None
 ) -> ledger.Posted:
     """Undo a spend, whole: its postings turned round, its points back in the lots they came from. `spent` is the
-    number of its transfer; the same key again does nothing."""
+    number of its transfer, `customer_id` who the spender is by now (a merge may have come between); the same key again
+    does nothing."""
+    back = ledger.account(session, "customer", customer_id, "available")
     legs = [
-        Leg(row.target_id, row.source_id, row.amount, covered=False)
+        Leg(row.target_id, back, row.amount, covered=False)
         for row in session.execute(
-            select(ledger.postings.c.source_id, ledger.postings.c.target_id, ledger.postings.c.amount).where(
+            select(ledger.postings.c.target_id, ledger.postings.c.amount).where(
                 ledger.postings.c.transfer_id == spent
             )
         )
