@@ -283,18 +283,22 @@ def by_source(session: Session, source: Source) -> Any:
     ).first()
 
 
-def media_of(session: Session, attachment_id: int, member: Member) -> media.Attachment:
-    """An attachment that a member of staff may look at; raises NotFoundError where its ticket is another shop's."""
+def content_of(session: Session, attachment_id: int, member: Member) -> tuple[media.Content, str]:
+    """The bytes and the name of a file that a member of staff may look at; raises NotFoundError where its ticket is
+    another shop's, or where the bytes are not there (yet), ForbiddenError.
+    """
     member.need(Right.DESK)
+    a = attachments.c
     row = session.execute(
-        select(ticket_messages.c.ticket_id)
+        select(ticket_messages.c.ticket_id, a.sha, a.name)
         .join(ticket_files, ticket_files.c.message_id == ticket_messages.c.id)
-        .where(ticket_files.c.attachment_id == attachment_id)
+        .join(attachments, a.id == ticket_files.c.attachment_id)
+        .where(a.id == attachment_id)
     ).first()
-    if row is None:
+    if row is None or row.sha is None:
         raise NotFoundError("media", attachment_id)
     tickets.view(session, row.ticket_id, member)
-    return session.get_one(media.Attachment, attachment_id)
+    return media.load(session, row.sha), row.name
 
 
 # ── Inside ─────────────────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from store.media import File
 from store.notices import NoticeRow
 from store.outbox import Call, Ended
 from store.staff import Member, Role
-from support import handling, messages, queue, ratings, thread, tickets
+from support import beside, handling, messages, queue, ratings, thread, tickets
 from support.messages import Source
 from support.queue import View
 from support.tickets import State
@@ -410,11 +410,12 @@ async def test_another_shops_tickets_are_not_there(store: Store, shop: int, lan:
     message = await store.write(messages.agent_says, ticket, minh, "Dạ", key="k")
     await store.write(messages.message_ended, ended(message, 5, "failed", "?"))
     [photo] = (await store.read(thread.some, ticket, minh, [said.seq]))[0].files
-    assert (await store.read(lambda s: messages.media_of(s, photo.id, minh).sha)) == sha
+    content, _ = await store.read(messages.content_of, photo.id, minh)
+    assert (content.sha, content.content) == (sha, b"x")
     tries: list[tuple[Any, ...]] = [
         (tickets.view, ticket), (handling.claim, ticket), (handling.resolve, ticket), (handling.close, ticket),
         (handling.reopen, ticket), (handling.colleagues, ticket), (queue.line, ticket), (thread.page, ticket),
-        (messages.retry, message), (messages.media_of, photo.id), (queue.unsee, ticket),
+        (messages.retry, message), (messages.content_of, photo.id), (beside.of, ticket), (queue.unsee, ticket),
     ]  # fmt: skip
     for who, error in ((stranger, NotFoundError), (cashier, ForbiddenError)):
         for rule, number in tries:
@@ -440,3 +441,17 @@ async def test_another_shops_tickets_are_not_there(store: Store, shop: int, lan:
         await store.read(queue.page, cashier, View.OPEN)
     with pytest.raises(ConflictError):
         await store.write(handling.assign, ticket, await hire(store, "Hoa", Role.AGENT, shop), None)
+
+
+async def test_the_customers_loyalty_stands_beside_the_thread(store: Store, shop: int, lan: int, minh: Member) -> None:
+    from loyalty import orders
+
+    bought = orders.OrderInput(
+        total=1_250_000, currency="VND", placed_at=store.clock.now(), status=orders.Status.COMPLETED, customer_id=lan
+    )
+    await store.write(orders.put, shop, "A1", bought)
+    ticket, _ = await says(store, lan, shop, "alo")
+    found = await store.read(beside.of, ticket, minh)
+    assert (found.customer.id, found.available, found.tier, found.rank, found.to_next) == (lan, 1250, "Bạc", 1, 188)
+    assert [order.external_id for order in found.orders] == ["A1"]
+    assert (found.tickets, found.rating, found.vouchers) == ([], None, [])

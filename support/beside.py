@@ -1,0 +1,100 @@
+"""Beside the thread: who the customer is to the shop, as the colleague who answers them should know."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from loyalty import customers, orders, points, tiers, vouchers
+from loyalty.customers import Customer
+from loyalty.orders import Order
+from store import shops
+from store.shops import Shop
+from store.staff import Member, Right
+from support import ratings, tickets
+from support.ratings import Rating
+from support.tickets import Ticket
+
+ORDERS = 5
+VOUCHERS = 5
+TICKETS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A messenger of the customer's (`telegram`, `web`), the one they used last first."""
+
+    messenger: str
+    reachable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A voucher of theirs; `held`: an order has it at the moment."""
+
+    name: str
+    code: str
+    expires_at: datetime | None
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """`rank` counts tiers from 0, the lowest; `voucher_count` and `tickets` include what isn't listed, `tickets` not the
+    one that is open.
+    """
+
+    customer: Customer
+    shop: Shop
+    reaches: list[Reach]
+    available: int
+    pending: int
+    tier: str
+    rank: int
+    tier_points: int
+    next_tier: str | None
+    to_next: int
+    from_tier: int
+    vouchers: list[Owned]
+    voucher_count: int
+    orders: list[Order]
+    tickets: list[Ticket]
+    rating: Rating | None
+
+
+def of(session: Session, ticket_id: int, member: Member) -> Beside:
+    """The customer of a ticket. Their other tickets are only those of the member's own desks. Raises as tickets.view."""
+    ticket = tickets.view(session, ticket_id, member)
+    customer = customers.get(session, ticket.customer_id)
+    available, pending, tier_points = points.balances(session, customer.id)
+    ladder = tiers.every(session)
+    standing = tiers.standing(ladder, tier_points)
+    wallet = vouchers.wallet(session, customer.id, shop_id=ticket.shop_id)
+    return Beside(
+        customer=customer,
+        shop=shops.get(session, ticket.shop_id),
+        reaches=[
+            Reach(identity.account.split(":")[0], identity.reachable)
+            for identity in customers.identities_of(session, customer.id)
+        ],
+        available=available,
+        pending=pending,
+        tier=standing.tier.name,
+        rank=ladder.index(standing.tier),
+        tier_points=tier_points,
+        next_tier=standing.next.name if standing.next else None,
+        to_next=standing.to_next,
+        from_tier=standing.tier.threshold,
+        vouchers=[
+            Owned(held.program.name, vouchers.shown(held.voucher.code), held.voucher.expires_at,
+                  held.voucher.state == vouchers.VoucherState.HELD)
+            for held in wallet[:VOUCHERS]
+        ],
+        voucher_count=len(wallet),
+        orders=orders.of_customer(session, customer.id, ORDERS),
+        tickets=[
+            other for other in tickets.tickets_of(session, customer.id)
+            if other.id != ticket_id and member.may(Right.DESK, other.shop_id)
+        ][:TICKETS],
+        rating=ratings.of(session, ticket_id),
+    )  # fmt: skip
