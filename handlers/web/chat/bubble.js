@@ -97,7 +97,7 @@ function cleaned(html) {
 }
 
 /** Plain words, with web addresses made tappable. */
-function linked(text) {
+export function linked(text) {
   return text.split(/(https?:\/\/[^\s<>"']*[^\s<>"'.,;:!?)\]])/g).map((piece, index) =>
     index % 2 ? el("a", { href: piece, target: "_blank", rel: "noopener" }, piece) : piece);
 }
@@ -140,7 +140,7 @@ function drawTrouble(bubble, hands) {
     el("button", { type: "button", class: "discard", onclick: () => hands.discard(bubble) }, hands.words.say("discard")));
 }
 
-function drawMedia(media, hands) {
+export function drawMedia(media, hands) {
   const photos = media.filter((item) => item.kind === "photo");
   const rest = media.filter((item) => item.kind !== "photo").map((item) => drawOther(item, hands));
   if (!photos.length) return rest;

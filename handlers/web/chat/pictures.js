@@ -10,7 +10,7 @@ const QUALITY = 0.86;
 const STILL = /^image\/(jpeg|png|webp|avif|heic|heif|bmp)$/;
 
 /** {blob, name, kind, width, height, shown}: what will be sent. Throws when the picture can't be opened and is one. */
-async function prepare(file) {
+export async function prepare(file) {
   const kind = file.type.startsWith("image/") ? "photo" : file.type.startsWith("video/") ? "video" : file.type.startsWith("audio/") ? "audio" : "document";
   const plain = { blob: file, name: file.name, kind, size: file.size, shown: URL.createObjectURL(file) };
   if (kind !== "photo") return plain;
