@@ -94,11 +94,10 @@ class Intake:
         raw: dict[str, Any],
         body: str | None = None,
         *,
-        beside: Callable[[Session], None] | None = None,
         replayed: bool = False,
     ) -> bool:
         """Take one update in; returns after its commit: True when it was handled now, False when it was known, ignored or
-        kept as a dead letter. `beside` is written in the same transaction (a visitor's own bubble).
+        kept as a dead letter.
 
         Raises StoreUnreachableError: nothing of it stands, it is to come again.
         """
@@ -112,7 +111,7 @@ class Intake:
             try:
                 for attempt in range(TRIES):
                     try:
-                        return await self._work(messenger, key, raw, text, address, beside, replayed=replayed)
+                        return await self._work(messenger, key, raw, text, address, replayed=replayed)
                     except MovedError:
                         log.info("another replica was faster", account=account, key=key, attempt=attempt)
                 raise MovedError("the conversation moved each time")
@@ -167,7 +166,6 @@ class Intake:
         raw: dict[str, Any],
         body: str,
         address: Address,
-        beside: Callable[[Session], None] | None,
         *,
         replayed: bool,
     ) -> bool:
@@ -181,7 +179,7 @@ class Intake:
             update = Update.model_validate(raw, context={"bot": bot})
             await self._handle(work, messenger, update, bot, address, opening)
             await work.write(
-                _close, messenger.account, key, address.chat_id, body, opening.conversation, session, beside, replayed
+                _close, messenger.account, key, address.chat_id, body, opening.conversation, session, replayed
             )
             if session.calls:
                 work.after_commit.append(lambda: self._pushed(messenger.account, session.calls))
@@ -209,7 +207,7 @@ class Intake:
         if person is not None:
             talk = Talk(
                 work=work, account=messenger.account, user_id=address.user_id, can=messenger.can, link=messenger.link,
-                links=self._links, person=person, words=words(person.language), shop=shop, at=self._store.clock.now(),
+                links=self._links, write_own=self._store.write, person=person, words=words(person.language), shop=shop, at=self._store.clock.now(),
                 demo=self._demo, files=lambda message: self._files(messenger.account, message),
             )  # fmt: skip
         await self._dispatcher.feed_update(
@@ -256,7 +254,6 @@ def _close(
     body: str,
     conversation: Conversation,
     sent: OutboxSession,
-    beside: Callable[[Session], None] | None,
     replayed: bool,  # noqa: FBT001
 ) -> None:
     """The end of a work: the update's row, the conversation and the calls. Raises MovedError when another replica has
@@ -269,8 +266,6 @@ def _close(
     if not recorded:
         raise MovedError("update")
     conversations.save(session, conversation)
-    if beside is not None:
-        beside(session)
     for content, mime, width, height in sent.kept:
         media.keep(session, content, mime, width, height)
     if sent.calls:

@@ -49,6 +49,10 @@ class OutboxSession(BaseSession):
         self.kept: list[tuple[bytes, str, int | None, int | None]] = []
         self._store = store
 
+    async def __call__(self, bot: Bot, method: TelegramMethod[Any], timeout: int | None = None) -> Any:  # noqa: ASYNC109
+        """A call of the bot's: no middleware stands between it and its row."""
+        return await self.make_request(bot, method, timeout)
+
     async def make_request(self, bot: Bot, method: TelegramMethod[Any], timeout: int | None = None) -> Any:  # noqa: ARG002, ASYNC109
         name = method.__api_method__
         if isinstance(method, GetMe):

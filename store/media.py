@@ -125,6 +125,22 @@ def keep(session: Session, content: bytes, mime: str, width: int | None = None, 
     return sha
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    mime: str
+    size: int
+    width: int | None
+    height: int | None
+
+
+def facts(session: Session, sha: str) -> Facts:
+    """What is known of the bytes at an address, without them; raises NotFoundError."""
+    row = session.execute(select(Media.mime, Media.size, Media.width, Media.height).where(Media.sha == sha)).first()
+    if row is None:
+        raise NotFoundError("media", sha)
+    return Facts(*row)
+
+
 def load(session: Session, sha: str) -> Content:
     """The bytes at an address; raises NotFoundError."""
     row = session.execute(
@@ -181,10 +197,11 @@ def to_fetch(session: Session, account: str, limit: int = 20) -> list[tuple[int,
 
 
 def fetched(
-    session: Session, attachment_id: int, content: bytes, mime: str, width: int | None, height: int | None
+    session: Session, attachment_id: int, content: bytes, mime: str | None, width: int | None, height: int | None
 ) -> None:
-    """The bytes of an attachment arrived."""
-    sha = keep(session, content, mime, width, height)
+    """The bytes of an attachment arrived; `mime` is what they show themselves to be, None where they don't."""
+    told = session.execute(select(Attachment.mime).where(Attachment.id == attachment_id)).scalar()
+    sha = keep(session, content, mime or told or "application/octet-stream", width, height)
     _settle(session, attachment_id, state="stored", sha=sha, size=len(content))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, Text, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import Base, BigId, UtcTime, table
+from store.base import Base, BigId, UtcTime, raw, table, to_micros
 from store.clock import now
 from store.outbox import Purpose
 from store.signals import signal
@@ -91,6 +91,13 @@ def tell(
         )
     )  # fmt: skip
     signal(session, "notices")
+
+
+def any_due(session: Session) -> bool:
+    """Whether a notice's time has come: a look that costs nothing."""
+    return bool(
+        raw(session, "SELECT 1 FROM notices WHERE state = 'waiting' AND due_at <= ? LIMIT 1", (to_micros(now(session)),))
+    )
 
 
 def due(session: Session, limit: int = 100) -> list[Notice]:

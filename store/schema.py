@@ -30,16 +30,31 @@ async def migrate(store: Store, revision: str = "head") -> None:
     await store.run_on_connection(lambda connection: _run(connection, revision))
 
 
+async def migrate_if_needed(store: Store) -> bool:
+    """Bring a new database, or one that is behind, to the newest revision; whether there was anything to do."""
+    if await is_current(store):
+        return False
+    await migrate(store)
+    return True
+
+
 async def is_current(store: Store) -> bool:
     """Whether the database stands at the newest revision."""
+    return await revision(store) == head()
+
+
+async def revision(store: Store) -> str | None:
+    """The revision that the database stands at; None for a new one."""
 
     def stands(session: sa.orm.Session) -> str | None:
         try:
             return session.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-        except sa.exc.DBAPIError:
-            return None
+        except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
+            if "no such table" in str(error) or "does not exist" in str(error):
+                return None
+            raise
 
-    return await store.read(stands) == head()
+    return await store.read(stands)
 
 
 def head() -> str:

@@ -203,17 +203,15 @@ def make_link(session: Session, staff_id: int, kind: str, path: str = "") -> str
     return secret_token
 
 
-def link_is_open(session: Session, kind: str, secret_token: str) -> bool:
-    """Whether a link could be used now, without using it (a messenger's preview opens links too)."""
-    return (
-        session.execute(
-            select(StaffLink.hash).where(
-                StaffLink.hash == secret.digest(secret_token), StaffLink.kind == kind,
-                StaffLink.used_at.is_(None), StaffLink.expires_at > now(session),
-            )
-        ).first()
-        is not None
-    )  # fmt: skip
+def link_owner(session: Session, kind: str, secret_token: str) -> Member | None:
+    """Whose link this is, while it can be used, without using it (a messenger's preview opens links too)."""
+    staff_id = session.execute(
+        select(StaffLink.staff_id).where(
+            StaffLink.hash == secret.digest(secret_token), StaffLink.kind == kind,
+            StaffLink.used_at.is_(None), StaffLink.expires_at > now(session),
+        )
+    ).scalar()  # fmt: skip
+    return None if staff_id is None else get(session, staff_id)
 
 
 def use_link(session: Session, kind: str, secret_token: str) -> tuple[Member, str]:

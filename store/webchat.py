@@ -17,6 +17,8 @@ from store.signals import signal
 
 TYPING = timedelta(seconds=6)
 TOAST = "toast"
+UNSHOWN = "unshown"
+"""What the page sent by itself (/start on a first visit): kept, not shown."""
 
 
 class WebChat(Base):
@@ -42,7 +44,7 @@ class BubbleRow(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     seq: Mapped[int]
     who: Mapped[str] = mapped_column(Text)
-    """me (the visitor), shop, or toast (a short answer to a tap, shown once)."""
+    """me (the visitor), shop, toast (a short answer to a tap, shown once) or unshown."""
     at: Mapped[datetime] = mapped_column(UtcTime)
     text: Mapped[str] = mapped_column(Text, default="")
     html: Mapped[str | None] = mapped_column(Text)
@@ -87,8 +89,14 @@ def exists(session: Session, chat_id: int) -> bool:
     return session.execute(select(chats.c.id).where(chats.c.id == chat_id)).first() is not None
 
 
-def language_of(session: Session, chat_id: int) -> str:
+def current_language(session: Session, chat_id: int) -> str:
+    """The language the visitor is spoken to in: as they chose in the chat, else as their browser asked at first."""
     return session.execute(select(chats.c.language).where(chats.c.id == chat_id)).scalar() or "vi"
+
+
+def speak(session: Session, chat_id: int, language: str) -> None:
+    """The visitor chose a language: the page around the chat follows."""
+    session.execute(update(WebChat).where(WebChat.id == chat_id).values(language=language))
 
 
 def _turn(session: Session, chat_id: int, *, numbers: int = 0) -> tuple[int, int]:
@@ -112,16 +120,21 @@ def add(
     html: str | None = None,
     ref: str | None = None,
     call_id: int | None = None,
+    numbers: int = 1,
     **extra: Any,
 ) -> int:
-    """Add a bubble; its number. One with a `ref` that is there already is not added again: its number is given."""
+    """Add a bubble; its number. One with a `ref` that is there already is not added again: its number is given.
+
+    An album takes as many `numbers` as it has pictures, for each is a message of its own to the handlers.
+    """
     if ref is not None:
         known = session.execute(
             select(bubbles.c.number).where(bubbles.c.chat_id == chat_id, bubbles.c.ref == ref)
         ).scalar()
         if known is not None:
             return int(known)
-    seq, number = _turn(session, chat_id, numbers=1)
+    seq, last = _turn(session, chat_id, numbers=numbers)
+    number = last - numbers + 1
     session.execute(
         insert(bubbles).values(
             chat_id=chat_id, number=number, seq=seq, who=who, at=now(session), text=text, html=html, extra=extra,
@@ -167,11 +180,22 @@ def after(session: Session, chat_id: int, seq: int, limit: int = 200) -> list[Bu
 
 def before(session: Session, chat_id: int, number: int | None, limit: int = 30) -> list[Bubble]:
     """The last bubbles below a number (the last of all, where none is given), oldest first, toasts left out."""
-    query = select(*_FIELDS).where(bubbles.c.chat_id == chat_id, bubbles.c.who != TOAST)
+    query = select(*_FIELDS).where(bubbles.c.chat_id == chat_id, bubbles.c.who.not_in((TOAST, UNSHOWN)))
     if number is not None:
         query = query.where(bubbles.c.number < number)
     rows = session.execute(query.order_by(bubbles.c.number.desc()).limit(limit)).all()
     return [Bubble(*row) for row in reversed(rows)]
+
+
+def last_quick(session: Session, chat_id: int) -> list[Any] | None:
+    """The quick answers in force, from however long ago."""
+    rows = session.execute(
+        select(bubbles.c.extra)
+        .where(bubbles.c.chat_id == chat_id, bubbles.c.who == "shop")
+        .order_by(bubbles.c.number.desc())
+        .limit(200)
+    ).scalars()
+    return next((extra["quick"] for extra in rows if "quick" in extra), None)
 
 
 def cursor(session: Session, chat_id: int) -> tuple[int, int, datetime | None]:

@@ -3,15 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from aiogram.types import BufferedInputFile
+from sqlalchemy.orm import Session
 
+from handlers.chat.voice import Voice
 from handlers.words import Words
 from loyalty.customers import Person
 from store.engine import Work
 from store.media import File
 from store.shops import Shop
+
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class Talk:
     """This messenger's link for a start payload."""
     links: Callable[[str], list[tuple[str, str]]]
     """(messenger's name, link) on every messenger for a start payload."""
+    write_own: Callable[..., Any]
     person: Person
     words: Words
     shop: Shop
@@ -54,6 +61,19 @@ class Talk:
     """A demo shows what would go out by SMS."""
     files: Callable[[Any], list[File]] = field(default=lambda _message: [])
     """The files that a message carries."""
+    voice: Voice = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.voice = Voice(self.words, self.person.address, self.person.name)
+
+    async def own(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Write in a work of its own, committed at once: for what may stand even if this update has to run again (a code
+        made the first time it is asked for), before something slow."""
+        return await self.write_own(rule, *args, **kwargs)  # type: ignore[no-any-return]
+
+    def say(self, message: str, /, **values: Any) -> str:
+        """A text for this person; see Voice."""
+        return self.voice.say(message, **values)
 
     @property
     def customer_id(self) -> int:

@@ -4,10 +4,13 @@ import base64
 import hashlib
 import hmac
 import secrets
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp_jinja2
 import font_manrope
@@ -22,7 +25,8 @@ from handlers.words import LANGUAGES, Words, words
 from store import shops, staff
 from store.engine import Store
 from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RuleError, StoreUnreachableError
-from store.staff import Member, Right
+from store.media import Content
+from store.staff import Member, Right, Role
 
 HERE = Path(__file__).parent
 COOKIE = "regulars"
@@ -53,7 +57,28 @@ class Site:
     """Run a dead letter (account, key) again; whether it went through now."""
 
 
+class Limits:
+    """Counts attempts of anybody at anything, in this process: enough to slow guessing down."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, deque[float]] = {}
+
+    def allow(self, who: str, most: int, seconds: float) -> bool:
+        """Whether one more is allowed, `most` within `seconds`; counts it."""
+        now = time.monotonic()
+        if len(self._times) > 20_000:
+            self._times = {key: times for key, times in self._times.items() if times and times[-1] > now - 600}
+        times = self._times.setdefault(who, deque())
+        while times and times[0] < now - seconds:
+            times.popleft()
+        if len(times) >= most:
+            return False
+        times.append(now)
+        return True
+
+
 SITE = web.AppKey("site", Site)
+LIMITS = web.AppKey("limits", Limits)
 MEMBER = web.RequestKey("member", Member)
 WORDS = web.RequestKey("words", Words)
 NONCE = web.RequestKey("nonce", str)
@@ -143,11 +168,12 @@ async def render(
     request: web.Request, template: str, context: dict[str, Any] | None = None, *, status: int = 200
 ) -> web.Response:
     """A page in the reader's language; templates know `words`, `csrf`, `csp_nonce`, `brand`, `on_brand`, `member`."""
-    said = request.get(WORDS) or words(_accepted(request))
+    said = request.get(WORDS) or words(accepted_language(request))
     brand = (context or {}).get("brand") or shops.DEFAULT_BRAND
     full = {
         "words": said, "lang": said.language, "csrf": await csrf_token(request), "csp_nonce": request[NONCE],
-        "member": request.get(MEMBER), "Right": Right, **(context or {}), "brand": brand,
+        "member": request.get(MEMBER), "Right": Right, "theme": request.cookies.get("theme", ""), **(context or {}),
+        "brand": brand,
         "on_brand": readable_on(brand),
     }  # fmt: skip
     return aiohttp_jinja2.render_template(template, request, full, app_key=_jinja_key(said.language), status=status)
@@ -155,9 +181,17 @@ async def render(
 
 async def render_part(request: web.Request, template: str, context: dict[str, Any]) -> str:
     """A piece of a page as text, for server-sent events and for scripts that put it in."""
-    said = request.get(WORDS) or words(_accepted(request))
+    said = request.get(WORDS) or words(accepted_language(request))
     full = {"words": said, "lang": said.language, "csrf": await csrf_token(request), "member": request.get(MEMBER)}
     return aiohttp_jinja2.render_string(template, request, {**full, **context}, app_key=_jinja_key(said.language))
+
+
+def role_name(said: Words, role: Role) -> str:
+    """A role in words."""
+    return {
+        Role.OWNER: said("Owner"), Role.MANAGER: said("Manager"), Role.SUPERVISOR: said("Supervisor"),
+        Role.AGENT: said("Agent"), Role.CASHIER: said("Cashier"),
+    }[role]  # fmt: skip
 
 
 def say(said: Words, error: RuleError) -> str:
@@ -196,7 +230,8 @@ def _INVALID(said: Words, error: InvalidError) -> str:  # noqa: N802
 def setup_site(app: web.Application, site: Site) -> None:
     """Sessions, templates, static files and guards; the pages add their own routes."""
     app[SITE] = site
-    key = base64.urlsafe_b64encode(hashlib.sha256(b"cookie:" + site.secret_key.encode()).digest())
+    app[LIMITS] = Limits()
+    key = base64.urlsafe_b64encode(hashlib.sha256(b"cookie:" + site.secret_key.encode()).digest()).decode()
     storage = EncryptedCookieStorage(
         key, cookie_name=COOKIE, max_age=VISITOR_SECONDS, httponly=True, samesite="Lax",
         secure=site.public_url.startswith("https://"),
@@ -222,7 +257,7 @@ def _jinja_key(language: str) -> web.AppKey[jinja2.Environment]:
     return _KEYS.get(language, _KEYS["vi"])
 
 
-def _accepted(request: web.Request) -> str:
+def accepted_language(request: web.Request) -> str:
     """The first of the browser's languages that is ours, else the installation's."""
     for part in request.headers.get(hdrs.ACCEPT_LANGUAGE, "").split(","):
         language = part.split(";")[0].strip()[:2].lower()
@@ -271,7 +306,7 @@ async def _refused(request: web.Request, error: RuleError) -> web.Response:
         else 409 if isinstance(error, ConflictError)
         else 422
     )  # fmt: skip
-    said = request.get(WORDS) or words(_accepted(request))
+    said = request.get(WORDS) or words(accepted_language(request))
     if wants_json(request) or request.method not in SAFE_METHODS:
         return web.json_response({"error": say(said, error), "code": error.code, "retry": False}, status=status)
     return await render(request, "templates/error.html", {"status": status, "message": say(said, error)}, status=status)
@@ -289,10 +324,22 @@ async def _check_csrf(request: web.Request, handler: Handler) -> web.StreamRespo
         field = (await request.post()).get(CSRF_FIELD)
         given = field if isinstance(field, str) else None
     if not wanted or not given or not hmac.compare_digest(str(wanted), given):
-        said = request.get(WORDS) or words(_accepted(request))
+        said = request.get(WORDS) or words(accepted_language(request))
         text = said("This page was open for too long. Reload it and try again.")
         return web.json_response({"error": text, "code": "csrf", "retry": False}, status=403)
     return await handler(request)
+
+
+def media_response(content: Content, name: str) -> web.Response:
+    """Bytes that somebody sent: shown in place only where a browser can do no harm with them, else saved."""
+    shown = content.mime in {"image/jpeg", "image/png", "image/gif", "image/webp"} or content.mime.startswith(
+        ("audio/", "video/")
+    )
+    headers = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, max-age=31536000"}
+    if not shown:
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name or 'file', safe='')}"
+    mime = content.mime if shown else "application/octet-stream"
+    return web.Response(body=content.content, content_type=mime, headers=headers)
 
 
 async def _font(request: web.Request) -> web.FileResponse:

@@ -1,0 +1,81 @@
+"""Chores: what is due is a row with a time; this loop claims it. And the files that messages carry are fetched here."""
+
+import asyncio
+from collections.abc import Callable
+from io import BytesIO
+
+import structlog
+from PIL import Image, UnidentifiedImageError
+from sqlalchemy.orm import Session
+
+from bot.messengers.telegram import Telegram
+from loyalty import points, redemptions
+from store import inbox, leases, media, outbox
+from store.engine import Store
+from store.errors import MovedError, StoreUnreachableError
+
+TICK_SECONDS = 1.0
+SWEEP_TICKS = 600
+LEASE = "clock"
+
+DUE: tuple[Callable[[Session], int], ...] = (points.release_due, points.expire_due, redemptions.lapse_due)
+"""Rules that do a batch of what is due now and say how much that was."""
+SWEEPS: tuple[Callable[[Session], None], ...] = (inbox.prune, outbox.prune)
+
+log = structlog.get_logger()
+
+
+async def clock_loop(store: Store, owner: str) -> None:
+    """Do what is due, once a second, in one process at a time."""
+    ticks = 0
+    while True:
+        try:
+            if await store.write(leases.hold, LEASE, owner) is not None:
+                for rule in DUE:
+                    while await store.write(rule):
+                        await asyncio.sleep(0)
+                if ticks % SWEEP_TICKS == 0:
+                    for sweep in SWEEPS:
+                        await store.write(sweep)
+                ticks += 1
+        except (MovedError, StoreUnreachableError) as error:
+            log.warning("what is due waits a moment", error=str(error))
+        await asyncio.sleep(TICK_SECONDS)
+
+
+async def fetch_loop(store: Store, telegram: Telegram, owner: str) -> None:
+    """Bring the bytes of files that people sent, in one process at a time."""
+    async with store.hub.listen("fetch") as heard:
+        while True:
+            heard.clear()
+            if await store.write(leases.hold, f"fetch:{telegram.account}", owner) is not None:
+                for attachment_id, file_id in await store.read(media.to_fetch, telegram.account):
+                    await fetch(store, telegram, attachment_id, file_id)
+            try:
+                async with asyncio.timeout(TICK_SECONDS):
+                    await heard.wait()
+            except TimeoutError:
+                pass
+
+
+async def fetch(store: Store, telegram: Telegram, attachment_id: int, file_id: str) -> None:
+    """One file: its bytes, its size as a picture; what can't be had now is tried again later."""
+    try:
+        content = await telegram.download(file_id, media.BYTES_MAX)
+    except ValueError:
+        await store.write(media.not_fetched, attachment_id, final="too_big")
+        return
+    except ConnectionError as error:
+        log.warning("a file could not be fetched", error=str(error))
+        await store.write(media.not_fetched, attachment_id)
+        return
+    mime, width, height = await asyncio.to_thread(_picture, content)
+    await store.write(media.fetched, attachment_id, content, mime, width, height)
+
+
+def _picture(content: bytes) -> tuple[str | None, int | None, int | None]:
+    try:
+        with Image.open(BytesIO(content)) as picture:
+            return Image.MIME.get(picture.format or ""), picture.width, picture.height
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+        return None, None, None

@@ -1,0 +1,167 @@
+"""The notifier: turns notices into rows of the outbox, just in time. It decides messenger, language, hours and silence."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy.orm import Session
+
+from bot.channels import CodeChannel
+from bot.messengers.messenger import Messenger
+from handlers.chat.notices import Told, render
+from handlers.chat.voice import Voice
+from handlers.words import words
+from loyalty import customers
+from loyalty.customers import Identity
+from store import notices, shops
+from store.clock import now
+from store.engine import Store
+from store.ids import Ids
+from store.notices import Notice
+from store.outbox import Call, EndRule, Purpose, put
+
+BATCH = 50
+LOOK_SECONDS = 1.0
+SILENT_FROM, SILENT_UNTIL = 22, 7
+"""Service notices come without a sound in these hours of the shop's day."""
+SEND = {
+    "photo": "sendPhoto", "voice": "sendVoice", "audio": "sendAudio", "video": "sendVideo", "document": "sendDocument",
+}  # fmt: skip
+
+log = structlog.get_logger()
+Skipped = Callable[[Session, int, str], None]
+
+
+class Notifier:
+    """Looks for due notices whenever one is written, and each second."""
+
+    def __init__(
+        self,
+        store: Store,
+        messengers: Mapping[str, Messenger],
+        *,
+        pushed: Callable[[str, list[Call]], None],
+        codes: CodeChannel,
+        skipped: Mapping[str, Skipped],
+    ) -> None:
+        self._store = store
+        self._messengers = messengers
+        self._pushed = pushed
+        self._codes = codes
+        self._skipped = skipped
+
+    async def run(self) -> None:
+        async with self._store.hub.listen("notices") as heard:
+            while True:
+                heard.clear()
+                while await self.turn():
+                    pass
+                try:
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await heard.wait()
+                except TimeoutError:
+                    pass
+
+    async def turn(self) -> int:
+        """One batch in one transaction; how many notices it held."""
+        async with self._store.work() as work:
+            if not await work.read(notices.any_due):
+                return 0
+            count, calls, codes = await work.write(self._queue)
+            if calls:
+                work.after_commit.append(lambda: self._push(calls))
+        for phone, code in codes:
+            self._codes(phone, code)
+        return count
+
+    def _push(self, calls: list[Call]) -> None:
+        for account in {call.account for call in calls}:
+            self._pushed(account, [call for call in calls if call.account == account])
+
+    def _queue(self, session: Session) -> tuple[int, list[Call], list[tuple[str, str]]]:
+        due = notices.due(session, BATCH)
+        calls: list[Call] = []
+        codes: list[tuple[str, str]] = []
+        for notice in due:
+            if notice.kind == "phone_code":
+                codes.append((str(notice.params["phone"]), str(notice.params["code"])))
+                notices.settle(session, [notice.id], "queued")
+                continue
+            made = self._calls(session, notice)
+            if isinstance(made, str):
+                notices.settle(session, [notice.id], "skipped", made)
+                if notice.rule and notice.subject is not None and notice.rule in self._skipped:
+                    self._skipped[notice.rule](session, notice.subject, made)
+                continue
+            calls.extend(made)
+            notices.settle(session, [notice.id], "queued")
+        if calls:
+            put(session, calls)
+        return len(due), calls, codes
+
+    def _calls(self, session: Session, notice: Notice) -> list[Call] | str:
+        """The calls that tell it, or the reason why nobody is told."""
+        if notice.customer_id is None:
+            return "nobody"
+        customer = customers.get(session, notice.customer_id)
+        reachable = [
+            identity for identity in customers.identities_of(session, customer.id)
+            if identity.reachable and identity.account in self._messengers
+        ]  # fmt: skip
+        if not reachable:
+            return "no messenger"
+        voice = Voice(words(customer.language), customer.address, customer.name)
+        told = render(notice.kind, voice, notice.params)
+        if told is None:
+            return "no words"
+        return _calls_of(told, notice, reachable[0], silent=self._silent(session, notice), ids=session.info["ids"])
+
+    @staticmethod
+    def _silent(session: Session, notice: Notice) -> bool:
+        if notice.purpose is not Purpose.SERVICE:
+            return False
+        shop = shops.get(session, notice.shop_id) if notice.shop_id else shops.first(session)
+        return shop is not None and in_silence(now(session), shop.timezone)
+
+
+def in_silence(at: datetime, zone: str) -> bool:
+    """Whether it is between 22:00 and 07:00 on the zone's clock."""
+    hour = at.astimezone(ZoneInfo(zone)).hour
+    return hour >= SILENT_FROM or hour < SILENT_UNTIL
+
+
+def _calls_of(told: Told, notice: Notice, to: Identity, *, silent: bool, ids: Ids) -> list[Call]:
+    """One call for each file, the words as the first one's caption where they fit, else before them."""
+    said: dict[str, Any] = {} if told.plain else {"parse_mode": "HTML"}
+    if silent:
+        said["disable_notification"] = True
+    markup = (
+        {"reply_markup": told.buttons.model_dump(exclude_none=True, warnings=False)} if told.buttons is not None else {}
+    )
+    payloads: list[tuple[str, dict[str, Any]]] = []
+    caption = told.text if told.files and len(told.text) <= 1024 else ""
+    if told.text and not caption:
+        text = {"text": told.text, "link_preview_options": {"is_disabled": True}}
+        payloads.append(("sendMessage", {**text, **said, **markup}))
+    for index, file in enumerate(told.files):
+        kind = file["kind"] if file["kind"] in SEND else "document"
+        params: dict[str, Any] = {kind: {"$media": file["sha"], "name": file.get("name") or "file"}}
+        if index == 0 and caption:
+            params |= {"caption": caption}
+        payloads.append((SEND[kind], {**params, **said}))
+    calls = [
+        Call(
+            id=ids.new(), account=to.account, chat=to.chat_id, method=method,
+            payload=json.dumps({"chat_id": to.chat_id, **params}, ensure_ascii=False), purpose=int(notice.purpose),
+        )
+        for method, params in payloads
+    ]  # fmt: skip
+    if calls and notice.rule is not None:
+        # The rule learns how the last one ended: earlier ones of a chat have left before it.
+        calls[-1] = replace(calls[-1], rule=notice.rule, subject=notice.subject)
+    return calls

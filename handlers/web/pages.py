@@ -1,0 +1,27 @@
+"""All pages, joined: one folder each beside this file."""
+
+from aiohttp import web
+
+from handlers.web import site
+from handlers.web.chat.views import setup_chat
+from handlers.web.desk.views import setup_desk
+from handlers.web.login.views import setup_login
+from store import shops
+
+
+def setup_pages(app: web.Application, *, demo: bool) -> None:
+    setup_login(app)
+    setup_chat(app)
+    setup_desk(app)
+    app.router.add_get("/", demo_page if demo else home)
+
+
+async def home(_request: web.Request) -> web.Response:
+    raise web.HTTPFound("/chat")
+
+
+async def demo_page(request: web.Request) -> web.Response:
+    """A demo's first page: where everything is."""
+    shop = await site.store_of(request).read(shops.first)
+    links = {"chat": "/chat", "desk": "/desk", "console": "/shop", "till": "/till", "docs": "/api/docs"}
+    return await site.render(request, "templates/demo.html", {"shop": shop, "links": links})
