@@ -1,0 +1,52 @@
+# Everything a newcomer needs: `make demo`, `make test`. Python 3.11 or newer and make are all they ask for.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo run test lint types words bench torture clean
+
+demo: $(STAMP)
+	@$(BIN)/python -m bot demo $(ARGS)
+
+run: $(STAMP)
+	@$(BIN)/python -m bot run $(ARGS)
+
+test: $(VENV)/.installed-dev lint types
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+words: $(VENV)/.installed-dev
+	$(BIN)/pybabel -q extract -F locales/babel.cfg -k say -k said -k words -k plural:1,2 --no-location --sort-output --omit-header -o locales/regulars.pot bot handlers
+	for language in vi en; do $(BIN)/pybabel -q update -i locales/regulars.pot -d locales -D regulars -l $$language --no-fuzzy-matching --omit-header --ignore-obsolete; done
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m bench $(ARGS)
+
+torture: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q -m torture --override-ini="addopts=" $(ARGS)
+
+$(VENV)/bin/python:
+	@echo "Making a virtual environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python
+	@echo "Installing what Regulars stands on (once, about a minute) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(STAMP)
+	@echo "Installing what the tests need …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
