@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from loyalty import ledger, points
 from loyalty.orders import orders
+from store.errors import NotFoundError
 from store.shops import shops
 
 
@@ -87,3 +88,23 @@ def entries(
         )
         balance -= change
     return page, (page[-1].id, balance) if len(rows) > limit else None
+
+
+def entry(session: Session, customer_id: int, transfer_id: int) -> Entry:
+    """The line of one transfer, with the balance there was after it then; raises NotFoundError where it left the
+    customer's points as they were.
+    """
+    held, legs = ledger.accounts, ledger.postings
+    own = select(held.c.id).where(
+        held.c.owner == "customer", held.c.owner_id == customer_id, held.c.name.in_(("available", "pending"))
+    )
+    last = select(func.max(legs.c.id)).where(legs.c.transfer_id == transfer_id).scalar_subquery()
+    since = 0
+    for column, sign in ((legs.c.source_id, -1), (legs.c.target_id, 1)):
+        moved = select(func.coalesce(func.sum(legs.c.amount), 0)).where(column.in_(own), legs.c.id > last)
+        since += sign * int(session.execute(moved).scalar_one())
+    balance = sum(points.balances(session, customer_id)[:2]) - since
+    found, _ = entries(session, customer_id, 1, (transfer_id + 1, balance))
+    if not found or found[0].id != transfer_id:
+        raise NotFoundError("entry", transfer_id)
+    return found[0]
