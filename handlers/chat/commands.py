@@ -39,7 +39,7 @@ KEYBOARD = (("points", "card", "rewards"), ("vouchers", "invite", "support"), ("
 
 def _marked() -> None:
     """The message ids above, said once where the catalogue's extraction sees them."""
-    _ = words("en")
+    _ = words(LANGUAGES[0])
     _("Everything I can do"), _("My points"), _("My membership card"), _("My vouchers"), _("Swap points for rewards")
     _("Invite a friend"), _("Ask for help"), _("My requests"), _("Language"), _("Privacy and offers"), _("Help")
     _("Points"), _("Card"), _("Rewards"), _("Vouchers"), _("Invite"), _("Support"), _("Requests"), _("Privacy"), _("Menu")

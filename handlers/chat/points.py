@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import date
+from html import escape
 
 from aiogram import Router
 from aiogram.filters import Command
@@ -109,7 +110,7 @@ def reason(voice: Voice, entry: Entry) -> str:
         "expire": voice.say("expired"),
         "merge": voice.say("from your earlier account"),
         "opening": voice.say("brought along from before"),
-        "adjust": entry.reason and voice.say("{reason}", reason=entry.reason) or voice.say("correction by the shop"),
+        "adjust": escape(entry.reason) if entry.reason else voice.say("correction by the shop"),
     }
     return texts.get(entry.kind) or voice.say("order {order} at {shop}", order=order, shop=shop)
 
@@ -154,7 +155,7 @@ async def show_vouchers(message: Message, talk: Talk) -> None:
         )
         return
     lines = [
-        f"<b>{talk.say('{name}', name=kept.program.name)}</b>\n{terms(talk.words, kept.program, kept.last_day)}\n"
+        f"<b>{escape(kept.program.name)}</b>\n{terms(talk.words, kept.program, kept.last_day)}\n"
         f"<code>{vouchers.shown(kept.voucher.code)}</code>"
         for kept in held[:10]
     ]
@@ -194,7 +195,7 @@ async def show_rewards(message: Message, talk: Talk) -> None:
         return
     lines, rows = [], []
     for reward in offered[:8]:
-        name = talk.say("{name}", name=reward.program.name)
+        name = escape(reward.program.name)
         price = talk.voice.plural("{n} point", "{n} points", reward.price)
         missing = reward.price - available
         lack = " " + talk.say("({missing} to go)", missing=missing) if missing > 0 else ""

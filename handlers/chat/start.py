@@ -97,15 +97,15 @@ async def receipt(token: str, talk: Talk) -> str:
 
 async def offer(code: str, talk: Talk) -> str:
     """`v_CODE`: an offered voucher."""
-    wrong = "This offer isn't valid. Please check the link letter by letter, or see /vouchers."
+    wrong = talk.say("This offer isn't valid. Please check the link letter by letter, or see /vouchers.")
     try:
         opened = await talk.work.write(rewards.open_offer, code, talk.customer_id)
     except ConflictError:
         return talk.say("This offer has run out, sorry. See /rewards for what else there is.")
     except RuleError:
-        return talk.say(wrong)
+        return wrong
     if isinstance(opened, Exception):
-        return talk.say(wrong)
+        return wrong
     what = gives(talk.words, opened.program)
     if not opened.new:
         return talk.say("This voucher is already yours: <b>{what}</b>. See /vouchers.", what=what)
