@@ -11,7 +11,17 @@ import pytest
 import sqlalchemy as sa
 
 from loyalty import (
-    attempts, claims, customers, ledger, orders, points, programme, redemptions, rewards, voucher_programs, vouchers,
+    attempts,
+    claims,
+    customers,
+    ledger,
+    orders,
+    points,
+    programme,
+    redemptions,
+    rewards,
+    voucher_programs,
+    vouchers,
 )  # fmt: skip
 from loyalty.attempts import TooManyError
 from loyalty.redemptions import Redemption, RedemptionState, SettledError
