@@ -26,6 +26,7 @@ from store import secret, shops
 from store.base import raw, raw_many, to_micros
 from store.clock import now
 from store.errors import InvalidError, RuleError
+from store.text import fold
 
 _BOUGHT = (Status.COMPLETED, Status.REFUNDED)
 _ACCOUNTS = ("available", "pending", "tier")
@@ -295,12 +296,12 @@ def _write(session: Session, shop: shops.Shop, buyers: dict[str, _Buyer], writes
     _insert(
         session,
         "customers",
-        "id, phone, name, language, code, tags, home_shop_id, tier_id, advertising, joined_at, spend_total, "
+        "id, phone, name, folded, language, code, tags, home_shop_id, tier_id, advertising, joined_at, spend_total, "
         "orders_count, first_order_at, last_order_at",
         [
             (
-                buyer.id, buyer.phone, buyer.name, shop.language, secret.code(customers.CODE_SIGNS), "[]", shop.id,
-                buyer.tier_id, False, at, buyer.spend, buyer.count, _micros(buyer.first_at), _micros(buyer.last_at),
+                buyer.id, buyer.phone, buyer.name, fold(buyer.name), shop.language, secret.code(customers.CODE_SIGNS),
+                "[]", shop.id, buyer.tier_id, False, at, buyer.spend, buyer.count, _micros(buyer.first_at), _micros(buyer.last_at),
             )
             for buyer in strangers
         ],

@@ -33,7 +33,8 @@ class Claimed:
 
 def prove_phone(session: Session, customer_id: int, phone: str) -> Claimed:
     """A person proved that an E.164 number is theirs. A customer who has it already (a guest of the till, the same person
-    on another messenger) and this one become one: the number's holder lives on, for other systems know their number."""
+    on another messenger) and this one become one: the number's holder lives on, for other systems know their number.
+    """
     holder = customers.by_phone(session, phone)
     before = points.balances(session, customer_id)
     if holder is None or holder == customer_id:
@@ -101,7 +102,7 @@ def merge(session: Session, into_id: int, from_id: int) -> None:
         move(session, gone.id, into.id)
     # The one who talks to us knows best how they are called and spoken to.
     known = {
-        "name": gone.name or into.name, "language": gone.language, "address": gone.address or into.address,
+        **customers.named(gone.name or into.name), "language": gone.language, "address": gone.address or into.address,
         "birthday": into.birthday or gone.birthday, "home_shop_id": into.home_shop_id or gone.home_shop_id,
         "advertising": into.advertising or gone.advertising, "joined_at": min(into.joined_at, gone.joined_at),
         "tags": sorted({*into.tags, *gone.tags}), "spend_total": into.spend_total + gone.spend_total,

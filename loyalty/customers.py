@@ -15,6 +15,7 @@ from store import secret
 from store.base import Base, BigId, UtcTime, raw, table, to_micros
 from store.clock import now
 from store.errors import InvalidError, MovedError, NotFoundError
+from store.text import fold
 
 NAME_CHARS_MAX = 80
 CODE_SIGNS = 8
@@ -31,6 +32,8 @@ class CustomerRow(Base):
     """E.164; unique, proven or not: an unproven one is a guest's, made by an order."""
     phone_verified_at: Mapped[datetime | None] = mapped_column(UtcTime)
     name: Mapped[str] = mapped_column(Text, default="")
+    folded: Mapped[str] = mapped_column(Text, default="")
+    """The name in the form that is searched."""
     birthday: Mapped[date | None] = mapped_column(Date)
     language: Mapped[str] = mapped_column(Text, default="vi")
     address: Mapped[str | None] = mapped_column(Text)
@@ -117,11 +120,18 @@ _BIDI = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"}
 
 def clean_name(name: str) -> str:
     """A name as it may be kept: NFC, one line, no control or direction marks, at most 80 signs. HTML stays text."""
-    kept = "".join(
-        sign for sign in unicodedata.normalize("NFC", name)
-        if unicodedata.category(sign) not in _UNSHOWN and sign not in _BIDI or sign in "\t\n "
-    )  # fmt: skip
+    kept = unicodedata.normalize("NFC", name)
+    if not kept.isprintable():
+        kept = "".join(
+            sign for sign in kept
+            if (unicodedata.category(sign) not in _UNSHOWN and sign not in _BIDI) or sign in "\t\n "
+        )  # fmt: skip
     return re.sub(r"\s+", " ", kept).strip()[:NAME_CHARS_MAX].strip()
+
+
+def named(name: str) -> dict[str, str]:
+    """What is written of a cleaned name: itself and the form that is searched."""
+    return {"name": name, "folded": fold(name)}
 
 
 def create(
@@ -139,7 +149,7 @@ def create(
         session.execute(
             insert(customers)
             .values(
-                phone=phone, name=clean_name(name), language=language if language in LANGUAGES else "vi",
+                phone=phone, **named(clean_name(name)), language=language if language in LANGUAGES else "vi",
                 birthday=birthday, code=secret.code(CODE_SIGNS), tags=[], home_shop_id=home_shop_id,
                 joined_at=joined_at or now(session), advertising=False, spend_total=0, orders_count=0,
             )
@@ -209,13 +219,13 @@ def by_code(session: Session, code: str) -> int:
 def change(session: Session, customer_id: int, **values: Any) -> None:
     """Change what a customer may change: name, birthday, language, address, advertising, tags. Raises InvalidError."""
     if "name" in values:
-        values["name"] = clean_name(values["name"])
+        values |= named(clean_name(values["name"]))
     if "language" in values and values["language"] not in LANGUAGES:
         raise InvalidError("language", "unknown", values["language"])
     birthday = values.get("birthday")
     if birthday is not None and not date(1900, 1, 1) <= birthday <= now(session).date():
         raise InvalidError("birthday", "range", birthday)
-    if unknown := set(values) - {"name", "birthday", "language", "address", "advertising", "tags", "home_shop_id"}:
+    if unknown := set(values) - {"name", "folded", "birthday", "language", "address", "advertising", "tags", "home_shop_id"}:
         raise InvalidError(min(unknown), "unknown")
     session.execute(update(customers).where(customers.c.id == customer_id).values(**values))
 

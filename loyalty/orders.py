@@ -40,6 +40,7 @@ class OrderRow(Base):
     __table_args__ = (
         UniqueConstraint("shop_id", "external_id"),
         Index("ix_orders_customer", "customer_id", "placed_at"),
+        Index("ix_orders_placed", "shop_id", "placed_at"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

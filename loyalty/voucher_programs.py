@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Text, insert, or_, select
+from sqlalchemy import CheckConstraint, ForeignKey, Text, insert, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import points
@@ -88,6 +89,10 @@ class MinOrderError(ConflictError):
         self.min_order = min_order
 
 
+PROMISED = ("kind", "value", "cap", "min_order", "starts_at")
+CHANGEABLE = {
+    *PROMISED, "name", "stock", "per_customer", "price_points", "ends_at", "valid_days", "hidden",
+}  # fmt: skip
 programs = table(VoucherProgram)
 FIELDS = tuple(programs.c[name] for name in Program.__dataclass_fields__)
 
@@ -110,35 +115,62 @@ def add(
     shop_id: int | None = None,
 ) -> Program:
     """Offer something. Raises InvalidError naming the field that can't be right."""
-    name = re.sub(r"\s+", " ", name).strip()
+    values = _checked({
+        "name": name, "kind": kind.value, "value": value, "cap": cap, "min_order": min_order, "stock": stock,
+        "per_customer": per_customer, "price_points": price_points, "starts_at": starts_at, "ends_at": ends_at,
+        "valid_days": valid_days, "hidden": hidden,
+    })  # fmt: skip
+    if shop_id is not None:
+        shops.get(session, shop_id)
+    row = session.execute(
+        insert(programs)
+        .values(**values, shop_id=shop_id, issued=0, offer_code=None, created_at=now(session))
+        .returning(*FIELDS)
+    ).one()
+    return Program(*row)
+
+
+def change(session: Session, program_id: int, **values: Any) -> Program:
+    """Change an offer. What its vouchers are worth (`PROMISED`) is fixed once one was given: who holds one was promised it.
+
+    Raises InvalidError naming the field (problem `given` for what is fixed, `issued` for a stock below what is out),
+    NotFoundError.
+    """
+    before = get(session, program_id, lock=True)
+    if unknown := set(values) - CHANGEABLE:
+        raise InvalidError(min(unknown), "unknown")
+    was = {field: getattr(before, field) for field in CHANGEABLE}
+    after = _checked(was | values)
+    if before.issued:
+        for field in PROMISED:
+            if after[field] != was[field]:
+                raise InvalidError(field, "given", after[field])
+    if after["stock"] is not None and after["stock"] < before.issued:
+        raise InvalidError("stock", "issued", before.issued)
+    row = session.execute(update(programs).where(programs.c.id == program_id).values(**after).returning(*FIELDS)).one()
+    return Program(*row)
+
+
+def _checked(values: dict[str, Any]) -> dict[str, Any]:
+    """An offer's values as they may be written, or InvalidError naming the field."""
+    name = re.sub(r"\s+", " ", values["name"]).strip()
     if not name or len(name) > NAME_CHARS_MAX:
         raise InvalidError("name", "length", name)
-    limits = {Kind.AMOUNT: (1, MONEY_MAX), Kind.PERCENT: (1, 100), Kind.GIFT: (0, MONEY_MAX)}
-    numbers = {
-        "value": (value, *limits[kind]), "cap": (cap, 1, MONEY_MAX), "min_order": (min_order, 0, MONEY_MAX),
-        "stock": (stock, 0, 1_000_000_000), "per_customer": (per_customer, 1, 1_000_000),
-        "price_points": (price_points, 1, points.POINTS_MAX), "valid_days": (valid_days, 0, 3_660),
+    limits = {
+        "value": {Kind.AMOUNT: (1, MONEY_MAX), Kind.PERCENT: (1, 100), Kind.GIFT: (0, MONEY_MAX)}[Kind(values["kind"])],
+        "cap": (1, MONEY_MAX), "min_order": (0, MONEY_MAX), "stock": (0, 1_000_000_000), "per_customer": (1, 1_000_000),
+        "price_points": (1, points.POINTS_MAX), "valid_days": (0, 3_660),
     }  # fmt: skip
-    for field, (number, low, high) in numbers.items():
-        if number is not None and not low <= number <= high:
-            raise InvalidError(field, "range", number)
+    for field, (low, high) in limits.items():
+        if values[field] is not None and not low <= values[field] <= high:
+            raise InvalidError(field, "range", values[field])
+    starts_at, ends_at = values["starts_at"], values["ends_at"]
     for field, moment in (("starts_at", starts_at), ("ends_at", ends_at)):
         if moment is not None and moment.tzinfo is None:
             raise InvalidError(field, "zone", moment)
     if starts_at is not None and ends_at is not None and ends_at <= starts_at:
         raise InvalidError("ends_at", "range", ends_at)
-    if shop_id is not None:
-        shops.get(session, shop_id)
-    row = session.execute(
-        insert(programs)
-        .values(
-            shop_id=shop_id, name=name, kind=kind.value, value=value, cap=cap, min_order=min_order, stock=stock,
-            issued=0, per_customer=per_customer, price_points=price_points, starts_at=starts_at, ends_at=ends_at,
-            valid_days=valid_days, hidden=hidden, offer_code=None, created_at=now(session),
-        )
-        .returning(*FIELDS)
-    ).one()  # fmt: skip
-    return Program(*row)
+    return values | {"name": name}
 
 
 def get(session: Session, program_id: int, shop_id: int | None = None, *, lock: bool = False) -> Program:

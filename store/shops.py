@@ -12,7 +12,11 @@ from store.errors import InvalidError, NotFoundError
 from store.text import fold
 
 NAME_CHARS_MAX = 60
+ADDRESS_CHARS_MAX = 200
+PHONE_CHARS_MAX = 30
 COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+PHONE = re.compile(r"[+0-9][0-9 ().-]{2,}")
+"""How a shop's own number may stand: a hotline of few digits too."""
 DEFAULT_BRAND = "#0F766E"
 
 
@@ -110,6 +114,13 @@ def find(session: Session, name: str) -> Shop:
 
 def change(session: Session, shop_id: int, **values: Any) -> None:
     """Change settings of a shop. Raises InvalidError naming the field, NotFoundError."""
+    for field in {"name", "address", "phone"} & set(values):
+        values[field] = re.sub(r"\s+", " ", values[field]).strip()
+    for field, most in (("address", ADDRESS_CHARS_MAX), ("phone", PHONE_CHARS_MAX)):
+        if len(values.get(field, "")) > most:
+            raise InvalidError(field, "length", values[field])
+    if values.get("phone") and not PHONE.fullmatch(values["phone"]):
+        raise InvalidError("phone", "format", values["phone"])
     for field in ("earn_per", "tier_per"):
         if field in values and not 1 <= values[field] <= 1_000_000_000:
             raise InvalidError(field, "range", values[field])
@@ -117,7 +128,7 @@ def change(session: Session, shop_id: int, **values: Any) -> None:
         raise InvalidError("return_days", "range", values["return_days"])
     if "brand" in values and not COLOUR.fullmatch(values["brand"]):
         raise InvalidError("brand", "colour", values["brand"])
-    if "name" in values and not 0 < len(values["name"].strip()) <= NAME_CHARS_MAX:
+    if "name" in values and not 0 < len(values["name"]) <= NAME_CHARS_MAX:
         raise InvalidError("name", "length", values["name"])
     known = {column.name for column in shops.c} - {"id", "slug"}
     if unknown := set(values) - known:

@@ -15,6 +15,8 @@ from store.errors import ForbiddenError, InvalidError, NotFoundError
 
 LINK_LIVES = timedelta(hours=24)
 NAME_CHARS_MAX = 80
+KEY_HINT_SIGNS = 7
+"""`rk_` and four signs: of 192 random bits 168 stay unseen."""
 
 
 class Role(StrEnum):
@@ -102,9 +104,25 @@ class ApiKey(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
+    name: Mapped[str] = mapped_column(Text, default="")
+    """What it is for, in the owner's words."""
+    hint: Mapped[str] = mapped_column(Text, default="")
+    """Its first signs, to tell it from others."""
     hash: Mapped[str] = mapped_column(Text, unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key as a list shows it; the key itself is nowhere."""
+
+    id: int
+    shop_id: int
+    name: str
+    hint: str
+    created_at: datetime
+    revoked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +145,18 @@ class Member:
         """Raises ForbiddenError unless `may`."""
         if not self.may(right, shop_id):
             raise ForbiddenError(right)
+
+    def everywhere(self, right: Right) -> bool:
+        """Whether a role at every shop, those to come too, grants the right."""
+        return any(right in RIGHTS[role] and at is None for role, at in self.roles)
+
+    def above(self, other: "Member") -> bool:
+        """Whether they may remove `other` or hand them a way in: only where they hand out rights wherever `other` works,
+        else a link for somebody higher would be a way up.
+        """
+        return all(
+            self.everywhere(Right.STAFF) if at is None else self.may(Right.STAFF, at) for _, at in other.roles
+        )
 
     def shops(self, right: Right, every: list[int]) -> list[int]:
         """The shops, of all that there are, where they have a right."""
@@ -240,11 +270,39 @@ def bind(session: Session, account: str, user_id: int, secret_token: str) -> Mem
     return member
 
 
-def add_api_key(session: Session, shop_id: int) -> str:
-    """A new API key of a shop; shown once, only its hash is kept."""
+def add_api_key(session: Session, shop_id: int, name: str = "") -> str:
+    """A new API key of a shop; shown once, only its hash is kept. Raises InvalidError("name")."""
+    name = re.sub(r"\s+", " ", name).strip()
+    if len(name) > NAME_CHARS_MAX:
+        raise InvalidError("name", "length", name)
     key = f"rk_{secret.token(24)}"
-    session.add(ApiKey(shop_id=shop_id, hash=secret.digest(key), created_at=now(session)))
+    session.add(
+        ApiKey(
+            shop_id=shop_id, name=name, hint=key[:KEY_HINT_SIGNS], hash=secret.digest(key), created_at=now(session)
+        )
+    )  # fmt: skip
     return key
+
+
+def api_keys(session: Session, shop_id: int) -> list[Key]:
+    """A shop's keys, the newest first, revoked ones among them."""
+    rows = session.execute(
+        select(ApiKey.id, ApiKey.shop_id, ApiKey.name, ApiKey.hint, ApiKey.created_at, ApiKey.revoked_at)
+        .where(ApiKey.shop_id == shop_id)
+        .order_by(ApiKey.id.desc())
+    )
+    return [Key(*row) for row in rows]
+
+
+def revoke_api_key(session: Session, key_id: int, shop_id: int) -> None:
+    """Let a shop's key work no longer, from the next call on; repeatable. Raises NotFoundError."""
+    row = session.execute(
+        select(ApiKey.revoked_at).where(ApiKey.id == key_id, ApiKey.shop_id == shop_id).with_for_update()
+    ).first()
+    if row is None:
+        raise NotFoundError("api key", key_id)
+    if row.revoked_at is None:
+        session.execute(update(ApiKey).where(ApiKey.id == key_id).values(revoked_at=now(session)))
 
 
 def api_key(session: Session, key: str) -> tuple[int, int]:

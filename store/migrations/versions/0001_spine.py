@@ -312,6 +312,8 @@ def _tables() -> None:
         "api_keys",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("hint", sa.Text(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
@@ -372,6 +374,7 @@ def _tables() -> None:
         sa.Column("phone", sa.Text(), nullable=True),
         sa.Column("phone_verified_at", sa.BigInteger(), nullable=True),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("folded", sa.Text(), nullable=False),
         sa.Column("birthday", sa.Date(), nullable=True),
         sa.Column("language", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=True),
@@ -561,6 +564,7 @@ def _tables() -> None:
         sa.UniqueConstraint("shop_id", "external_id", name=op.f("uq_orders_shop_id_external_id")),
     )
     op.create_index("ix_orders_customer", "orders", ["customer_id", "placed_at"], unique=False)
+    op.create_index("ix_orders_placed", "orders", ["shop_id", "placed_at"], unique=False)
     op.create_table(
         "phone_codes",
         sa.Column(
@@ -882,6 +886,7 @@ def _drop_tables() -> None:
     op.drop_index("ix_postings_source_id", table_name="postings")
     op.drop_table("postings")
     op.drop_table("phone_codes")
+    op.drop_index("ix_orders_placed", table_name="orders")
     op.drop_index("ix_orders_customer", table_name="orders")
     op.drop_table("orders")
     op.drop_index("ix_lots_transfer_id", table_name="lots")
