@@ -1,6 +1,7 @@
 """Routes: the API on an aiohttp application. For each call: the key first, then the path, then the body."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 from aiohttp import hdrs, web
@@ -35,7 +36,8 @@ def setup_api(app: web.Application, site: Site) -> None:
     app.router.add_get("/api/docs", page(spec, site.public_url))
     app.router.add_get("/api/docs.css", stylesheet)
     for call in CALLS:
-        app.router.add_route(call.method, BASE + call.path, _route(call, site), name=call.name)
+        add = app.router.add_get if call.method == hdrs.METH_GET else partial(app.router.add_route, call.method)
+        add(BASE + call.path, _route(call, site))
     app.router.add_route(hdrs.METH_ANY, BASE + "{tail:(/.*)?}", _elsewhere(site))
     setup_health(app, site.store, app[METRICS])
 
