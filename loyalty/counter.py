@@ -60,14 +60,14 @@ def card(session: Session, customer_id: int, shop_id: int) -> Card:
 
 def find(session: Session, query: str, *, shop_id: int, staff_id: int) -> Found | NotFoundError:
     """Who or what a scan or a typed line means: the card's QR (`regulars:CODE`) or its short code, a phone in any form, a
-    voucher's code.
+    voucher's QR (`regulars:v:CODE`) or its code.
 
     What means nobody is returned, not raised, for it was counted as a wrong code and the count must stay. Raises
     TooManyError.
     """
     actor = f"staff:{staff_id}"
     attempts.guard(session, actor)
-    typed = query.strip().removeprefix("regulars:")
+    typed = query.strip().removeprefix("regulars:").removeprefix("v:")
     code = vouchers.folded(typed)
     if len(code) == customers.CODE_SIGNS:
         try:

@@ -92,7 +92,7 @@ async def test_a_customer_is_found_by_card_phone_or_voucher(store: Store, shop: 
     own, bearer = await voucher(store, lan), await voucher(store)
     for query in (
         f"regulars:{person.code}", person.code.lower(), f" {person.code[:4]}-{person.code[4:]} ", "0903 123 456", "84903123456",
-        "+84 (903) 123-456", own, vouchers.shown(own).lower(),
+        "+84 (903) 123-456", own, f"regulars:v:{own}", vouchers.shown(own).lower(),
     ):  # fmt: skip
         found = await store.write(counter.find, query, shop_id=shop, staff_id=hoa)
         assert isinstance(found, Found), query

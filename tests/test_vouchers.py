@@ -250,6 +250,8 @@ async def test_reserve_confirm_and_again(store: Store, shop: int, lan: int) -> N
     assert isinstance(refused.value, ConflictError)
     assert (await reserve(store, given.code)).state == "confirmed"
     with pytest.raises(UnusableVoucherError):
+        await reserve(store, given.code, total=90_000)
+    with pytest.raises(UnusableVoucherError):
         await reserve(store, given.code, "A2")
     assert await store.read(vouchers.wallet, lan) == []
     assert await store.read(redemptions.check_states) == []
