@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import io
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -14,8 +15,9 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from handlers.api.keys import Limiter
+from handlers.api.openapi import document
 from handlers.api.problems import KINDS
-from handlers.api.routes import CALLS, LIMITER
+from handlers.api.routes import BASE, CALLS, LIMITER
 from loyalty import customers, orders
 from store import outbox, staff
 from store.clock import SetClock, now
@@ -235,6 +237,16 @@ async def test_the_description_is_whole(api: Api) -> None:
             inside = {part["name"] for part in one.get("parameters", []) if part["in"] == "path"}
             assert inside == set(re.findall(r"{(\w+)}", path))
             assert any(status < "300" for status in one["responses"])
+
+
+def test_every_example_is_what_it_is_an_example_of() -> None:
+    schemas = document(CALLS, BASE)["components"]["schemas"]
+    for call in CALLS:
+        for model in filter(None, (call.body, *call.answers.values())):
+            given = schemas[model.__name__]["examples"][0]
+            told = model.model_validate_json(json.dumps(given))
+            if model is not call.body:
+                assert json.loads(told.model_dump_json(by_alias=True)) == given
 
 
 async def test_the_docs_show_every_call_and_every_problem(api: Api) -> None:

@@ -64,10 +64,15 @@ def _phone(given: str) -> str:
 
 Day = Annotated[date, BeforeValidator(_iso_date)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_iso_time)]
-Phone = Annotated[str, AfterValidator(_phone), Field(examples=["0903 123 456"])]
-Name = Annotated[str, Field(max_length=NAME_CHARS_MAX, examples=["Nguyễn Thị Lan"])]
+Phone = Annotated[str, AfterValidator(_phone), Field(examples=["0903123456"])]
+Name = Annotated[str, Field(max_length=NAME_CHARS_MAX)]
 Money = Annotated[int, Field(ge=0, le=MONEY_MAX)]
 RowNumber = Annotated[int, Field(ge=1, le=NUMBER_MAX)]
+
+
+def example(values: dict[str, Any], **more: Any) -> ConfigDict:
+    """A model's configuration with an example of it, and what else its schema says."""
+    return ConfigDict(json_schema_extra={"examples": [values], **more})
 
 
 class Body(BaseModel):
@@ -81,8 +86,8 @@ class CustomerRef(Body):
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["id"]}, {"required": ["phone"]}]})
 
-    id: int | None = None
-    phone: Phone | None = None
+    id: int | None = Field(default=None, description="Ours: this or the phone.")
+    phone: Phone | None = Field(default=None, description="As people write it, or in E.164.")
 
     @model_validator(mode="after")
     def _either(self) -> "CustomerRef":

@@ -49,6 +49,12 @@ class Ask:
         return await self.read(shops.get, self.shop_id)
 
     async def read(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a rule that looks at few rows."""
+        async with self.site.store.work() as work:
+            return await work.read(rule, *args, **kwargs)
+
+    async def report(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a rule that looks at many rows, off the writer's way."""
         return await self.site.store.read(rule, *args, **kwargs)
 
     async def write(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

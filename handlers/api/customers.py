@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from handlers.api.bodies import NUMBER_MAX, Body, CustomerRef, Day, Name, Phone
+from handlers.api.bodies import NUMBER_MAX, Body, CustomerRef, Day, Name, Phone, example
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.problems import field_error, invalid
 from loyalty import customers, points, statement, tiers
@@ -21,9 +21,13 @@ PAGE = 50
 
 
 class NewCustomer(Body):
+    model_config = example(
+        {"phone": "0903 123 456", "name": "Nguyễn Thị Lan", "birthday": "1994-08-15", "language": "vi"}
+    )
+
     phone: Phone
     name: Name | None = None
-    birthday: Day | None = Field(default=None, examples=["1994-08-15"])
+    birthday: Day | None = Field(default=None, description="As 1994-08-15.")
     language: Literal["vi", "en"] | None = Field(default=None, description="The shop's own, where it is missing.")
 
 
@@ -59,8 +63,15 @@ class Spend(BaseModel):
 
 
 class Customer(BaseModel):
+    model_config = example({
+        "id": 7, "phone": "+84903123456", "name": "Nguyễn Thị Lan", "birthday": "1994-08-15", "language": "vi",
+        "points": {"available": 1234, "pending": 0, "expiring": [{"points": 1234, "on": "2027-11-30"}]},
+        "tier": {"name": "Bạc", "next": "Vàng", "to_next": 116},
+        "spend": {"total": 2_680_000, "orders": 12, "last_order_at": "2026-11-21T07:05:00Z"},
+    })  # fmt: skip
+
     id: int = Field(description="After a merge the number of the one who lives on.")
-    phone: str | None = Field(description="E.164", examples=["+84903123456"])
+    phone: str | None = Field(description="E.164")
     name: str | None
     birthday: date | None
     language: str
@@ -69,9 +80,17 @@ class Customer(BaseModel):
     spend: Spend
 
 
+ENTRY = {
+    "at": "2026-11-21T07:05:00Z", "kind": "earn", "points": 85, "balance": 1234, "order": "HD-1042",
+    "expires_on": "2027-11-30",
+}  # fmt: skip
+
+
 class Entry(BaseModel):
+    model_config = example(ENTRY)
+
     at: datetime
-    kind: str = Field(description="earn, refund, adjust, referral, redeem, expire, merge …", examples=["earn"])
+    kind: str = Field(description="earn, refund, adjust, referral, redeem, expire, merge …")
     points: int = Field(description="Signed: what it changed.")
     balance: int = Field(description="Available and pending points after it.")
     order: str | None = Field(description="The order's external id.")
@@ -79,6 +98,8 @@ class Entry(BaseModel):
 
 
 class Ledger(BaseModel):
+    model_config = example({"entries": [ENTRY], "next": None})
+
     entries: list[Entry] = Field(description="Newest first.")
     next: str | None = Field(description="The cursor of the next page, null at the end.")
 

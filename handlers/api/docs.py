@@ -15,7 +15,7 @@ from store.shops import DEFAULT_BRAND
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE.parent / "web"
-_EXAMPLES = {"date-time": "2026-11-21T14:05:00+07:00", "date": "2026-11-21"}
+_IN_PATHS = {"id": "7", "external_id": "HD-1042", "code": "K7MD-2QXW-9HPTA"}
 
 
 def page(spec: dict[str, Any], public_url: str) -> Handler:
@@ -65,8 +65,8 @@ def _operations(spec: dict[str, Any], group: str, public_url: str) -> list[dict[
                 "sent": _fields(spec, sent) if sent else [], "answers": [
                     {"status": status, "words": words} for status, words, _ in good
                 ],
-                "returned": _fields(spec, good[0][2]), "request": _curl(spec, method, path, operation, sent, public_url),
-                "response": json.dumps(_example(spec, good[0][2]), indent=2, ensure_ascii=False),
+                "returned": _fields(spec, good[0][2]), "request": _curl(method, path, operation, sent, public_url),
+                "response": json.dumps(good[0][2]["examples"][0], indent=2, ensure_ascii=False),
                 "refusals": [
                     code for code, kind in KINDS.items()
                     for status, response in operation["responses"].items()
@@ -140,60 +140,23 @@ def _limits(field: dict[str, Any]) -> str:
     return ", ".join(said)
 
 
-def _example(spec: dict[str, Any], field: dict[str, Any]) -> Any:
-    """A value such as this schema takes."""
-    if "examples" in field:
-        return field["examples"][0]
-    if "default" in field and field["default"] is not None:
-        return field["default"]
-    if "anyOf" in field:
-        return _example(spec, next(one for one in field["anyOf"] if one.get("type") != "null"))
-    schema = _resolved(spec, field)
-    if "examples" in schema:
-        return schema["examples"][0]
-    if "enum" in schema:
-        return schema["enum"][1 if len(schema["enum"]) > 2 else 0]
-    if "oneOf" in schema:
-        name = schema["oneOf"][-1]["required"][0]
-        return {name: _example(spec, schema["properties"][name])}
-    match schema.get("type"):
-        case "object":
-            return {name: _example(spec, inner) for name, inner in schema.get("properties", {}).items()}
-        case "array":
-            return [_example(spec, schema["items"])]
-        case "integer":
-            return max(1, schema.get("minimum", 1))
-        case "boolean":
-            return True
-    return _EXAMPLES.get(schema.get("format", ""), "text")
-
-
 def _curl(
-    spec: dict[str, Any], method: str, path: str, operation: dict[str, Any], sent: dict[str, Any] | None, public_url: str
+    method: str, path: str, operation: dict[str, Any], sent: dict[str, Any] | None, public_url: str
 ) -> str:
     """The call as a command line."""
     query = []
-    lines = [f"curl -X {method.upper()}" if method != "get" else "curl"]
+    lines = ['  -H "Authorization: Bearer $KEY"']
     for one in operation["parameters"]:
-        value = _example(spec, one["schema"])
         if one["in"] == "path":
-            path = path.replace(f"{{{one['name']}}}", {"id": "7", "external_id": "HD-1042"}.get(one["name"], "K7MD-2QXW-9HPTA"))
+            path = path.replace(f"{{{one['name']}}}", _IN_PATHS[one["name"]])
         elif one["in"] == "query" and one["required"]:
-            query.append(f"{one['name']}={str(value).replace(' ', '')}")
+            query.append(f"{one['name']}={one['schema']['examples'][0]}")
         elif one["in"] == "header":
             lines.append(f'  -H "{one["name"]}: goodwill-1042"')
-    lines[0] += f" '{public_url}{path}{'?' + '&'.join(query) if query else ''}'"
-    lines.insert(1, '  -H "Authorization: Bearer $KEY"')
     if sent is not None:
-        required = set(sent.get("required", [])) | {"customer"}
-        body = {
-            name: _example(spec, field) for name, field in sent["properties"].items()
-            if name in required or len(sent["properties"]) <= 4
-        }  # fmt: skip
-        if "not" in sent:
-            body.pop("count")
-        lines.append("  --json '" + json.dumps(body, ensure_ascii=False) + "'")
-    return " \\\n".join(lines)
+        lines.append("  --json '" + json.dumps(sent["examples"][0], ensure_ascii=False) + "'")
+    address = f"{public_url}{path}{'?' + '&'.join(query) if query else ''}"
+    return " \\\n".join([f"curl -X {method.upper()} '{address}'", *lines])
 
 
 def _code_marks(words: str) -> Any:

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, Field, JsonValue
 from sqlalchemy.orm import Session
 
-from handlers.api.bodies import Body, CustomerRef, Moment, Money, RowNumber, keepable
+from handlers.api.bodies import Body, CustomerRef, Moment, Money, RowNumber, example, keepable
 from handlers.api.calls import Answer, Ask, Call
 from handlers.web.site import Site
 from loyalty import customers, orders
@@ -15,20 +15,25 @@ ITEMS_MAX = 1_000
 
 
 class OrderBody(Body):
+    model_config = example({
+        "customer": {"phone": "0903 123 456"}, "total": 85_000, "currency": "VND",
+        "placed_at": "2026-11-21T14:05:00+07:00", "status": "completed",
+        "items": [{"name": "Cà phê sữa đá", "quantity": 2, "price": 42_500}],
+    })  # fmt: skip
+
     customer: CustomerRef | None = Field(
         default=None, description="null: nobody yet, the receipt's link claims it. A new phone makes a guest."
     )
-    total: Money = Field(description="Paid, in đồng.", examples=[85_000])
-    currency: str = Field(max_length=3, examples=["VND"])
-    placed_at: Moment = Field(examples=["2026-11-21T14:05:00+07:00"])
+    total: Money = Field(description="Paid, in đồng.")
+    currency: str = Field(max_length=3)
+    placed_at: Moment = Field(description="With its zone: 2026-11-21T14:05:00+07:00.")
     status: Status
     refunded: Money | None = Field(
-        default=None, description="Given back so far, of `total`. Missing with `refunded`: all of it."
+        default=None, description="Given back so far, of `total`. Missing in an order that is refunded: all of it."
     )
     items: list[dict[str, JsonValue]] | None = Field(
-        default=None, max_length=ITEMS_MAX, description="What was bought, in whatever fields you keep.",
-        examples=[[{"name": "Cà phê sữa đá", "quantity": 2, "price": 35_000}]],
-    )  # fmt: skip
+        default=None, max_length=ITEMS_MAX, description="What was bought, in whatever fields you keep."
+    )
     redemptions: list[RowNumber] | None = Field(
         default=None, max_length=ITEMS_MAX, description="Reserved vouchers that the order uses: confirmed with it."
     )
@@ -41,6 +46,11 @@ class OrderPoints(BaseModel):
 
 
 class Order(BaseModel):
+    model_config = example({
+        "external_id": "HD-1042", "customer_id": 7, "status": "completed",
+        "points": {"earned": 85, "pending": 0, "reversed": 0}, "claim_url": "https://t.me/phocafe_bot?start=c_Zx81bQ",
+    })  # fmt: skip
+
     external_id: str
     customer_id: int | None
     status: Status

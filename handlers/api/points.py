@@ -6,7 +6,7 @@ from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from handlers.api.bodies import Body
+from handlers.api.bodies import Body, example
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.customers import Entry, entry_of
 from handlers.api.problems import FieldError, ProblemError, invalid
@@ -19,11 +19,12 @@ REASON_CHARS_MAX = 200
 
 
 class Adjustment(Body):
+    model_config = example({"points": 50, "reason": "Goodwill for a late delivery"})
+
     points: int = Field(
-        ge=-points.POINTS_MAX, le=points.POINTS_MAX, description="Above 0 to give, below 0 to take; not 0.",
-        examples=[50],
-    )  # fmt: skip
-    reason: str = Field(min_length=1, max_length=REASON_CHARS_MAX, examples=["Goodwill for a late delivery"])
+        ge=-points.POINTS_MAX, le=points.POINTS_MAX, description="Above 0 to give, below 0 to take; not 0."
+    )
+    reason: str = Field(min_length=1, max_length=REASON_CHARS_MAX)
 
 
 async def adjust(ask: Ask, body: Adjustment) -> Answer:

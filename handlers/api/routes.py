@@ -30,7 +30,7 @@ def setup_api(app: web.Application, site: Site) -> None:
     spec = document(CALLS, BASE)
 
     async def description(_request: web.Request) -> web.Response:
-        return web.json_response(spec, headers={hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*"})
+        return web.json_response(spec)
 
     app.router.add_get(f"{BASE}/openapi.json", description)
     app.router.add_get("/api/docs", page(spec, site.public_url))

@@ -4,7 +4,7 @@ from datetime import date
 
 from pydantic import BaseModel, Field
 
-from handlers.api.bodies import Body, Day
+from handlers.api.bodies import Body, Day, example
 from handlers.api.calls import Answer, Ask, Call
 from loyalty import settlement
 
@@ -23,13 +23,18 @@ class ShopSettlement(BaseModel):
 
 
 class Settlement(BaseModel):
+    model_config = example({
+        "from": "2026-11-01", "to": "2026-11-30",
+        "shops": [{"shop": 1, "name": "Phố Cafe", "issued": 12_400, "redeemed": 9_100, "net": 3_300}],
+    })  # fmt: skip
+
     from_: date = Field(alias="from")
     to: date
     shops: list[ShopSettlement]
 
 
 async def report(ask: Ask, query: Period) -> Answer:
-    lines = await ask.read(settlement.report, query.from_, query.to)
+    lines = await ask.report(settlement.report, query.from_, query.to)
     shops = [
         ShopSettlement(shop=line.shop_id, name=line.name, issued=line.issued, redeemed=line.redeemed, net=line.net)
         for line in lines

@@ -3,11 +3,11 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 from sqlalchemy.orm import Session
 
-from handlers.api.bodies import Body, CustomerRef, Moment, Money
+from handlers.api.bodies import Body, CustomerRef, Moment, Money, example
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.customers import known, named
 from loyalty import redemptions, voucher_programs, vouchers
@@ -21,21 +21,31 @@ GROUP = "Vouchers"
 
 
 class OrderForVoucher(Body):
-    order_total: Money = Field(description="đồng before the discount.", examples=[150_000])
+    model_config = example({"order_total": 150_000, "customer": {"phone": "0903 123 456"}})
+
+    order_total: Money = Field(description="đồng before the discount.")
     customer: CustomerRef | None = Field(default=None, description="A personal voucher needs none.")
 
 
 class VoucherOnOrder(OrderForVoucher):
-    order: str = Field(min_length=1, max_length=100, description="Your order's id.", examples=["HD-1042"])
+    model_config = example({"order": "HD-1042", "order_total": 150_000})
+
+    order: str = Field(min_length=1, max_length=100, description="Your order's id.")
 
 
 class VoucherCheck(BaseModel):
+    model_config = example({"valid": True, "discount": 30_000, "reason": None})
+
     valid: bool
     discount: int = Field(description="đồng that it takes off.")
     reason: str | None = Field(description="invalid (whatever is wrong with the code) or min_order; null when valid.")
 
 
 class Reservation(BaseModel):
+    model_config = example(
+        {"id": 31, "state": "reserved", "discount": 30_000, "expires_at": "2026-11-21T07:20:00Z"}
+    )
+
     id: int
     state: RedemptionState
     discount: int = Field(description="đồng that it takes off.")
@@ -43,14 +53,25 @@ class Reservation(BaseModel):
 
 
 class RedemptionAnswer(BaseModel):
+    model_config = example({"id": 31, "state": "confirmed"})
+
     id: int
     state: RedemptionState
 
 
+class Cancelled(RedemptionAnswer):
+    model_config = example({"id": 31, "state": "cancelled"})
+
+
 class NewProgram(Body):
-    name: str = Field(min_length=1, max_length=voucher_programs.NAME_CHARS_MAX, examples=["20 % off"])
+    model_config = example({
+        "name": "20 % off from 50.000 đ", "kind": "percent", "value": 20, "cap": 30_000, "min_order": 50_000,
+        "stock": 500, "per_customer": 1, "price_points": 300, "ends_at": "2026-12-31T23:59:59+07:00",
+    })  # fmt: skip
+
+    name: str = Field(min_length=1, max_length=voucher_programs.NAME_CHARS_MAX)
     kind: Kind = Field(description="amount: `value` đồng off · percent: `value` per cent off · gift: nothing off.")
-    value: int = Field(default=0, ge=0, le=voucher_programs.MONEY_MAX, examples=[20])
+    value: int = Field(default=0, ge=0, le=voucher_programs.MONEY_MAX)
     cap: Money | None = Field(default=None, description="đồng that it takes off at most.")
     min_order: Money | None = Field(default=None, description="đồng that an order must come to.")
     stock: int | None = Field(default=None, ge=0, description="Vouchers there are to give; missing: no end of them.")
@@ -64,6 +85,12 @@ class NewProgram(Body):
 
 
 class Program(BaseModel):
+    model_config = example({
+        "id": 4, "name": "20 % off from 50.000 đ", "kind": "percent", "value": 20, "cap": 30_000, "min_order": 50_000,
+        "stock": 500, "issued": 0, "per_customer": 1, "price_points": 300, "starts_at": None,
+        "ends_at": "2026-12-31T16:59:59Z", "hidden": False,
+    })  # fmt: skip
+
     id: int
     name: str
     kind: Kind
@@ -82,7 +109,7 @@ class Program(BaseModel):
 class Issue(Body):
     """One voucher for a customer, or `count` for whoever bears them; neither: one for whoever bears it."""
 
-    model_config = ConfigDict(json_schema_extra={"not": {"required": ["customer", "count"]}})
+    model_config = example({"customer": {"phone": "0903 123 456"}}, **{"not": {"required": ["customer", "count"]}})
 
     customer: CustomerRef | None = None
     count: int | None = Field(default=None, ge=1, le=vouchers.COUNT_MAX)
@@ -95,7 +122,9 @@ class Issue(Body):
 
 
 class Codes(BaseModel):
-    codes: list[str] = Field(description="All or none.", examples=[["K7MD-2QXW-9HPTA"]])
+    model_config = example({"codes": ["K7MD-2QXW-9HPTA"]})
+
+    codes: list[str] = Field(description="All or none.")
 
 
 async def check(ask: Ask, body: OrderForVoucher) -> Answer:
@@ -190,7 +219,7 @@ CALLS = (
         refusals=["not_found", "redemption_settled"], words="Repeatable.",
     ),
     Call(
-        "POST", "/redemptions/{id}/cancel", GROUP, "Cancel: the voucher is free again", cancel, {200: RedemptionAnswer},
+        "POST", "/redemptions/{id}/cancel", GROUP, "Cancel: the voucher is free again", cancel, {200: Cancelled},
         refusals=["not_found", "redemption_settled"], words="Repeatable; not after confirm.",
     ),
     Call(
