@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from loyalty.customers import customers
 from store import shops
 from store.base import Base, like, table
+from store.clock import now
 from store.staff import Member, Right, StaffRow
 from store.text import fold
 from support.messages import CUSTOMER, ticket_messages
@@ -20,6 +22,8 @@ from support.ratings import ratings
 from support.tickets import ACTIVE, State, Ticket, counters, hold, tickets, view
 
 PAGE = 40
+WORDS_MAX = 8
+"""Words of a search that are looked for."""
 
 
 class View(StrEnum):
@@ -67,7 +71,8 @@ def page(
     limit: int = PAGE,
 ) -> list[Line]:
     """A page of a view, the latest word first, from below the ticket `before` on. A search looks at all tickets of the
-    member's desks, whatever the view: number, subject, name, phone, words of the thread, marks and case aside.
+    member's desks, whatever the view: number, phone, all words in the name and subject or in one message, marks and
+    case aside.
     """
     wanted = [_within(session, member, shop_id), _found(search) if search.strip() else _of_view(in_view, member)]
     if before is not None:
@@ -108,6 +113,19 @@ def changes(session: Session, member: Member, after: Mapping[int, int], limit: i
         for shop_id in desks_of(session, member)
     ]
     return _lines(session, member, [or_(*seen)], (tickets.c.shop_id, tickets.c.changed), limit) if seen else []
+
+
+def unanswered(session: Session, member: Member, shop_id: int, longer_than: timedelta) -> int:
+    """How many tickets of a shop have been the shop's turn for longer than that. Raises ForbiddenError."""
+    since = case((tickets.c.first_response_at.is_(None), tickets.c.created_at), else_=tickets.c.updated_at)
+    return int(
+        session.execute(
+            select(func.count()).where(
+                _within(session, member, shop_id), tickets.c.state.in_((State.NEW, State.OPEN)),
+                since < now(session) - longer_than,
+            )
+        ).scalar_one()
+    )  # fmt: skip
 
 
 def line(session: Session, ticket_id: int, member: Member) -> Line:
@@ -171,18 +189,19 @@ def _of_view(in_view: View, member: Member) -> ColumnElement[bool]:
 
 def _found(search: str) -> ColumnElement[bool]:
     words = fold(search.replace("\x00", "").strip())
-    number = re.fullmatch(r"#?(\d{1,12})", words)
-    if number is not None and len(number[1]) <= 7:
-        named: list[ColumnElement[bool]] = [tickets.c.id == int(number[1])]
-    else:
-        named = []
-    if words.startswith("#"):
-        return or_(*named) if named else tickets.c.id < 0
+    number = re.fullmatch(r"#?(\d{1,7})", words)
+    if words.startswith("#") or not words:
+        return tickets.c.id == int(number[1]) if number else tickets.c.id < 0
     # A phone is kept as +84903…, and looked for as 0903 …
     digits = re.sub(r"[\s.+-]", "", words)
-    wanted = digits.removeprefix("0") if len(digits) >= 6 and digits.isdigit() else words
-    said = select(ticket_messages.c.ticket_id).where(ticket_messages.c.folded.like(like(words), escape="\\"))
-    return or_(*named, tickets.c.folded.like(like(wanted), escape="\\"), tickets.c.id.in_(said))
+    wanted = [digits.removeprefix("0")] if len(digits) >= 6 and digits.isdigit() else words.split()[:WORDS_MAX]
+    said = select(ticket_messages.c.ticket_id).where(*_all_in(ticket_messages.c.folded, words.split()[:WORDS_MAX]))
+    found = or_(and_(*_all_in(tickets.c.folded, wanted)), tickets.c.id.in_(said))
+    return or_(tickets.c.id == int(number[1]), found) if number else found
+
+
+def _all_in(column: ColumnElement[str], words: list[str]) -> list[ColumnElement[bool]]:
+    return [column.like(like(word), escape="\\") for word in words]
 
 
 def _lines(session: Session, member: Member, wanted: list[ColumnElement[bool]], order: Any, limit: int) -> list[Line]:

@@ -150,6 +150,7 @@ async function openTicket(id, how = "push") {
   }
   if (number !== asked) return;
   open = found;
+  desk.dataset.open = id;
   find("nothing").hidden = true;
   find("one").hidden = false;
   drawHead();
@@ -187,6 +188,7 @@ function arrive(state, replace = false) {
   }
   asked++;
   leave();
+  delete desk.dataset.open;
   find("one").hidden = true;
   find("nothing").hidden = false;
   list.select(null);
@@ -237,6 +239,7 @@ function drawHead() {
   const owner = find("owner");
   const mine = line.assignee_id === boot.me.id;
   owner.replaceChildren(icon("user"), el("span", {}, line.assignee_id ? (mine ? words.say("mine") : line.assignee) : words.say("take")));
+  if (line.assignee_id) owner.append(icon("down"));
   owner.classList.toggle("main", !line.assignee_id && !solved);
   owner.setAttribute("aria-haspopup", line.assignee_id ? "menu" : "false");
   const resolve = find("resolve");
@@ -344,7 +347,7 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.metaKey || event.ctrlKey || event.altKey || document.querySelector("dialog[open]") || !menu.hidden) return;
+  if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || document.querySelector("dialog[open]") || !menu.hidden) return;
   const writing = event.target.closest?.("input, textarea, select");
   if (event.key === "Escape") {
     if (writing) writing.blur();

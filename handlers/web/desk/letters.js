@@ -20,7 +20,7 @@ page.addEventListener("click", async (event) => {
     if (answer.ok && told.done) {
       toast(page.dataset.done);
       letter.remove();
-      if (!page.querySelector(".letter")) location.reload();
+      if (!page.querySelector(".letter")) setTimeout(() => location.reload(), 1500);
       return;
     }
     toast(answer.ok ? page.dataset.again : (told.error ?? page.dataset.lost));

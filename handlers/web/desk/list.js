@@ -186,7 +186,7 @@ export class List {
     }
     if (known.signature !== signature) {
       known.signature = signature;
-      known.row.className = `ticket${line.unread ? " unread" : ""}${line.id === this.#selected ? " chosen" : ""}`;
+      known.row.className = `ticket${line.unread ? " fresh" : ""}${line.id === this.#selected ? " chosen" : ""}`;
       known.row.replaceChildren(...this.#parts(line, ago));
     }
     return known.row;

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -245,7 +246,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     `after` is the list's cursor ("1:45,2:17": shop and number), `ticket` the open one with `thread` its cursor, `waiting`
     the messages whose files were still being fetched when the page last looked.
     """
-    member, said, store = site.member_of(request), site.words_of(request), site.store_of(request)
+    member, store = site.member_of(request), site.store_of(request)
     after = {int(shop): int(at) for shop, at in (one.split(":") for one in CURSOR.findall(request.query.get("after", "")))}
     ticket_id, at = _number(request, "ticket"), _number(request, "thread") or 0
     waiting = {int(seq) for seq in re.findall(r"\d{1,9}", request.query.get("waiting", ""))[:200]}
@@ -258,24 +259,38 @@ async def events(request: web.Request) -> web.StreamResponse:
         sse_response(request, headers={"X-Accel-Buffering": "no"}) as stream,
         store.hub.listen(*topics) as heard,
     ):
-        quiet = 0
-        while stream.is_connected():
-            heard.clear()
-            if not await _still(request, member):
-                await stream.send("{}", event="gone")
-                break
-            await _tell_list(request, stream, after)
-            if ticket_id is not None:
-                at = await _tell_thread(request, stream, ticket_id, at, waiting)
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await heard.wait()
-            except TimeoutError:
-                quiet += LOOK_SECONDS
-                if quiet >= PING_SECONDS:
-                    quiet = 0
-                    await stream.send(said.language, event="ping")
+        # The page has gone away while something was on its way to it.
+        with suppress(ConnectionResetError):
+            await _stream(request, stream, heard, after, ticket_id, at, waiting)
     return stream
+
+
+async def _stream(
+    request: web.Request,
+    stream: EventSourceResponse,
+    heard: asyncio.Event,
+    after: dict[int, int],
+    ticket_id: int | None,
+    at: int,
+    waiting: set[int],
+) -> None:
+    quiet = 0
+    while stream.is_connected():
+        heard.clear()
+        if not await _still(request, site.member_of(request)):
+            await stream.send("{}", event="gone")
+            return
+        await _tell_list(request, stream, after)
+        if ticket_id is not None:
+            at = await _tell_thread(request, stream, ticket_id, at, waiting)
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await heard.wait()
+        except TimeoutError:
+            quiet += LOOK_SECONDS
+            if quiet >= PING_SECONDS:
+                quiet = 0
+                await stream.send("{}", event="ping")
 
 
 async def _still(request: web.Request, member: Member) -> bool:
