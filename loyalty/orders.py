@@ -181,14 +181,15 @@ def put(
         redemptions.confirm_for_order(session, shop_id, external_id, order.redemptions)
     refunded = refunded_of(order)
     told = (order.total, refunded, order.status.value, customer_id or row.customer_id, order.placed_at)
-    if told == (row.total, row.refunded, row.status, row.customer_id, row.placed_at) and row.version:
+    same_items = not order.items or list(order.items) == row.items
+    if told == (row.total, row.refunded, row.status, row.customer_id, row.placed_at) and same_items and row.version:
         return state(session, row.id)
     session.execute(
         update(orders)
         .where(orders.c.id == row.id)
         .values(
             total=order.total, refunded=refunded, status=order.status.value, placed_at=order.placed_at,
-            customer_id=customer_id or row.customer_id, items=list(order.items), changed_at=now(session),
+            customer_id=customer_id or row.customer_id, items=list(order.items) or row.items, changed_at=now(session),
             version=row.version + 1,
         )
     )  # fmt: skip

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import ledger
 from loyalty.ledger import Leg
-from store.base import Base, BigId, UtcTime, table
+from store.base import Base, BigId, UtcTime, from_micros, raw, table
 from store.clock import now
 from store.errors import InvalidError
 
@@ -67,7 +67,8 @@ class LotMove(Base):
 @dataclass(frozen=True, slots=True)
 class Wallet:
     """A customer's points. `expiring` is the whole schedule: its points add up to what is available (where that is
-    above 0), `on` being the last day they can be used."""
+    above 0), `on` being the last day they can be used.
+    """
 
     available: int
     pending: int
@@ -94,13 +95,15 @@ def balances(session: Session, customer_id: int) -> tuple[int, int, int]:
 def wallet(session: Session, customer_id: int, zone: str) -> Wallet:
     """A customer's balances and the schedule of what expires; days are the time zone's."""
     available, pending, tier_points = balances(session, customer_id)
-    rows = session.execute(
-        select(lots.c.expires_at, func.sum(lots.c.remaining))
-        .where(lots.c.customer_id == customer_id, lots.c.remaining > 0, lots.c.pending_until.is_(None))
-        .group_by(lots.c.expires_at)
-        .order_by(lots.c.expires_at)
-    )
-    expiring = [Expiring(int(points), last_day(at, zone)) for at, points in rows if at is not None]
+    expiring = []
+    if available > 0:
+        rows = raw(
+            session,
+            "SELECT expires_at, sum(remaining) FROM lots WHERE customer_id = ? AND remaining > 0 "
+            "AND pending_until IS NULL AND expires_at IS NOT NULL GROUP BY expires_at ORDER BY expires_at",
+            (customer_id,),
+        )
+        expiring = [Expiring(int(points), last_day(from_micros(at), zone)) for at, points in rows]
     return Wallet(available, pending, tier_points, expiring)
 
 
@@ -194,7 +197,8 @@ def spend(
     inputs: Any = None,
 ) -> ledger.Posted:
     """Take available points, soonest-to-expire lots first, into an account of the shop. Raises UncoveredError when
-    there are too few, InvalidError("points") when none or absurdly many are wanted, KeyConflictError."""
+    there are too few, InvalidError("points") when none or absurdly many are wanted, KeyConflictError.
+    """
     if not 0 < points <= POINTS_MAX:
         raise InvalidError("points", "range", points)
     source = ledger.account(session, "customer", customer_id, "available")
@@ -213,7 +217,8 @@ def give_back(
 ) -> ledger.Posted:
     """Undo a spend, whole: its postings turned round, its points back in the lots they came from. `spent` is the
     number of its transfer, `customer_id` who the spender is by now (a merge may have come between); the same key again
-    does nothing."""
+    does nothing.
+    """
     back = ledger.account(session, "customer", customer_id, "available")
     legs = [
         Leg(row.target_id, back, row.amount, covered=False)
@@ -256,7 +261,8 @@ def claw_back(
     reason: str | None = None,
 ) -> ledger.Posted | None:
     """Take back what an order gave, into the shop's wallet: from its own lot first (pending or not), then from others,
-    soonest-to-expire first; what was spent already leaves the balance below 0. None where both are 0."""
+    soonest-to-expire first; what was spent already leaves the balance below 0. None where both are 0.
+    """
     if not points and not tier_points:
         return None
     wallet_id = ledger.account(session, "shop", shop_id, "wallet")
@@ -349,7 +355,8 @@ def adjust(
     actor: str,
 ) -> ledger.Posted:
     """Add (above 0) or take (below 0) points by hand, with the reason. Raises InvalidError for 0 or too many,
-    UncoveredError when more is taken than there is, KeyConflictError."""
+    UncoveredError when more is taken than there is, KeyConflictError.
+    """
     if not 0 < abs(points) <= POINTS_MAX:
         raise InvalidError("points", "range", points)
     if not reason.strip() or len(reason) > 200:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from loyalty import ledger, points
-from loyalty.orders import orders
+from store.base import from_micros, raw
 from store.errors import NotFoundError
-from store.shops import shops
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,31 @@ class Entry:
     expires_at: datetime | None
 
 
+LAST = 2**62
+"""Above every transfer's number."""
+LEGS_MAX = 4
+"""The most legs that a transfer has on one account."""
+_SIDES = (("source_id", "-amount"), ("target_id", "amount"))
+
+
+@cache
+def _lines(accounts: int) -> str:
+    """The newest lines over so many accounts: each account's legs come off an index of their own."""
+    legs = " UNION ALL ".join(
+        f"SELECT * FROM (SELECT transfer_id, {amount} AS points FROM postings WHERE {side} = ? AND transfer_id < ? "  # noqa: S608
+        f"ORDER BY id DESC LIMIT ?) AS {side}_{number}"
+        for number in range(accounts)
+        for side, amount in _SIDES
+    )
+    return (
+        "SELECT t.id, t.at, t.kind, line.points, o.external_id, s.name, t.reason, l.expires_at FROM "  # noqa: S608
+        f"(SELECT transfer_id, sum(points) AS points FROM ({legs}) AS leg GROUP BY transfer_id "
+        "HAVING sum(points) <> 0 ORDER BY transfer_id DESC LIMIT ?) AS line "
+        "JOIN transfers t ON t.id = line.transfer_id LEFT JOIN orders o ON o.id = t.order_id "
+        "LEFT JOIN shops s ON s.id = t.shop_id LEFT JOIN lots l ON l.transfer_id = t.id ORDER BY t.id DESC"
+    )
+
+
 def entries(
     session: Session, customer_id: int, limit: int = 50, before: tuple[int, int] | None = None
 ) -> tuple[list[Entry], tuple[int, int] | None]:
@@ -35,58 +60,21 @@ def entries(
 
     `before` is (transfer number, balance before it): carrying the balance makes every page cost the same.
     """
-    held, legs, moved = ledger.accounts, ledger.postings, ledger.transfers
-    own = [
-        int(number)
-        for number in session.execute(
-            select(held.c.id).where(
-                held.c.owner == "customer", held.c.owner_id == customer_id, held.c.name.in_(("available", "pending"))
-            )
-        ).scalars()
-    ]
+    held = ledger.numbers(session, "customer", customer_id)
+    own = [held[name] for name in ("available", "pending") if name in held]
     if not own:
         return [], None
-    older = [legs.c.transfer_id < before[0]] if before else []
-    # Each account's newest legs come off an index of their own; a transfer has at most 4 legs on one account.
-    newest = union_all(
-        *(
-            select(legs.c.transfer_id, (legs.c.amount * sign).label("points"))
-            .where(column == number, *older)
-            .order_by(legs.c.id.desc())
-            .limit(4 * (limit + 1))
-            .subquery()
-            .select()
-            for number in own
-            for column, sign in ((legs.c.source_id, -1), (legs.c.target_id, 1))
-        )
-    ).subquery()
-    lines = (
-        select(newest.c.transfer_id, func.sum(newest.c.points).label("points"))
-        .group_by(newest.c.transfer_id)
-        .having(func.sum(newest.c.points) != 0)
-        .order_by(newest.c.transfer_id.desc())
-        .limit(limit + 1)
-        .subquery()
-    )
-    rows = session.execute(
-        select(
-            moved.c.id, moved.c.at, moved.c.kind, lines.c.points, orders.c.external_id, shops.c.name.label("shop"),
-            moved.c.reason, points.lots.c.expires_at,
-        )
-        .join(lines, lines.c.transfer_id == moved.c.id)
-        .outerjoin(orders, orders.c.id == moved.c.order_id)
-        .outerjoin(shops, shops.c.id == moved.c.shop_id)
-        .outerjoin(points.lots, points.lots.c.transfer_id == moved.c.id)
-        .order_by(moved.c.id.desc())
-    ).all()  # fmt: skip
+    below = before[0] if before else LAST
+    each = (below, LEGS_MAX * (limit + 1))
+    parameters = [value for number in own for _ in _SIDES for value in (number, *each)]
+    rows = raw(session, _lines(len(own)), (*parameters, limit + 1))
     balance = before[1] if before else sum(points.balances(session, customer_id)[:2])
     page: list[Entry] = []
     for row in rows[:limit]:
-        change = int(row.points)
-        page.append(
-            Entry(row.id, row.at, row.kind, change, balance, row.external_id, row.shop, row.reason, row.expires_at)
-        )
-        balance -= change
+        number, at, kind, change, order, shop, reason, expires_at = row
+        expires = None if expires_at is None else from_micros(expires_at)
+        page.append(Entry(number, from_micros(at), kind, int(change), balance, order, shop, reason, expires))
+        balance -= int(change)
     return page, (page[-1].id, balance) if len(rows) > limit else None
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Text, insert, select
+from sqlalchemy import ForeignKey, Text, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import Base, BigId, UtcTime, table
+from store.base import Base, BigId, UtcTime, raw, table
 from store.clock import now
 
 
@@ -54,7 +54,6 @@ class Standing:
 DEFAULTS = (("Thành viên", 0, "stone"), ("Bạc", 50, "silver"), ("Vàng", 250, "honey"), ("Bạch kim", 1_000, "ink"))
 
 tier_table = table(TierRow)
-_FIELDS = tuple(tier_table.c[name] for name in Tier.__dataclass_fields__)
 
 
 def open_defaults(session: Session) -> None:
@@ -67,7 +66,7 @@ def open_defaults(session: Session) -> None:
 
 def every(session: Session) -> list[Tier]:
     """The tiers, lowest first; there is always one at 0."""
-    return [Tier(*row) for row in session.execute(select(*_FIELDS).order_by(tier_table.c.threshold))]
+    return [Tier(*row) for row in raw(session, "SELECT id, name, threshold, style FROM tiers ORDER BY threshold")]
 
 
 def standing(ladder: list[Tier], tier_points: int) -> Standing:

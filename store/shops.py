@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Text, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import Base, BigId, table
+from store.base import Base, BigId, raw, table
 from store.errors import InvalidError, NotFoundError
 from store.text import fold
 
@@ -59,6 +59,7 @@ class Shop:
 
 shops = table(ShopRow)
 _FIELDS = tuple(shops.c[name] for name in Shop.__dataclass_fields__)
+_FIRST = f"SELECT {', '.join(Shop.__dataclass_fields__)} FROM shops ORDER BY id LIMIT 1"  # noqa: S608
 
 
 def add(session: Session, name: str, *, timezone: str, language: str, brand: str = DEFAULT_BRAND) -> int:
@@ -99,8 +100,8 @@ def every(session: Session) -> list[Shop]:
 
 def first(session: Session) -> Shop | None:
     """The first shop, home of whoever has no other. On the way of every message."""
-    row = session.execute(select(*_FIELDS).order_by(shops.c.id).limit(1)).first()
-    return Shop(*row) if row else None
+    rows = raw(session, _FIRST)
+    return Shop(*rows[0]) if rows else None
 
 
 def find(session: Session, name: str) -> Shop:
