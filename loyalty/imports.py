@@ -7,10 +7,11 @@ a year long past are earned and expired in the ledger at once.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from operator import itemgetter
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import update
@@ -118,48 +119,53 @@ class Taken:
         self.refused += other.refused
 
 
-def order_line(row: sheets.Row, columns: Mapping[str, int], shop: shops.Shop, zone: ZoneInfo) -> OrderLine:
-    """A row as an order of the shop; raises InvalidError naming the column."""
-    cell = _reader(row, columns)
-    external_id = sheets.text(cell("external_id"))
-    if not external_id or len(external_id) > orders.EXTERNAL_ID_CHARS_MAX:
-        raise InvalidError("external_id", "length", external_id)
-    refunded = cell("refunded")
-    order = OrderInput(
-        total=sheets.integer(cell("total"), "total"),
-        currency=_currency(sheets.text(cell("currency")), shop.currency),
-        placed_at=sheets.moment(cell("placed_at"), "placed_at", zone),
-        status=_status(sheets.text(cell("status"))),
-        phone=_phone(cell("phone")),
-        name=customers.clean_name(sheets.text(cell("name"))),
-        refunded=None if refunded in {"", None} else sheets.integer(refunded, "refunded"),
-        items=_items(sheets.text(cell("items"))),
-    )
-    return OrderLine(row.line, external_id, order)
+def order_reader(columns: Mapping[str, int], shop: shops.Shop) -> Callable[[sheets.Row], OrderLine]:
+    """What reads the rows of a file as orders of the shop; it raises InvalidError naming the column."""
+    names = ("external_id", "phone", "total", "placed_at", "name", "currency", "status", "refunded", "items")
+    pick = _picker(columns, names)
+    zone = ZoneInfo(shop.timezone)
+
+    def read(row: sheets.Row) -> OrderLine:
+        external, phone, total, placed_at, name, currency, status, refunded, items = pick(row)
+        external_id = sheets.text(external)
+        if not external_id or len(external_id) > orders.EXTERNAL_ID_CHARS_MAX:
+            raise InvalidError("external_id", "length", external_id)
+        order = OrderInput(
+            total=sheets.integer(total, "total"),
+            currency=_currency(sheets.text(currency), shop.currency) if currency else shop.currency,
+            placed_at=sheets.moment(placed_at, "placed_at", zone),
+            status=_status(sheets.text(status)) if status else Status.COMPLETED,
+            phone=_phone(phone),
+            name=customers.clean_name(sheets.text(name)) if name else "",
+            refunded=None if refunded in {"", None} else sheets.integer(refunded, "refunded"),
+            items=_items(sheets.text(items)) if items else (),
+        )
+        return OrderLine(row.line, external_id, order)
+
+    return read
 
 
-def customer_line(row: sheets.Row, columns: Mapping[str, int], zone: ZoneInfo) -> CustomerLine:
-    """A row as a customer; raises InvalidError naming the column."""
-    cell = _reader(row, columns)
-    birthday, joined_at = cell("birthday"), cell("joined_at")
-    spoken = fold(sheets.text(cell("language"))).replace("-", " ")
-    language = LANGUAGES.get(spoken, LANGUAGES.get(spoken[:2], ""))
-    if language == "":
-        raise InvalidError("language", "unknown", cell("language"))
-    tags = tuple(tag for part in re.split(r"[,;|]", sheets.text(cell("tags"))) if (tag := part.strip()))
-    if len(tags) > TAGS_MAX or any(len(tag) > TAG_CHARS_MAX for tag in tags):
-        raise InvalidError("tags", "length", cell("tags"))
-    return CustomerLine(
-        row.line,
-        _phone(cell("phone")),
-        customers.clean_name(sheets.text(cell("name"))),
-        None if birthday in {"", None} else sheets.day(birthday, "birthday"),
-        language,
-        tags,
-        _points(cell("points"), "points"),
-        _points(cell("tier_points"), "tier_points"),
-        None if joined_at in {"", None} else sheets.moment(joined_at, "joined_at", zone),
-    )
+def customer_reader(columns: Mapping[str, int], shop: shops.Shop) -> Callable[[sheets.Row], CustomerLine]:
+    """What reads the rows of a file as customers; it raises InvalidError naming the column."""
+    names = ("phone", "name", "birthday", "language", "tags", "points", "tier_points", "joined_at")
+    pick = _picker(columns, names)
+    zone = ZoneInfo(shop.timezone)
+
+    def read(row: sheets.Row) -> CustomerLine:
+        phone, name, birthday, language, tags, opening, tier_opening, joined_at = pick(row)
+        return CustomerLine(
+            row.line,
+            _phone(phone),
+            customers.clean_name(sheets.text(name)),
+            None if birthday in {"", None} else sheets.day(birthday, "birthday"),
+            _language(sheets.text(language)),
+            _tags(sheets.text(tags)),
+            _points(opening, "points"),
+            _points(tier_opening, "tier_points"),
+            None if joined_at in {"", None} else sheets.moment(joined_at, "joined_at", zone),
+        )
+
+    return read
 
 
 def take_customers(session: Session, shop_id: int, lines: Sequence[CustomerLine]) -> Taken:
@@ -192,7 +198,7 @@ def _take_customer(session: Session, shop: shops.Shop, line: CustomerLine) -> st
     was = customers.get(session, customer_id)
     fill: dict[str, Any] = {}
     if not was.name and line.name:
-        fill["name"] = line.name
+        fill |= customers.named(line.name)
     if was.birthday is None and line.birthday is not None:
         fill["birthday"] = line.birthday
     if not set(line.tags) <= set(was.tags):
@@ -220,14 +226,18 @@ def _open_balances(session: Session, shop: shops.Shop, customer_id: int, line: C
     return opened
 
 
-def _reader(row: sheets.Row, columns: Mapping[str, int]) -> Any:
-    cells = row.cells
+def _picker(columns: Mapping[str, int], names: Sequence[str]) -> Callable[[sheets.Row], Sequence[Any]]:
+    """What takes the cells of the named columns out of a row; a column or cell that isn't there is empty."""
+    places = [columns.get(name, -1) for name in names]
+    width = max(places) + 1
+    take = itemgetter(*places)
 
-    def cell(column: str) -> Any:
-        at = columns.get(column)
-        return cells[at] if at is not None and at < len(cells) else ""
+    def pick(row: sheets.Row) -> Sequence[Any]:
+        # The empty cell at the end stands for every column that the file lacks.
+        cells = (*row.cells[:width], *("",) * (width - len(row.cells) + 1))
+        return cast(Sequence[Any], take(cells))
 
-    return cell
+    return pick
 
 
 def _phone(cell: Any) -> str:
@@ -248,6 +258,21 @@ def _status(said: str) -> Status:
     if status is None:
         raise InvalidError("status", "unknown", said)
     return status
+
+
+def _language(said: str) -> str | None:
+    spoken = fold(said).replace("-", " ")
+    language = LANGUAGES.get(spoken, LANGUAGES.get(spoken[:2], ""))
+    if language == "":
+        raise InvalidError("language", "unknown", said)
+    return language
+
+
+def _tags(said: str) -> tuple[str, ...]:
+    tags = tuple(tag for part in re.split(r"[,;|]", said) if (tag := part.strip()))
+    if len(tags) > TAGS_MAX or any(len(tag) > TAG_CHARS_MAX for tag in tags):
+        raise InvalidError("tags", "length", said)
+    return tags
 
 
 def _points(cell: Any, column: str) -> int:

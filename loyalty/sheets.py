@@ -78,9 +78,11 @@ def read(path: Path, aliases: Mapping[str, Sequence[str]], needed: Sequence[str]
 
 def text(cell: Any) -> str:
     """A cell as text: a whole number without the workbook's `.0`, everything else trimmed and NFC."""
+    if isinstance(cell, str):
+        return (cell if cell.isascii() else unicodedata.normalize("NFC", cell)).strip()
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return unicodedata.normalize("NFC", str(cell)).strip() if cell is not None else ""
+    return "" if cell is None else str(cell)
 
 
 def integer(cell: Any, field: str) -> int:
