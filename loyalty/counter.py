@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from phonenumbers import is_valid_number, parse
 from sqlalchemy.orm import Session
 
 from loyalty import attempts, claims, customers, phones, points, tiers, voucher_programs, vouchers
@@ -87,7 +88,11 @@ def find(session: Session, query: str, *, shop_id: int, staff_id: int) -> Found 
             pass
         else:
             known = customers.by_phone(session, phone)
-            return Found(card(session, known, shop_id) if known is not None else None, phone=phone)
+            if known is not None:
+                return Found(card(session, known, shop_id), phone=phone)
+            # A digit too few or too many must not make a guest of nobody.
+            if is_valid_number(parse(phone)):
+                return Found(None, phone=phone)
     attempts.wrong(session, actor)
     return NotFoundError("customer", query[:64])
 

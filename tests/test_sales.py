@@ -107,7 +107,7 @@ async def test_a_customer_is_found_by_card_phone_or_voucher(store: Store, shop: 
     assert guest == Found(None, phone="+84912345678")
 
 
-@pytest.mark.parametrize("query", ["", "regulars:", "ABCD2345", "K7MD2QXW9HPTA", "<b>", "Lan", "12", "🎁", "9" * 5000])
+@pytest.mark.parametrize("query", ["", "regulars:", "ABCD2345", "K7MD2QXW9HPTA", "<b>", "Lan", "12", "0999 111 22", "🎁", "9" * 5000])
 async def test_what_means_nobody_is_counted(store: Store, shop: int, hoa: int, query: str) -> None:
     for _ in range(20):
         assert isinstance(await store.write(counter.find, query, shop_id=shop, staff_id=hoa), NotFoundError)

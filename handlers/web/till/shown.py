@@ -1,0 +1,103 @@
+"""What the till's page is given: people, vouchers, sales and refusals as JSON, in the reader's words."""
+
+from datetime import datetime, tzinfo
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from handlers.chat.gives import terms
+from handlers.words import Words
+from loyalty import phones, tiers, vouchers
+from loyalty.counter import Card, Found
+from loyalty.sales import Preview, Sale
+from loyalty.voucher_programs import MinOrderError
+from loyalty.vouchers import Kept, VoucherState
+from store.errors import InvalidError, NotFoundError, RuleError
+
+
+def ranks(session: Session) -> dict[str, int]:
+    """A tier's place by its name, the lowest being 0."""
+    return {tier.name: rank for rank, tier in enumerate(tiers.every(session))}
+
+
+def found(said: Words, it: Found, ranks: dict[str, int]) -> dict[str, Any]:
+    """Who or what a line meant."""
+    return {
+        "card": card(said, it.card, ranks) if it.card else None,
+        "phone": {"number": it.phone, "shown": phones.local(it.phone)} if it.phone else None,
+        "voucher": voucher(said, it.voucher) if it.voucher else None,
+    }
+
+
+def card(said: Words, it: Card, ranks: dict[str, int]) -> dict[str, Any]:
+    """A customer at the counter."""
+    return {
+        "id": it.customer_id, "name": it.name, "phone": it.phone, "proven": it.phone_proven, "tier": it.tier.tier.name,
+        "rank": ranks.get(it.tier.tier.name, 0), "available": it.available, "pending": it.pending,
+        "vouchers": [voucher(said, kept) for kept in it.vouchers],
+    }  # fmt: skip
+
+
+def voucher(said: Words, kept: Kept) -> dict[str, Any]:
+    """A voucher with what it gives; `free` is false for one that is used or held by an order."""
+    return {
+        "code": vouchers.shown(kept.voucher.code), "name": kept.program.name,
+        "terms": terms(said, kept.program, kept.last_day), "min_order": kept.program.min_order,
+        "free": kept.voucher.state == VoucherState.OPEN,
+    }  # fmt: skip
+
+
+def preview(said: Words, seen: Preview) -> dict[str, Any]:
+    """What an entry would come to, in đồng and points."""
+    refusals = {"invalid": wrong_code(said), "min_order": said("This bill is too small for the voucher.")}
+    return {
+        "amount": seen.amount, "discount": seen.discount, "points_max": seen.points_max, "points": seen.points_used,
+        "points_paid": seen.points_paid, "paid": seen.paid, "earns": seen.earns,
+        "refusal": refusals.get(seen.refusal or ""),
+    }  # fmt: skip
+
+
+def sale(it: Sale, ranks: dict[str, int], zone: tzinfo, moment: datetime) -> dict[str, Any]:
+    """A sale; `undo_seconds` is how long it can still be taken back, were it the last; `claim`: there is a QR for an
+    unknown buyer.
+    """
+    return {
+        "id": it.id, "order": it.order, "at": f"{it.at.astimezone(zone):%H:%M}", "customer": it.customer_id,
+        "name": it.name, "phone": it.phone, "amount": it.amount, "discount": it.discount, "points": it.points_used,
+        "points_paid": it.points_paid, "paid": it.paid, "earned": it.earned, "balance": it.balance, "tier": it.tier,
+        "rank": ranks.get(it.tier or "", 0), "undone": it.undone,
+        "undo_seconds": 0 if it.undone else max(0, int((it.undo_until - moment).total_seconds())),
+        "claim": it.claim_token is not None and it.customer_id is None and not it.undone,
+    }  # fmt: skip
+
+
+def nobody(said: Words) -> str:
+    """Nothing was found."""
+    return said("Nobody is found by this. Check it digit by digit, or ask for the phone number.")
+
+
+def wrong_code(said: Words) -> str:
+    """A voucher's code that doesn't work, whatever is wrong with it."""
+    return said("This code doesn't work. Please check it letter by letter.")
+
+
+def refusal(said: Words, error: RuleError) -> str | None:
+    """What the till says where the pages' common words say too little."""
+    if isinstance(error, MinOrderError):
+        return said("This voucher is for bills from {amount}.", amount=said.money(error.min_order))
+    if isinstance(error, InvalidError) and error.field == "points":
+        return said("More points than the bill can take. Take a little less.")
+    if isinstance(error, NotFoundError) and error.what == "sale":
+        return said("This sale isn't yours to take back.")
+    return {
+        "voucher_unusable": said("This voucher has been used or has expired."),
+        "insufficient_points": said(
+            "The customer no longer has that many points. Look at the new number and try again."
+        ),
+        "undo_over": said("It's too late to take this sale back. Please ask the shop's manager."),
+        "phone_taken": said(
+            "This number, or this customer's own, is already confirmed. They can change it in the chat."
+        ),
+        "idempotency_conflict": said("This sale is already in with other numbers. Look at today's list first."),
+        "too_many": said("Too many wrong codes. Please wait a minute."),
+    }.get(error.code)

@@ -1,0 +1,412 @@
+// The till: find a customer, enter the bill, a voucher and points, see what will happen, take the money, take it back.
+//
+// boot: {shop, csrf, point_value, amount_max, strings}. Calls (JSON, each with the shop's number): find {query} → {card, phone, voucher};
+// preview {customer, amount, voucher, points} → {discount, points_max, points, points_paid, paid, earns, refusal};
+// sell {the same, phone, key} and undo {sale} → a sale; confirm-phone {customer, phone} → {card, points}.
+// The key is made for what is on the confirming sheet: pressing again after a lost answer is the same sale.
+
+import { Words, el, icon } from "../chat/dom.js";
+import { toast } from "../regulars.js";
+import { Day } from "./day.js";
+import { canScan, scan } from "./scanner.js";
+
+const boot = JSON.parse(document.getElementById("boot").textContent);
+const language = document.documentElement.lang;
+const words = new Words(boot.strings, language);
+const find = (id) => document.getElementById(id);
+const number = (value) => value.toLocaleString(language === "vi" ? "vi-VN" : "en-GB");
+const money = (value) => {
+  const text = number(Math.abs(value));
+  return `${value < 0 ? "−" : ""}${language === "vi" ? `${text}\u00A0₫` : `₫${text}`}`;
+};
+
+const count = (what, value) => words.say(value === 1 ? `${what}_one` : what, { n: number(value) });
+
+const fresh = () => ({ card: null, phone: null, voucher: null, amount: 0, points: 0, seen: null, key: null });
+let entry = fresh();
+let asked = 0; // numbers the previews, so that a slow answer for an earlier entry is dropped
+let last = null; // the sale on the last screen
+let left = 0; // seconds in which it can be taken back
+let busy = false;
+
+async function ask(path, { json } = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method: json ? "POST" : "GET",
+      headers: { Accept: "application/json", ...(json ? { "Content-Type": "application/json", "X-CSRF-Token": boot.csrf } : {}) },
+      body: json ? JSON.stringify({ shop: boot.shop, ...json }) : undefined,
+    });
+  } catch {
+    throw new Error(words.say("lost"));
+  }
+  if (answer.status === 401) location.assign("/login?next=/till");
+  const told = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(told.error ?? words.say("lost"));
+  return told;
+}
+
+/** Run one act at a time, its button busy meanwhile; what goes wrong is said at `place`. */
+async function acting(button, place, act) {
+  if (busy) return;
+  busy = true;
+  tell(place, "");
+  button.disabled = true;
+  const wheel = setTimeout(() => button.prepend(el("span", { class: "spinner" })), 200);
+  try {
+    await act();
+  } catch (error) {
+    tell(place, error.message);
+    navigator.vibrate?.([30, 60, 30]);
+  } finally {
+    busy = false;
+    clearTimeout(wheel);
+    button.querySelector(".spinner")?.remove();
+    button.disabled = false;
+    if (button === find("go-on")) draw();
+  }
+}
+
+function tell(place, text) {
+  find(place).textContent = text;
+  find(place).hidden = !text;
+}
+
+function show(screen) {
+  for (const one of ["find", "sale", "done"]) find(one).hidden = one !== screen;
+  // On a phone the field would bring up the keyboard over the button to scan.
+  if (screen === "find" && matchMedia("(pointer: fine)").matches) find("query").focus({ preventScroll: true });
+}
+
+// ── Finding ──────────────────────────────────────────────────────────────────────────────────────
+
+async function look(query) {
+  const found = await ask("/till/find", { json: { query } });
+  if (found.voucher && !found.voucher.free) throw new Error(words.say("voucher_taken"));
+  begin(found);
+}
+
+function begin({ card = null, phone = null, voucher = null }) {
+  entry = { ...fresh(), card, phone: card ? null : phone, voucher };
+  find("query").value = "";
+  show("sale");
+  document.activeElement?.blur();
+  change({});
+}
+
+function restart() {
+  entry = fresh();
+  last = null;
+  show("find");
+}
+
+find("finder").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const query = find("query").value.trim();
+  if (query) acting(event.submitter ?? find("finder").querySelector(".main"), "find-error", () => look(query));
+});
+find("letters").addEventListener("click", () => {
+  const letters = find("query").inputMode === "tel";
+  find("query").inputMode = letters ? "text" : "tel";
+  find("query").placeholder = letters ? "K7MD2QXW" : "0903 123 456";
+  find("letters").setAttribute("aria-pressed", String(letters));
+  find("query").focus();
+});
+find("walk-in").addEventListener("click", () => begin({}));
+find("shop")?.addEventListener("change", (event) => location.assign(`/till?shop=${event.target.value}`));
+
+async function scanned(place, use) {
+  try {
+    const text = await scan(find("scanner"));
+    if (text) await use(text);
+  } catch (error) {
+    tell(place, error instanceof DOMException ? words.say("camera_denied") : error.message);
+  }
+}
+find("scan").addEventListener("click", () => scanned("find-error", look));
+find("voucher-scan").addEventListener("click", () => scanned("voucher-error", useCode));
+canScan().then((can) => {
+  for (const id of ["scan", "voucher-scan"]) find(id).hidden = !can;
+});
+
+// ── The sale ─────────────────────────────────────────────────────────────────────────────────────
+
+/** Change the entry, draw it, and ask what it would come to. */
+function change(values) {
+  Object.assign(entry, values, { key: null });
+  if (!entry.amount) entry.seen = null;
+  tell("sale-error", "");
+  draw();
+  if (entry.amount) preview().catch((error) => tell("sale-error", error.message));
+}
+
+let waiting = null;
+async function preview() {
+  const mine = ++asked;
+  clearTimeout(waiting);
+  await new Promise((resolve) => (waiting = setTimeout(resolve, 160)));
+  if (mine !== asked) return;
+  await see();
+}
+
+/** What the entry comes to, from the server; the points that can't pay any more are let go. */
+async function see() {
+  const mine = ++asked;
+  const seen = await ask("/till/preview", { json: {
+    customer: entry.card?.id ?? null, amount: entry.amount, voucher: entry.voucher?.code ?? null, points: entry.points,
+  } });
+  if (mine !== asked) return null;
+  entry.seen = seen;
+  entry.points = seen.points;
+  tell("sale-error", seen.refusal ?? "");
+  draw();
+  return seen;
+}
+
+function draw() {
+  drawWho();
+  find("figure").textContent = money(entry.amount);
+  find("figure").classList.toggle("zero", !entry.amount);
+  const { seen } = entry;
+  const off = seen && seen.discount + seen.points_paid;
+  find("figure-off").textContent = off ? `−${money(off)}` : "";
+  find("voucher-words").textContent = entry.voucher?.name ?? words.say("voucher");
+  find("pick-voucher").classList.toggle("used", Boolean(entry.voucher));
+  const can = entry.card && entry.card.available > 0;
+  find("points-words").textContent = entry.points ? count("points", entry.points) : words.say(can ? "use_points" : "no_points");
+  find("pick-points").classList.toggle("used", entry.points > 0);
+  find("pick-points").disabled = !can || !entry.amount;
+  const paid = seen ? seen.paid : entry.amount;
+  find("go-on").textContent = entry.amount ? words.say("go_on", { amount: money(paid) }) : words.say("enter_amount");
+  find("go-on").disabled = !entry.amount;
+}
+
+function drawWho() {
+  const { card, phone } = entry;
+  const title = card ? card.name || card.phone || words.say("unnamed") : words.say(phone ? "guest" : "unknown");
+  const facts = [];
+  if (card) {
+    facts.push(el("span", { class: "tier", data: { rank: Math.min(card.rank, 3) } }, card.tier));
+    facts.push(el("span", { class: "strong" }, count("points", card.available)));
+    if (card.vouchers.length) facts.push(el("span", { class: "muted" }, count("vouchers", card.vouchers.length)));
+    if (card.pending) facts.push(el("span", { class: "muted" }, words.say("pending", { n: number(card.pending) })));
+  } else {
+    facts.push(el("span", { class: "muted" }, phone ? `${phone.shown} · ${words.say("guest_words")}` : words.say("unknown_words")));
+  }
+  const letter = card?.name ? card.name.trim().split(/\s+/).at(-1).slice(0, 1) : icon("user");
+  const mark = el("span", { class: "avatar", "aria-hidden": "true", data: { hue: card ? card.id % 8 : 0 } }, letter);
+  find("who").replaceChildren(
+    mark,
+    el("div", { class: "name" }, el("b", {}, title), el("div", { class: "facts" }, ...facts),
+      card && !card.proven ? el("button", { type: "button", class: "button small", onclick: askPhone }, icon("check"), find("phone-title").textContent) : null),
+    el("button", { type: "button", class: "round", "aria-label": words.say("other"), title: words.say("other"), onclick: restart }, icon("close")),
+  );
+}
+
+function press(key) {
+  navigator.vibrate?.(8);
+  if (key === "back") return change({ amount: Math.floor(entry.amount / 10) });
+  const amount = Number(`${entry.amount}${key}`);
+  if (amount > boot.amount_max) return tell("sale-error", words.say("too_much"));
+  return change({ amount });
+}
+find("keypad").addEventListener("click", (event) => {
+  const key = event.target.closest("button")?.dataset.key;
+  if (key) press(key);
+});
+
+// ── Voucher, points, phone ───────────────────────────────────────────────────────────────────────
+
+const sheet = (id) => find(`${id}-sheet`);
+
+find("pick-voucher").addEventListener("click", () => {
+  tell("voucher-error", "");
+  find("voucher-code").value = "";
+  find("voucher-list").replaceChildren(...(entry.card?.vouchers ?? []).map((voucher) =>
+    el("button", {
+      type: "button", class: "choice", "aria-pressed": String(voucher.code === entry.voucher?.code),
+      onclick: () => { change({ voucher }); sheet("voucher").close(); },
+    }, icon("ticket"), el("span", { class: "name" }, el("b", {}, voucher.name), el("span", { class: "small muted" }, voucher.terms)))));
+  find("voucher-none").hidden = !entry.voucher;
+  sheet("voucher").showModal();
+});
+find("voucher-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const code = find("voucher-code").value.trim();
+  if (code) acting(event.submitter, "voucher-error", () => useCode(code));
+});
+find("voucher-none").addEventListener("click", () => {
+  change({ voucher: null });
+  sheet("voucher").close();
+});
+
+/** A voucher by its code: the found one's name is shown, but it doesn't change who the customer is. */
+async function useCode(code) {
+  const { voucher } = await ask("/till/find", { json: { query: code } });
+  if (!voucher) throw new Error(words.say("no_voucher"));
+  if (!voucher.free) throw new Error(words.say("voucher_taken"));
+  change({ voucher });
+  sheet("voucher").close();
+}
+
+find("pick-points").addEventListener("click", () => acting(find("pick-points"), "sale-error", async () => {
+  const seen = await see();
+  if (!seen) return;
+  find("points-slider").max = seen.points_max;
+  slide(entry.points || seen.points_max);
+  sheet("points").showModal();
+}));
+function slide(points) {
+  const slider = find("points-slider");
+  slider.value = points;
+  slider.style.setProperty("--at", `${slider.max > 0 ? (100 * points) / slider.max : 0}%`);
+  find("points-figure").textContent = count("points", points);
+  find("points-worth").textContent = `= ${money(points * boot.point_value)}`;
+}
+find("points-slider").addEventListener("input", (event) => slide(Number(event.target.value)));
+find("points-all").addEventListener("click", () => slide(Number(find("points-slider").max)));
+find("points-none").addEventListener("click", () => slide(0));
+sheet("points").querySelector("form").addEventListener("submit", () => change({ points: Number(find("points-slider").value) }));
+
+function askPhone() {
+  find("phone-typed").value = "";
+  tell("phone-error", "");
+  sheet("phone").showModal();
+}
+find("phone-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  acting(event.submitter, "phone-error", async () => {
+    const { card, points } = await ask("/till/confirm-phone", { json: { customer: entry.card.id, phone: find("phone-typed").value } });
+    sheet("phone").close();
+    toast(points ? words.say("phone_points", { n: number(points) }) : words.say("phone_done"));
+    change({ card });
+  });
+});
+
+// ── Selling ──────────────────────────────────────────────────────────────────────────────────────
+
+const line = (name, value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
+
+function sums({ amount, discount, points, points_paid: worth }, voucher) {
+  return [
+    line(words.say("bill"), money(amount)),
+    ...(discount || voucher ? [line(voucher ?? words.say("voucher"), discount ? `−${money(discount)}` : "✓")] : []),
+    ...(points ? [line(count("points", points), `−${money(worth)}`)] : []),
+  ];
+}
+
+find("go-on").addEventListener("click", () => acting(find("go-on"), "sale-error", async () => {
+  const seen = await see();
+  if (!seen || seen.refusal) throw new Error(seen?.refusal ?? words.say("lost"));
+  entry.key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  find("confirm-sums").replaceChildren(...(seen.paid === seen.amount && !entry.voucher ? [] : sums(seen, entry.voucher?.name)));
+  find("confirm-due").textContent = money(seen.paid);
+  const who = entry.card ? entry.card.name || entry.card.phone || words.say("unnamed") : entry.phone?.shown;
+  find("confirm-gets").textContent = !seen.earns ? words.say("gets_none")
+    : who ? words.say("gets", { name: who, n: number(seen.earns) }) : words.say("unknown_gets", { n: number(seen.earns) });
+  find("sell").textContent = seen.paid ? words.say("collected", { amount: money(seen.paid) }) : words.say("nothing_due");
+  tell("confirm-error", "");
+  sheet("confirm").showModal();
+  find("sell").focus();
+}));
+
+find("sell").addEventListener("click", () => acting(find("sell"), "confirm-error", async () => {
+  const sale = await ask("/till/sell", { json: {
+    key: entry.key, customer: entry.card?.id ?? null, phone: entry.card ? null : entry.phone?.number ?? null,
+    amount: entry.amount, voucher: entry.voucher?.code ?? null, points: entry.points,
+  } });
+  sheet("confirm").close();
+  navigator.vibrate?.(60);
+  finish(sale);
+  day.load().catch(() => {});
+}));
+
+function finish(sale) {
+  last = sale;
+  left = sale.undo_seconds;
+  const name = sale.name || sale.phone || words.say("unnamed");
+  find("done").classList.toggle("undone", sale.undone);
+  find("tick").replaceChildren(icon(sale.undone ? "undo" : "check"));
+  find("done-title").textContent = sale.undone ? words.say("undone_mark")
+    : !sale.customer ? words.say("collected", { amount: money(sale.paid) }) : sale.earned ? words.say("earned", { n: number(sale.earned) }) : words.say("earned_none");
+  find("done-words").textContent = sale.undone ? words.say("undone", { amount: money(sale.amount) })
+    : sale.customer ? words.say("now_has", { name, n: number(sale.balance) }) : "";
+  find("receipt").hidden = !sale.claim;
+  if (sale.claim) {
+    find("receipt-code").src = `/till/receipt/${boot.shop}/${sale.id}.png`;
+    find("receipt-words").textContent = words.say("scan_for", { n: number(sale.earned) });
+  }
+  const parts = sale.paid === sale.amount ? [] : sums(sale);
+  find("done-sums").replaceChildren(...parts, line(words.say("collected_label"), money(sale.paid)));
+  find("done-sums").hidden = sale.undone || (!sale.customer && !parts.length);
+  countDown();
+  show("done");
+  find("next").focus({ preventScroll: true });
+}
+
+function countDown() {
+  const over = !last || last.undone || left <= 0;
+  find("undo").hidden = over;
+  if (!over) find("undo-words").textContent = words.say("undo_left", { time: words.length(left) });
+}
+setInterval(() => {
+  left -= 1;
+  if (!find("done").hidden) countDown();
+}, 1000);
+
+find("next").addEventListener("click", restart);
+find("undo").addEventListener("click", () => askUndo(last));
+
+let undoing = null;
+function askUndo(sale) {
+  undoing = sale;
+  find("undo-ask").textContent = words.say("undo_ask", { amount: money(sale.amount) });
+  sheet("undo").showModal();
+}
+find("undo-sure").addEventListener("click", async () => {
+  sheet("undo").close();
+  try {
+    const sale = await ask("/till/undo", { json: { sale: undoing.id } });
+    toast(words.say("undone", { amount: money(sale.amount) }));
+    if (last?.id === sale.id) finish(sale);
+  } catch (error) {
+    toast(error.message);
+  }
+  day.load().catch(() => {});
+});
+
+// ── The day, keys, sheets ────────────────────────────────────────────────────────────────────────
+
+const day = new Day({ words, ask, money, number, count, shop: boot.shop, undo: askUndo });
+const showDay = (on) => find("till").classList.toggle("shows-day", on);
+for (const id of ["show-today", "day-brief"]) {
+  find(id).addEventListener("click", () => {
+    day.load().catch((error) => toast(error.message));
+    showDay(true);
+  });
+}
+find("hide-today").addEventListener("click", () => showDay(false));
+day.load().catch(() => {});
+
+for (const dialog of document.querySelectorAll("dialog")) {
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
+  });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (find("till").classList.contains("shows-day") && event.key === "Escape") return showDay(false);
+  if (find("sale").hidden) {
+    if (event.key === "Escape" && !find("done").hidden) restart();
+    return;
+  }
+  if (/^\d$/.test(event.key)) press(event.key);
+  else if (event.key === "Backspace") press("back");
+  else if (event.key === "Escape") restart();
+  else if (event.key === "Enter" && event.target.tagName !== "BUTTON") find("go-on").click();
+  else return;
+  event.preventDefault();
+});
+
+show("find");

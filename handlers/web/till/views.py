@@ -1,0 +1,227 @@
+"""The till: a cashier's phone at the counter. The page's protocol stands in till.js."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.orm import Session
+
+from handlers.pictures.qr import draw_qr
+from handlers.web import site
+from handlers.web.site import Handler
+from handlers.web.till import shown
+from loyalty import counter, programme, sales
+from loyalty.attempts import TooManyError
+from loyalty.counter import Found
+from loyalty.sales import Sale
+from store import shops
+from store.errors import InvalidError, NotFoundError, RuleError
+from store.staff import Member, Right
+
+NUMBER_MAX = 2**53
+TEXT_CHARS_MAX = 200
+
+
+class Asked(BaseModel):
+    """What every call of the page names: the shop whose till it is."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    shop: int = Field(ge=1, le=NUMBER_MAX)
+
+
+T = TypeVar("T", bound=Asked)
+
+
+class Query(Asked):
+    query: str = Field(max_length=TEXT_CHARS_MAX)
+
+
+class Entry(Asked):
+    customer: int | None = Field(default=None, ge=1, le=NUMBER_MAX)
+    amount: int = Field(ge=-NUMBER_MAX, le=NUMBER_MAX)
+    voucher: str | None = Field(default=None, max_length=TEXT_CHARS_MAX)
+    points: int = Field(default=0, ge=-NUMBER_MAX, le=NUMBER_MAX)
+
+
+class Sold(Entry):
+    key: str = Field(min_length=8, max_length=sales.KEY_CHARS_MAX)
+    phone: str | None = Field(default=None, max_length=TEXT_CHARS_MAX)
+
+
+class Undone(Asked):
+    sale: int = Field(ge=1, le=NUMBER_MAX)
+
+
+class Confirmed(Asked):
+    customer: int = Field(ge=1, le=NUMBER_MAX)
+    phone: str = Field(max_length=TEXT_CHARS_MAX)
+
+
+def setup_till(app: web.Application) -> None:
+    add = app.router
+    add.add_get("/till", _till(page))
+    add.add_post("/till/find", _till(find))
+    add.add_post("/till/preview", _till(preview))
+    add.add_post("/till/sell", _till(sell))
+    add.add_post("/till/undo", _till(undo))
+    add.add_post("/till/confirm-phone", _till(confirm_phone))
+    add.add_get("/till/today/{shop:\\d{1,15}}", _till(today))
+    add.add_get("/till/receipt/{shop:\\d{1,15}}/{sale:\\d{1,15}}.png", _till(receipt))
+
+
+def _till(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """A route of the till: staff with a till only, refusals in the till's words."""
+
+    async def told(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except ValidationError as error:
+            raise web.HTTPBadRequest from error
+        except RuleError as error:
+            words = shown.refusal(site.words_of(request), error)
+            if words is None:
+                raise
+            status = (
+                422 if isinstance(error, InvalidError)
+                else 404 if isinstance(error, NotFoundError)
+                else 429 if isinstance(error, TooManyError)
+                else 409
+            )  # fmt: skip
+            return web.json_response({"error": words, "code": error.code}, status=status)
+
+    return site.need(Right.TILL)(told)
+
+
+async def _asked(request: web.Request, shape: type[T]) -> T:
+    """The body, its shop being one where the member has a till."""
+    asked = shape.model_validate_json(await request.read())
+    site.member_of(request).need(Right.TILL, asked.shop)
+    return asked
+
+
+async def page(request: web.Request) -> web.StreamResponse:
+    """The page of one shop's till; `?shop=` chooses between several."""
+    member = site.member_of(request)
+    mine, value = await site.store_of(request).read(_tills, member)
+    if not mine:
+        raise web.HTTPNotFound
+    chosen = next((shop for shop in mine if str(shop.id) == request.query.get("shop")), mine[0])
+    boot = {
+        "shop": chosen.id, "csrf": await site.csrf_token(request), "point_value": value,
+        "amount_max": sales.AMOUNT_MAX,
+    }  # fmt: skip
+    context = {"boot": boot, "shop": chosen, "shops": mine, "brand": chosen.brand}
+    return await site.render(request, "till/till.html", context)
+
+
+def _tills(session: Session, member: Member) -> tuple[list[shops.Shop], int]:
+    mine = [shop for shop in shops.every(session) if member.may(Right.TILL, shop.id)]
+    return mine, programme.get(session).point_value
+
+
+async def find(request: web.Request) -> web.Response:
+    """Who a scan or a typed line means."""
+    asked, said = await _asked(request, Query), site.words_of(request)
+
+    def look(session: Session) -> dict[str, Any] | NotFoundError:
+        found = counter.find(session, asked.query, shop_id=asked.shop, staff_id=site.member_of(request).id)
+        return shown.found(said, found, shown.ranks(session)) if isinstance(found, Found) else found
+
+    answer = await site.store_of(request).write(look)
+    if isinstance(answer, NotFoundError):
+        return web.json_response({"error": shown.nobody(said), "code": answer.code}, status=404)
+    return web.json_response(answer)
+
+
+async def preview(request: web.Request) -> web.Response:
+    """What an entry would come to."""
+    asked, said = await _asked(request, Entry), site.words_of(request)
+    seen = await site.store_of(request).write(
+        sales.preview, shop_id=asked.shop, staff_id=site.member_of(request).id, customer_id=asked.customer,
+        amount=asked.amount, voucher_code=asked.voucher or None, points_to_use=asked.points,
+    )  # fmt: skip
+    return web.json_response(shown.preview(said, seen))
+
+
+async def sell(request: web.Request) -> web.Response:
+    """Enter a sale; the page's `key` makes a second try the same sale."""
+    asked, said = await _asked(request, Sold), site.words_of(request)
+    sold = await site.store_of(request).write(
+        sales.sell, shop_id=asked.shop, staff_id=site.member_of(request).id, key=asked.key, amount=asked.amount,
+        customer_id=asked.customer, phone=asked.phone, voucher_code=asked.voucher or None, points_to_use=asked.points,
+    )  # fmt: skip
+    if not isinstance(sold, Sale):
+        return web.json_response({"error": shown.wrong_code(said), "code": "wrong_code"}, status=404)
+    return web.json_response(await _shown(request, sold))
+
+
+async def undo(request: web.Request) -> web.Response:
+    """Take the last sale back."""
+    asked = await _asked(request, Undone)
+    undone = await site.store_of(request).write(
+        sales.undo, shop_id=asked.shop, staff_id=site.member_of(request).id, sale_id=asked.sale
+    )
+    return web.json_response(await _shown(request, undone))
+
+
+async def _shown(request: web.Request, sale: Sale) -> dict[str, Any]:
+    store = site.store_of(request)
+    ranks, zone = await store.read(lambda session: (shown.ranks(session), shops.get(session, sale.shop_id).timezone))
+    return shown.sale(sale, ranks, ZoneInfo(zone), store.clock.now())
+
+
+async def today(request: web.Request) -> web.Response:
+    """What this cashier entered today, and what it came to."""
+    shop_id, store = int(request.match_info["shop"]), site.store_of(request)
+    member = site.member_of(request)
+    member.need(Right.TILL, shop_id)
+
+    def look(session: Session) -> tuple[list[Sale], dict[str, int], str]:
+        done = sales.today(session, shop_id, member.id)
+        return done, shown.ranks(session), shops.get(session, shop_id).timezone
+
+    done, ranks, zone = await store.read(look)
+    moment = store.clock.now()
+    stands = [sale for sale in done if not sale.undone]
+    return web.json_response({
+        "sales": [shown.sale(sale, ranks, ZoneInfo(zone), moment) for sale in done],
+        "paid": sum(sale.paid for sale in stands), "count": len(stands),
+    })  # fmt: skip
+
+
+async def confirm_phone(request: web.Request) -> web.Response:
+    """The cashier vouches for a phone of the customer before them."""
+    asked, said = await _asked(request, Confirmed), site.words_of(request)
+
+    def confirm(session: Session) -> dict[str, Any]:
+        claimed = counter.confirm_phone(
+            session, asked.customer, asked.phone, shop_id=asked.shop, staff_id=site.member_of(request).id
+        )
+        card = counter.card(session, claimed.customer_id, asked.shop)
+        return {"card": shown.card(said, card, shown.ranks(session)), "points": claimed.points}
+
+    return web.json_response(await site.store_of(request).write(confirm))
+
+
+async def receipt(request: web.Request) -> web.Response:
+    """The QR of a sale to somebody unknown: whoever scans it gets the order's points."""
+    shop_id, sale_id = int(request.match_info["shop"]), int(request.match_info["sale"])
+    site.member_of(request).need(Right.TILL, shop_id)
+
+    def look(session: Session) -> tuple[str, str]:
+        sale = sales.get(session, sale_id)
+        # A guest's receipt would bring all of their points to whoever scans it first: the counter shows none.
+        known = sale.customer_id is not None or sale.claim_token is None
+        if sale.shop_id != shop_id or known or sale.undone:
+            raise NotFoundError("receipt", sale_id)
+        return sale.claim_token or "", shops.get(session, shop_id).brand
+
+    token, brand = await site.store_of(request).read(look)
+    # The web chat opens on any phone; the messengers' own links are offered there.
+    _, link = request.config_dict[site.SITE].links(f"c_{token}")[-1]
+    picture = await asyncio.to_thread(draw_qr, link, brand=brand)
+    return web.Response(body=picture, content_type="image/png")
