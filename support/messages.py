@@ -17,7 +17,7 @@ from store.media import File
 from store.outbox import Ended, Purpose
 from store.staff import Member, Right
 from store.text import fold
-from support import tickets
+from support import seen, tickets
 from support.tickets import State, Ticket, TicketStateError
 
 TEXT_CHARS_MAX = 4096
@@ -201,9 +201,8 @@ def agent_says(
         values["state"] = State.WAITING
     if ticket.first_response_at is None:
         values["first_response_at"] = now(session)
-    message_id, _ = _add(
-        session, ticket, AGENT, text, files, values, staff_id=member.id, key=key, state="queued"
-    )
+    message_id, seq = _add(session, ticket, AGENT, text, files, values, staff_id=member.id, key=key, state="queued")
+    seen.mark(session, ticket_id, member.id, seq)
     _tell(session, ticket, message_id, text, member.name)
     return message_id
 

@@ -7,18 +7,18 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, and_, case, func, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy.orm import Session
 
 from loyalty.customers import customers
 from store import shops
-from store.base import Base, like, table
+from store.base import like, table
 from store.clock import now
 from store.staff import Member, Right, StaffRow
 from store.text import fold
 from support.messages import CUSTOMER, ticket_messages
 from support.ratings import ratings
+from support.seen import agent_views
 from support.tickets import ACTIVE, State, Ticket, counters, hold, tickets, view
 
 PAGE = 40
@@ -33,16 +33,6 @@ class View(StrEnum):
     RESOLVED = "resolved"
 
 
-class AgentViewRow(Base):
-    """How far a member of staff has read a ticket."""
-
-    __tablename__ = "agent_views"
-
-    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), primary_key=True, autoincrement=False)
-    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), primary_key=True, autoincrement=False)
-    seq: Mapped[int]
-
-
 @dataclass(frozen=True, slots=True)
 class Line:
     """A ticket in a list. `unread` counts the customer's messages that the member has not seen."""
@@ -55,7 +45,6 @@ class Line:
     unread: int
 
 
-agent_views = table(AgentViewRow)
 _staff = table(StaffRow)
 _TICKET = tuple(tickets.c[name] for name in Ticket.__dataclass_fields__)
 
@@ -132,23 +121,6 @@ def line(session: Session, ticket_id: int, member: Member) -> Line:
     """One ticket as lists show it; raises as tickets.view."""
     view(session, ticket_id, member)
     return _lines(session, member, [tickets.c.id == ticket_id], (tickets.c.id,), 1)[0]
-
-
-def saw(session: Session, ticket_id: int, member: Member, seq: int) -> None:
-    """The member has read a ticket up to a line; never backwards."""
-    view(session, ticket_id, member)
-    mark = (
-        update(agent_views)
-        .where(agent_views.c.staff_id == member.id, agent_views.c.ticket_id == ticket_id)
-        .values(seq=case((agent_views.c.seq < seq, seq), else_=agent_views.c.seq))
-    )
-    if session.execute(mark.returning(agent_views.c.seq)).first() is None:
-        try:
-            with session.begin_nested():
-                session.execute(insert(agent_views).values(staff_id=member.id, ticket_id=ticket_id, seq=seq))
-        except IntegrityError:
-            # The same person's other window was quicker.
-            session.execute(mark)
 
 
 def unsee(session: Session, ticket_id: int, member: Member) -> None:

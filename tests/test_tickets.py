@@ -16,7 +16,7 @@ from store.media import File
 from store.notices import NoticeRow
 from store.outbox import Call, Ended
 from store.staff import Member, Role
-from support import beside, handling, messages, queue, ratings, thread, tickets
+from support import beside, handling, messages, queue, ratings, seen, thread, tickets
 from support.messages import Source
 from support.queue import View
 from support.tickets import State
@@ -335,15 +335,17 @@ async def test_views_counts_and_unread(store: Store, shop: int, minh: Member, cl
     assert await store.read(queue.counts, minh) == {View.MINE: 1, View.UNASSIGNED: 1, View.OPEN: 2}
     last = (await store.read(tickets.get, numbers[0])).last_seq
     assert (await store.read(queue.line, numbers[0], minh)).unread == 1
-    await store.write(queue.saw, numbers[0], minh, last)
-    await store.write(queue.saw, numbers[0], minh, 1)
+    await store.write(seen.saw, numbers[0], minh, last)
+    await store.write(seen.saw, numbers[0], minh, 1)
     assert (await store.read(queue.line, numbers[0], minh)).unread == 0
     await says(store, people[0], shop, "còn đó không")
     await says(store, people[0], shop, "alo?")
     assert (await store.read(queue.line, numbers[0], minh)).unread == 2
-    await store.write(queue.saw, numbers[0], minh, last + 2)
+    await store.write(seen.saw, numbers[0], minh, last + 2)
     await store.write(queue.unsee, numbers[0], minh)
     assert (await store.read(queue.line, numbers[0], minh)).unread == 1
+    await store.write(messages.agent_says, numbers[0], minh, "Dạ đây ạ", key="k")
+    assert (await store.read(queue.line, numbers[0], minh)).unread == 0
 
 
 @pytest.mark.parametrize(
@@ -423,7 +425,7 @@ async def test_another_shops_tickets_are_not_there(store: Store, shop: int, lan:
                 await store.write(rule, number, who)
         for rule, rest in (
             (handling.assign, (None,)), (handling.prioritise, ("urgent",)), (thread.changed, (0,)),
-            (thread.some, ([1],)), (queue.saw, (1,)),
+            (thread.some, ([1],)), (seen.saw, (1,)),
         ):  # fmt: skip
             with pytest.raises(error):
                 await store.write(rule, ticket, who, *rest)

@@ -340,6 +340,12 @@ function sawAll(seq) {
 
 find("show-keys").addEventListener("click", () => find("keys").showModal());
 
+find("me").addEventListener("click", (event) => {
+  const { right, bottom } = event.currentTarget.getBoundingClientRect();
+  openMenu(find("me-menu"), { x: right - 200, y: bottom + 4 }, event.currentTarget);
+});
+for (const door of document.querySelectorAll("[data-go]")) door.addEventListener("click", () => location.assign(door.dataset.go));
+
 const KEYS = {
   j: () => list.step(1), k: () => list.step(-1), r: () => composer.write("reply"), n: () => composer.write("note"),
   a: take, e: solve, u: unread, "/": () => find("search").focus(), "?": () => find("keys").showModal(),
@@ -347,7 +353,7 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || document.querySelector("dialog[open]") || !menu.hidden) return;
+  if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || document.querySelector("dialog[open], .menu:not([hidden])")) return;
   const writing = event.target.closest?.("input, textarea, select");
   if (event.key === "Escape") {
     if (writing) writing.blur();

@@ -21,7 +21,7 @@ from loyalty.points import last_day
 from store import inbox, media, shops, staff
 from store.errors import ForbiddenError, InvalidError, NotFoundError, RuleError
 from store.staff import Member, Right
-from support import beside, handling, messages, queue, thread
+from support import beside, handling, messages, queue, seen, thread
 from support.messages import FILES_MAX, TEXT_CHARS_MAX
 from support.queue import View
 
@@ -83,7 +83,11 @@ async def page(request: web.Request) -> web.StreamResponse:
     }  # fmt: skip
     context = {
         "boot": boot, "shops": mine, "brand": mine[0].brand if len(mine) == 1 else None,
-        "letters": _supervises_all(member, mine),
+        "letters": _supervises_all(member, mine), "doors": [
+            (path, name) for right, path, name in (
+                (Right.CONSOLE, "/shop", said("Shop console")), (Right.TILL, "/till", said("Till")),
+            ) if member.may(right)
+        ],
     }  # fmt: skip
     return await site.render(request, "desk/desk.html", context)
 
@@ -225,7 +229,7 @@ _ACTIONS: dict[str, Callable[[dict[str, Any]], tuple[Callable[..., None], tuple[
     "reopen": lambda _: (handling.reopen, ()),
     "close": lambda _: (handling.close, ()),
     "priority": lambda asked: (handling.prioritise, ("urgent" if asked.get("urgent") is True else "normal",)),
-    "seen": lambda asked: (queue.saw, (_whole(asked.get("seq")),)),
+    "seen": lambda asked: (seen.saw, (_whole(asked.get("seq")),)),
     "unread": lambda _: (queue.unsee, ()),
 }
 
