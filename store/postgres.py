@@ -23,6 +23,10 @@ P = ParamSpec("P")
 
 RACE_STATES = {"40001", "40P01", "55P03"}
 """SQLSTATE of a serialisation failure, a deadlock, a lock time-out: run the work again."""
+GONE_CLASSES = {"08", "53", "57", "58"}
+"""SQLSTATE classes of a connection that broke, a server without room, shut down, or whose disk failed."""
+NO_ENTRY_CLASSES = {"28", "3D", "55"}
+"""The same where it was a connection that was asked for: not let in, no such database, closed for now."""
 NOTIFY_CHANNEL = "regulars"
 NOTIFY_BYTES = 7000
 RECONNECT_SECONDS = 0.5
@@ -123,14 +127,19 @@ class PostgresStore(Store):
         self, rule: Callable[Concatenate[Session, P], Generator[T, None, None]], *args: P.args, **kwargs: P.kwargs
     ) -> AsyncIterator[T]:
         async with self.session() as session:
-            generator = await session.run_sync(lambda sync: rule(sync, *args, **kwargs))
+            generator: Generator[T, None, None] | None = None
             while True:
-                step, done = await session.run_sync(_step, generator)
-                topics = list(dict.fromkeys(session.info["signals"]))
-                session.info["signals"].clear()
-                if topics:
-                    await session.run_sync(_notify, topics)
-                await session.commit()
+                try:
+                    if generator is None:
+                        generator = await session.run_sync(lambda sync: rule(sync, *args, **kwargs))
+                    step, done = await session.run_sync(_step, generator)
+                    topics = list(dict.fromkeys(session.info["signals"]))
+                    session.info["signals"].clear()
+                    if topics:
+                        await session.run_sync(_notify, topics)
+                    await session.commit()
+                except (DBAPIError, OSError, PoolTimeoutError) as error:
+                    raise _told(error) from error
                 if done:
                     return
                 yield step
@@ -205,7 +214,8 @@ def _told(error: BaseException) -> Exception:
         state = getattr(error.orig, "sqlstate", None) or ""
         if state in RACE_STATES:
             return MovedError(state)
-        if error.connection_invalidated or isinstance(error, InterfaceError) or state[:2] in {"08", "57"}:
+        gone = GONE_CLASSES | NO_ENTRY_CLASSES if error.statement is None else GONE_CLASSES
+        if error.connection_invalidated or isinstance(error, InterfaceError) or state[:2] in gone:
             return StoreUnreachableError(str(error.orig))
         return error
     return error if isinstance(error, Exception) else RuntimeError(str(error))

@@ -27,6 +27,10 @@ P = ParamSpec("P")
 BUSY_SECONDS = 30
 """How long another process (an import on the command line) may hold the file before a work gives up."""
 BUSY_STEP_SECONDS = 0.003
+GONE = {
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+}  # fmt: skip
 
 log = structlog.get_logger()
 
@@ -46,6 +50,8 @@ class SqliteWork(Work):
         super().__init__()
         self._store = store
         self.holds = False
+        self.lost = False
+        """SQLite rolled everything back by itself: nothing of this work can stand."""
         self.waited = False
         self.signals: list[str] = []
 
@@ -60,19 +66,26 @@ class SqliteWork(Work):
     async def write(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         if not self.holds:
             await self._store.take_pen(self)
+        if self.lost:
+            raise StoreUnreachableError("SQLite rolled this work back")
         session, connection = self._store.writer, self._store.connection
         heard = len(self.signals)
         connection.execute("SAVEPOINT rule")
         try:
             result = rule(session, *args, **kwargs)
             session.flush()
-        except BaseException:
+            connection.execute("RELEASE rule")
+        except BaseException as error:
             session.rollback()
+            del self.signals[heard:]
+            if not connection.in_transaction:
+                self._store.lose(self)
+                raise StoreUnreachableError(str(error)) from error
             connection.execute("ROLLBACK TO rule")
             connection.execute("RELEASE rule")
-            del self.signals[heard:]
+            if _is_gone(error):
+                raise StoreUnreachableError(str(error)) from error
             raise
-        connection.execute("RELEASE rule")
         return result
 
     async def __aenter__(self) -> Self:
@@ -160,7 +173,7 @@ class SqliteStore(Store):
         await asyncio.Event().wait()
 
     async def close(self) -> None:
-        while self._holder is not None or self._group:
+        while self._holder is not None or self._commit_due:
             await asyncio.sleep(0)
         for session, engine, connection in (
             (self.writer, self._writer_engine, self.connection),
@@ -176,7 +189,12 @@ class SqliteStore(Store):
         while self._holder is not None:
             turn = loop.create_future()
             self._waiters.append(turn)
-            await turn
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled() and self._holder is None:
+                    self._wake_next()
+                raise
         self._holder = work
         try:
             if not self._begun:
@@ -207,12 +225,17 @@ class SqliteStore(Store):
         session = self.writer
         if session.identity_map or session.new:
             session.expunge_all()
-        if failed:
-            self.connection.execute("ROLLBACK TO work")
-        self.connection.execute("RELEASE work")
-        self.connection.execute("SAVEPOINT work")
+        if not work.lost:
+            if failed:
+                self.connection.execute("ROLLBACK TO work")
+            self.connection.execute("RELEASE work")
+            self.connection.execute("SAVEPOINT work")
         work.holds = False
         self._let_go()
+        if work.lost:
+            if failed:
+                return
+            raise StoreUnreachableError("SQLite rolled this work back")
         loop = asyncio.get_running_loop()
         committed = loop.create_future()
         if not failed:
@@ -228,8 +251,18 @@ class SqliteStore(Store):
         if not failed:
             await asyncio.shield(committed)
 
+    def lose(self, work: SqliteWork) -> None:
+        """SQLite ended the transaction by itself (a full disk, an I/O error): nothing since the last commit stands."""
+        work.lost = True
+        self._begun = False
+        group, self._group = self._group, []
+        _fail(group, "SQLite rolled back everything since the last commit")
+
     def _let_go(self) -> None:
         self._holder = None
+        self._wake_next()
+
+    def _wake_next(self) -> None:
         while self._waiters:
             turn = self._waiters.popleft()
             if not turn.done():
@@ -242,6 +275,8 @@ class SqliteStore(Store):
             asyncio.get_running_loop().call_later(BUSY_STEP_SECONDS, self._commit)
             return
         self._commit_due = False
+        if not self._begun:
+            return
         group, self._group = self._group, []
         self._begun = False
         try:
@@ -249,16 +284,30 @@ class SqliteStore(Store):
         except sqlite3.Error as error:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
-            for _, committed in group:
-                if not committed.done():
-                    committed.set_exception(StoreUnreachableError(str(error)))
+            _fail(group, str(error))
             return
-        for work, committed in group:
+        for _, committed in group:
             if not committed.done():
                 committed.set_result(None)
-            for callback in work.after_commit:
-                callback()
-            self.hub.publish(work.signals)
+        for work, _ in group:
+            try:
+                for callback in work.after_commit:
+                    callback()
+                self.hub.publish(work.signals)
+            except Exception:
+                log.exception("what follows a commit failed")
+
+
+def _fail(group: list[tuple[SqliteWork, asyncio.Future[None]]], reason: str) -> None:
+    for _, committed in group:
+        if not committed.done():
+            committed.set_exception(StoreUnreachableError(reason))
+
+
+def _is_gone(error: BaseException) -> bool:
+    """Whether SQLite could not do its work (no room, no file, a broken one), whatever the rule had asked for."""
+    cause = getattr(error, "orig", error)
+    return isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in GONE
 
 
 def _mark_waited(work: SqliteWork) -> None:

