@@ -17,7 +17,8 @@ from aiohttp import web
 from bot import channels
 from bot.chores import clock_loop, fetch_loop
 from bot.intake import Intake
-from bot.messengers import telegram, web as webchat
+from bot.messengers import telegram
+from bot.messengers import web as webchat
 from bot.messengers.messenger import Messenger
 from bot.messengers.telegram import ALLOWED_UPDATES, Telegram
 from bot.messengers.web import Web
@@ -32,7 +33,7 @@ from handlers.web.pages import setup_pages
 from handlers.web.site import Site, setup_site
 from handlers.words import LANGUAGES, words
 from loyalty import customers
-from store import accounts, media, schema
+from store import accounts, alone, leases, media, schema
 from store.engine import Store, open_store
 from store.errors import StoreUnreachableError
 from store.media import File
@@ -179,17 +180,16 @@ class App:
             await self.telegram.call("setMyCommands", commands=listed, **extra)
 
     async def stop(self) -> None:
-        """Close to people, finish what is in flight, free the leases."""
+        """Close to people, finish what is in flight, free the leases: within 5 s."""
         if self._runner is not None:
             await self._runner.cleanup()
         if self._worker:
-            try:
-                async with asyncio.timeout(5):
-                    for sender in self.senders.values():
-                        await sender.stop()
-            except (TimeoutError, StoreUnreachableError):
-                log.warning("stopped before everything in flight had ended")
+            await asyncio.gather(*(sender.stop() for sender in self.senders.values()))
         await self.nursery.stop()
+        try:
+            await self.store.write(leases.let_go_all, self.owner)
+        except StoreUnreachableError:
+            log.warning("stopped without the store: others wait until what this process held is free")
         for messenger in self.messengers.values():
             await messenger.close()
 
@@ -223,12 +223,18 @@ async def run(
 ) -> None:
     """Serve until told to stop (SIGTERM, SIGINT, or `stopped`). `ready` is awaited once everything is open.
 
-    Raises StoreUnreachableError when the database isn't there, OSError when the port is taken.
+    Raises StoreUnreachableError when the database isn't there, StoreHeldError when another program serves the SQLite file,
+    OSError when the port is taken.
     """
     quiet_logs()
     store = open_store(settings.database_url)
+    claimed = None
     try:
+        claimed = alone.claim(store)
         await schema.migrate_if_needed(store)
+        if claimed is not None:
+            # Whoever held a lease on this file is gone: nobody need wait for it.
+            await store.write(leases.let_go_all)
         app = App(settings, store, demo=demo)
         until = stopped or asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -243,6 +249,8 @@ async def run(
             await app.stop()
     finally:
         await store.close()
+        if claimed is not None:
+            claimed.close()
 
 
 async def replay(settings: Settings, account: str, key: str) -> bool:

@@ -30,6 +30,13 @@ WINDOW = 2_000
 """Rows held in memory at once; the rest wait in the store."""
 LOOK_SECONDS = 1.0
 """How often the outbox is looked at without a signal."""
+LEASE_LOOK_SECONDS = 0.5
+"""How often who doesn't send asks whether it is their turn: a lease is free 8 s after its owner's last word, and the next
+message is to leave within 10."""
+PATIENCE_SECONDS = 5.0
+"""How long a call without an answer holds up its chat. It has left before the next one all the same."""
+STOP_SECONDS = 2.0
+"""How long an orderly stop waits for what is in flight."""
 BACKOFF_SECONDS_MAX = 60.0
 GIVE_UP_AFTER = timedelta(hours=24)
 
@@ -43,7 +50,8 @@ class _Chat:
 
     def __init__(self) -> None:
         self.heap: list[tuple[int, int, Call]] = []
-        self.busy = False
+        self.busy = 0
+        """Number of the row that is in flight."""
         self.listed = False
         self.paused_until = 0.0
         self.last = 0.0
@@ -63,6 +71,8 @@ class Sender:
         self._lease = f"sender:{messenger.account}"
         self._epoch: int | None = None
         self._wake = asyncio.Event()
+        self._stopping = False
+        self._stopped = asyncio.Event()
         self._reset()
 
     def _reset(self) -> None:
@@ -70,7 +80,8 @@ class Sender:
         self._ready: list[tuple[int, int, int | str]] = []
         self._known: set[int] = set()
         self._ended: list[Ended] = []
-        self._flying = 0
+        self._doubted: set[int] = set()
+        self._flying: dict[int, tuple[Call, float]] = {}
         self._paused_until = 0.0
         self._limited: dict[int | str, float] = {}
         self._times: deque[float] = deque()
@@ -87,14 +98,25 @@ class Sender:
     async def run(self) -> None:
         """Wait for the lease, send while it is held, for ever."""
         with self._store.hub.call(f"outbox:{self._messenger.account}", self._heard):
-            while True:
+            while not self._stopping:
                 try:
                     epoch = await self._store.write(leases.hold, self._lease, self._owner)
+                    if epoch != self._epoch:
+                        self._part()
                     if epoch is not None:
                         await self._serve(epoch)
                 except (StoreUnreachableError, MovedError) as error:
                     log.warning("the store can't be reached", error=str(error))
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(0 if self._stopping else LEASE_LOOK_SECONDS)
+        self._stopped.set()
+
+    def _part(self) -> None:
+        """Leave an epoch that is over: what it still knew is written down, the rest forgotten."""
+        epoch, ended = self._epoch, self._ended
+        self._epoch = None
+        self._reset()
+        if epoch is not None and ended:
+            self._nursery.start(self._tell_late(ended, epoch), "late word")
 
     def _heard(self) -> None:
         """Rows were committed. Where one process is all there is, `push` has brought them already."""
@@ -103,34 +125,37 @@ class Sender:
             self._wake.set()
 
     async def stop(self) -> None:
-        """Let the lease go at an orderly stop, after what is in flight has ended."""
-        if self._epoch is None:
-            return
-        while self._flying:
-            await asyncio.sleep(0.01)
-        if self._ended:
-            ended, self._ended = self._ended, []
-            await self._store.write(outbox.end, self._epoch, ended, self._rules)
-        await self._store.write(leases.let_go, self._lease, self._owner)
+        """Stop in order: nothing more leaves, what is in flight may end, the lease is free at once."""
+        self._stopping = True
+        self._wake.set()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._stopped.wait()
+        except TimeoutError:
+            log.warning("stopped before every call had its answer", account=self._messenger.account)
+        try:
+            await self._store.write(leases.let_go, self._lease, self._owner)
+        except StoreUnreachableError:
+            return  # it is free by itself in some seconds
 
     async def _serve(self, epoch: int) -> None:
         """Send under one epoch of the lease; returns when it is lost."""
         loop = asyncio.get_running_loop()
         if epoch != self._epoch:
-            self._reset()
-            self._epoch = epoch
             lost = await self._store.write(
                 outbox.adopt, self._messenger.account, epoch, self._messenger.repeatable, self._rules
             )
             if lost:
                 log.warning("calls whose end nobody knows", account=self._messenger.account, count=lost)
             await self._count_recent(loop)
+            self._epoch = epoch
         renewed = loop.time()
         looked = 0.0
         while True:
+            if self._stopping and not self._flying and not self._ended:
+                return
             if loop.time() - renewed > leases.RENEW_SECONDS:
                 if await self._store.write(leases.hold, self._lease, self._owner) != epoch:
-                    self._epoch = None
                     return
                 renewed = loop.time()
             if self._look_due or loop.time() - looked > LOOK_SECONDS:
@@ -138,10 +163,10 @@ class Sender:
                 await self._look()
                 looked = loop.time()
             self._wake.clear()
+            self._pass_by(loop.time())
             batch = self._pick(loop.time())
             if batch or self._ended:
                 if not await self._write(epoch, batch):
-                    self._epoch = None
                     return
                 continue
             try:
@@ -187,20 +212,20 @@ class Sender:
 
     def _pick(self, now: float) -> list[Call]:
         """The rows that may leave now; each one's chat is busy from here on."""
-        if now < self._paused_until:
+        if now < self._paused_until or self._stopping:
             return []
         while self._times and self._times[0] < now - 1.0:
             self._times.popleft()
         batch: list[Call] = []
         held: list[tuple[int, int, int | str]] = []
-        while self._ready and self._flying + len(batch) < IN_FLIGHT_MAX:
+        while self._ready and len(self._flying) + len(batch) < IN_FLIGHT_MAX:
             entry = heapq.heappop(self._ready)
             purpose, number, key = entry
             chat = self._chats.get(key)
             if chat is None or chat.busy or not chat.heap or chat.heap[0][1] != number:
                 continue
             call = chat.heap[0][2]
-            if chat.paused_until > now or call.not_before and from_micros(call.not_before) > self._store.clock.now():
+            if chat.paused_until > now or (call.not_before and from_micros(call.not_before) > self._store.clock.now()):
                 held.append(entry)
                 continue
             if purpose != Purpose.REPLY:
@@ -211,7 +236,7 @@ class Sender:
                     held.append(entry)
                     break
             heapq.heappop(chat.heap)
-            chat.busy = True
+            chat.busy = call.id
             chat.last = now
             self._times.append(now)
             batch.append(call)
@@ -251,24 +276,31 @@ class Sender:
         going = [call for call in batch if call not in stale] if stale else batch
         try:
             async with self._store.work() as work:
+                if self._doubted:
+                    await work.write(outbox.take_back, epoch, sorted(self._doubted))
                 if ended:
                     await work.write(outbox.end, epoch, ended, self._rules)
                 left = (
                     await work.write(outbox.leave, self._lease, self._owner, epoch, going) if going else set[int]()
                 )
-        except (StoreUnreachableError, MovedError):
-            # What ended is still known here and is written once the store is back, if the lease is too.
+        except BaseException:
+            # What ended is still known here and is written once the store is back. What was to go has not left, yet the
+            # commit may have gone through before the connection broke: those rows are taken back first.
             self._ended = ended + self._ended
+            self._doubted.update(call.id for call in going)
             for call in going:
                 self._back(call)
             raise
+        self._doubted.clear()
         if going and not left and not await self._store.read(leases.held, self._lease, self._owner, epoch):
+            for call in going:
+                self._back(call)
             return False
         for call in going:
             if call.id in left:
                 call.attempts += 1
-                self._flying += 1
-                self._nursery.start(self._post(call), "post")
+                self._flying[call.id] = (call, asyncio.get_running_loop().time())
+                self._nursery.start(self._post(call, epoch), "post")
             else:
                 self._done(call)
         return True
@@ -276,9 +308,17 @@ class Sender:
     def _back(self, call: Call) -> None:
         key = self._key(call)
         chat = self._chat(key)
-        chat.busy = False
         heapq.heappush(chat.heap, (call.purpose, call.id, call))
+        if chat.busy == call.id:
+            chat.busy = 0
         self._list(key, chat)
+
+    def _pass_by(self, now: float) -> None:
+        """Let chats go on whose call in flight has had no answer for long."""
+        for call, since in self._flying.values():
+            if now - since < PATIENCE_SECONDS:
+                break
+            self._free(call)
 
     def _key(self, call: Call) -> int | str:
         return f"fleeting:{call.id}" if call.method in FLEETING else (call.chat or 0)
@@ -286,17 +326,20 @@ class Sender:
     def _done(self, call: Call) -> None:
         """A row has left memory; its chat's next one may go."""
         self._known.discard(call.id)
+        self._free(call)
+
+    def _free(self, call: Call) -> None:
         key = self._key(call)
         chat = self._chats.get(key)
-        if chat is None:
+        if chat is None or chat.busy != call.id:
             return
-        chat.busy = False
+        chat.busy = 0
         if chat.heap:
             self._list(key, chat)
         elif isinstance(key, str):
             del self._chats[key]
 
-    async def _post(self, call: Call) -> None:
+    async def _post(self, call: Call, epoch: int) -> None:
         try:
             ready = await self._prepare(call)
             ended = ready if isinstance(ready, Ended) else await self._messenger.post(ready)
@@ -305,9 +348,23 @@ class Sender:
         except Exception as error:
             log.exception("a call failed", method=call.method, account=call.account)
             ended = Ended(call, "failed", f"{type(error).__name__}: {error}")
-        finally:
-            self._flying -= 1
-        self._settle(call, ended)
+        if epoch == self._epoch:
+            del self._flying[call.id]
+            self._settle(call, ended)
+        else:
+            await self._tell_late([ended], epoch)
+
+    async def _tell_late(self, ended: list[Ended], epoch: int) -> None:
+        """The lease went to another process, or came back anew, while a call was in flight: its end is written all the
+        same, for nobody else knows it.
+        """
+        while True:
+            try:
+                await self._store.write(outbox.end, epoch, ended, self._rules)
+            except (StoreUnreachableError, MovedError):
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                return
 
     def _settle(self, call: Call, ended: Ended) -> None:
         loop = asyncio.get_running_loop()

@@ -48,3 +48,10 @@ class MovedError(Exception):
 
 class StoreUnreachableError(Exception):
     """The database can't be reached now; nothing was changed."""
+
+
+class StoreHeldError(Exception):
+    """Another program serves this SQLite file."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"another program serves {path}: stop it first, or use PostgreSQL for several")

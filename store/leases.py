@@ -46,6 +46,11 @@ def let_go(session: Session, name: str, owner: str) -> None:
     raw(session, "UPDATE leases SET until = 0 WHERE name = ? AND owner = ?", (name, owner))
 
 
+def let_go_all(session: Session, owner: str | None = None) -> None:
+    """Free every lease of an owner at their end; without one, of everybody, where nobody else can be there."""
+    raw(session, "UPDATE leases SET until = 0 WHERE owner = ? OR ? = ''", (owner or "", owner or ""))
+
+
 def held(session: Session, name: str, owner: str, epoch: int) -> bool:
     """Whether the lease is still this owner's, at this epoch, unexpired."""
     rows = raw(

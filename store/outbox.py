@@ -163,9 +163,19 @@ def leave(session: Session, lease: str, owner: str, epoch: int, calls: Sequence[
     return left
 
 
+def take_back(session: Session, epoch: int, ids: Sequence[int]) -> None:
+    """Queue rows again that were marked as leaving in a commit of which nobody heard, and did not leave."""
+    raw_many(
+        session,
+        "UPDATE outbox SET state = 'queued', attempts = attempts - 1 WHERE id = ? AND state = 'sending' AND epoch = ?",
+        [(number, epoch) for number in ids],
+    )
+
+
 def end(session: Session, epoch: int, ended: Sequence[Ended], rules: Mapping[str, EndRule]) -> None:
     """Write how calls ended, each with the rule it names. A row that somebody else took over by now keeps their word,
-    save that `unknown` gives way to what its own sender learnt."""
+    save that `unknown` gives way to what its own sender learnt.
+    """
     at = to_micros(now(session))
     raw_many(
         session,
@@ -193,7 +203,8 @@ def end(session: Session, epoch: int, ended: Sequence[Ended], rules: Mapping[str
 
 def adopt(session: Session, account: str, epoch: int, again: frozenset[str], rules: Mapping[str, EndRule]) -> int:
     """A new owner finds what the last one left in flight: a call that may safely be repeated (`again`: methods) is
-    queued once more, any other is `unknown`. Gives the number of the latter."""
+    queued once more, any other is `unknown`. Gives the number of the latter.
+    """
     rows = raw(
         session,
         f"SELECT {_COLUMNS} FROM outbox WHERE state = 'sending' AND account = ? AND epoch < ?",  # noqa: S608
