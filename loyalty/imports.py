@@ -233,9 +233,9 @@ def _picker(columns: Mapping[str, int], names: Sequence[str]) -> Callable[[sheet
     take = itemgetter(*places)
 
     def pick(row: sheets.Row) -> Sequence[Any]:
+        cells = row.cells[:width]
         # The empty cell at the end stands for every column that the file lacks.
-        cells = (*row.cells[:width], *("",) * (width - len(row.cells) + 1))
-        return cast(Sequence[Any], take(cells))
+        return cast(Sequence[Any], take([*cells, *[""] * (width - len(cells) + 1)]))
 
     return pick
 

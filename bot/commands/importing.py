@@ -169,11 +169,19 @@ async def _with_bar(store: Store, what: str, path: Path, shop_id: int, said: Wor
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(path.name, total=None)
-        return await take_file(
-            store, what, path, shop_id, said, lambda done, of: bar.update(task, completed=done, total=of)
-        )
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task(path.name, total=None)
+
+    def on_rows(done: int, of: int) -> None:
+        # Only now is it sure that the file can be read at all.
+        bar.start()
+        bar.update(task, completed=done, total=of)
+
+    try:
+        return await take_file(store, what, path, shop_id, said, on_rows)
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def _unreadable(path: Path, what: str, error: SheetError) -> str:

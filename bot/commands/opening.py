@@ -37,14 +37,15 @@ def show(line: object = "") -> None:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Store]:
+async def opened(settings: Settings, *, as_it_is: bool = False) -> AsyncIterator[Store]:
     """The store, migrated: a new database is set up, an older one brought up to date, and both are said."""
     from store.engine import open_store
 
     _log_to_stderr()
     store = open_store(settings.database_url)
     try:
-        await bring_up_to_date(store)
+        if not as_it_is:
+            await bring_up_to_date(store)
         yield store
     finally:
         await store.close()
@@ -64,12 +65,12 @@ async def bring_up_to_date(store: Store) -> None:
     await schema.migrate(store)
 
 
-def with_store(work: Callable[[Settings, Store], Awaitable[T]]) -> T:
-    """Run a command's work on the store that the settings name."""
+def with_store(work: Callable[[Settings, Store], Awaitable[T]], *, as_it_is: bool = False) -> T:
+    """Run a command's work on the store that the settings name, brought up to date unless it is taken `as_it_is`."""
     settings = load()
 
     async def run() -> T:
-        async with opened(settings) as store:
+        async with opened(settings, as_it_is=as_it_is) as store:
             return await work(settings, store)
 
     return asyncio.run(run())

@@ -1,0 +1,96 @@
+"""Privacy: a customer's copy of all that is kept of them, on every floor, and their right to have it erased."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from loyalty import customers, records
+from store import audit, erasure
+from store.base import table
+from store.outbox import OutboxRow
+from store.signals import signal
+from support import thread
+from support.messages import NOTE, RULE, attachments, ticket_files, ticket_messages
+from support.ratings import ratings
+from support.tickets import ticket_events, tickets
+
+
+def export(session: Session, customer_id: int) -> dict[str, Any]:
+    """All that is kept of a customer, in plain values. What colleagues note among themselves is not theirs. Raises
+    NotFoundError.
+    """
+    number = customers.resolve(session, customer_id)
+    told = records.of(session, number)
+    t = tickets.c
+    rows = session.execute(
+        select(t.id, t.state, t.topic, t.created_at).where(t.customer_id == number).order_by(t.id)
+    ).all()
+    told["tickets"] = [
+        {
+            "id": row.id, "state": row.state, "topic": row.topic, "created_at": row.created_at.isoformat(),
+            "messages": [_message(message) for message in thread.whole(session, row.id) if message.who != NOTE],
+        }
+        for row in rows
+    ]  # fmt: skip
+    return told
+
+
+def erase(session: Session, customer_id: int, actor: str) -> None:
+    """Erase a customer: name, phone, birthday, messenger accounts, all words and media. Orders, tickets as such and the
+    ledger stay, nobody's, so that balances can be proven. Raises NotFoundError.
+    """
+    numbers = records.every_number(session, customer_id)
+    t = tickets.c
+    rows = session.execute(select(t.id, t.shop_id, t.preview).where(t.customer_id.in_(numbers))).all()
+    shas = _forget_messages(session, [row.id for row in rows])
+    for row in rows:
+        preview = {**row.preview, "text": ""} if row.preview else row.preview
+        session.execute(update(tickets).where(t.id == row.id).values(subject="", folded="", preview=preview))
+        signal(session, f"desk:{row.shop_id}")
+    erasure.forget_media(session, shas | records.forget(session, customer_id))
+    audit.record(session, actor, "customer.erase", customer=numbers[0])
+
+
+def _forget_messages(session: Session, ticket_ids: Sequence[int]) -> set[str]:
+    """Empty the messages of some tickets; the addresses of the media that were in them."""
+    m, f = ticket_messages.c, ticket_files.c
+    messages = session.execute(select(m.id).where(m.ticket_id.in_(ticket_ids))).scalars().all()
+    files = session.execute(
+        select(attachments.c.id, attachments.c.sha)
+        .join(ticket_files, f.attachment_id == attachments.c.id)
+        .where(f.message_id.in_(messages))
+    ).all()
+    numbers = [row.id for row in files]
+    session.execute(delete(ticket_files).where(f.attachment_id.in_(numbers)))
+    session.execute(delete(attachments).where(attachments.c.id.in_(numbers)))
+    session.execute(
+        update(ticket_messages)
+        .where(m.id.in_(messages))
+        .values(text="", folded="", history=[], location=None, account=None, chat=None, message=None, reason=None)
+    )
+    sent = table(OutboxRow)
+    session.execute(
+        update(sent)
+        .where(sent.c.rule == RULE, sent.c.subject.in_(messages), sent.c.state != "queued")
+        .values(payload="{}", result=None, error=None)
+    )
+    session.execute(update(ratings).where(ratings.c.ticket_id.in_(ticket_ids)).values(comment=""))
+    e = ticket_events.c
+    for row in session.execute(select(e.ticket_id, e.seq, e.data).where(e.ticket_id.in_(ticket_ids))).all():
+        kept = erasure.impersonal(row.data)
+        if kept != row.data:
+            where = (e.ticket_id == row.ticket_id, e.seq == row.seq)
+            session.execute(update(ticket_events).where(*where).values(data=kept))
+    return {row.sha for row in files if row.sha}
+
+
+def _message(message: thread.Message) -> dict[str, Any]:
+    media: list[dict[str, Any]] = [
+        {"kind": file.kind, "name": file.name, "mime": file.mime, "size": file.size, "state": file.state}
+        for file in message.files
+    ]
+    if message.location is not None:
+        media.append({"kind": "location", **message.location})
+    return {"from": message.who, "text": message.text, "at": message.at.isoformat(), "media": media}
