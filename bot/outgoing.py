@@ -6,7 +6,7 @@ delete, reply) is filled in by the sender, once the row has its real number.
 
 import json
 from collections.abc import AsyncGenerator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -28,7 +28,7 @@ from pydantic import BaseModel
 
 from handlers.chat.talk import Kept
 from store import media
-from store.base import to_micros
+from store.base import EPOCH, to_micros
 from store.engine import Store
 from store.outbox import Call, Purpose
 
@@ -36,6 +36,12 @@ FLEETING = {"answerCallbackQuery", "sendChatAction", "answerInlineQuery"}
 """Worth nothing later: they expire after 10 s and keep no order."""
 FLEETING_LIVES = timedelta(seconds=10)
 _RETURN_MESSAGE = (EditMessageText, EditMessageCaption, EditMessageMedia, EditMessageReplyMarkup)
+
+
+_PLAIN = frozenset({str, int, float, bool})
+_CHAT = Chat.model_construct(id=0, type="private")
+_MESSAGE = Message.model_construct(message_id=0, date=EPOCH, chat=_CHAT)
+"""What a placeholder is copied from: a message of 90 fields is slow to make and quick to copy."""
 
 
 class OutboxSession(BaseSession):
@@ -59,11 +65,7 @@ class OutboxSession(BaseSession):
             return self.me
         if name.startswith("get"):
             raise RuntimeError(f"{name} inside a handler: what the messenger knows is fetched by the worker")
-        payload = {
-            key: value
-            for key in method.__class__.model_fields
-            if (value := self._plain(getattr(method, key), bot)) is not None
-        }
+        payload = self._object(method, bot)
         chat = payload.get("chat_id")
         call = Call(
             id=self._store.ids.new(), account=self.account, chat=chat if isinstance(chat, int) else None, method=name,
@@ -86,13 +88,24 @@ class OutboxSession(BaseSession):
         return True
 
     def _message(self, bot: Bot, call: Call, number: int) -> Message:
-        return Message.model_construct(
-            message_id=number, date=self._store.clock.now(), chat=Chat.model_construct(id=call.chat or 0, type="private")
-        ).as_(bot)
+        chat = _CHAT.model_copy(update={"id": call.chat or 0})
+        made = _MESSAGE.model_copy(update={"message_id": number, "date": self._store.clock.now(), "chat": chat})
+        return made.as_(bot)
+
+    def _object(self, model: BaseModel, bot: Bot) -> dict[str, Any]:
+        """A method's or a nested object's parameters, those that say something."""
+        found = {}
+        for key, value in model.__dict__.items():
+            if value is None:
+                continue
+            plain = value if type(value) in _PLAIN else self._plain(value, bot)
+            if plain is not None:
+                found[key] = plain
+        return found
 
     def _plain(self, value: Any, bot: Bot) -> Any:  # noqa: PLR0911
         """A parameter as JSON holds it: sentinels resolved, models as objects, files by their content address."""
-        if value is None or isinstance(value, (str, int, float)) and not isinstance(value, Enum):
+        if value is None or type(value) in _PLAIN:
             return value
         if isinstance(value, Default):
             return self._plain(bot.default[value.name], bot)
@@ -104,15 +117,14 @@ class OutboxSession(BaseSession):
         if isinstance(value, Enum):
             return value.value
         if isinstance(value, BaseModel):
-            fields = value.__class__.model_fields
-            return {key: item for key in fields if (item := self._plain(getattr(value, key), bot)) is not None}
+            return self._object(value, bot)
         if isinstance(value, dict):
             return {key: item for key, part in value.items() if (item := self._plain(part, bot)) is not None}
         if isinstance(value, (list, tuple)):
             return [self._plain(part, bot) for part in value]
         if isinstance(value, timedelta):
             return int((self._store.clock.now() + value).timestamp())
-        if hasattr(value, "timestamp"):
+        if isinstance(value, datetime):
             return round(value.timestamp())
         raise TypeError(f"a {type(value).__name__} can't be a parameter")
 
@@ -128,5 +140,7 @@ class OutboxSession(BaseSession):
 
 
 def outbox_bot(token: str, session: OutboxSession) -> Bot:
-    """A bot over an outbox session; texts are plain unless they say otherwise."""
-    return Bot(token, session=session, default=DefaultBotProperties(link_preview_is_disabled=True))
+    """A bot over an outbox session; texts are HTML unless they say otherwise."""
+    return Bot(
+        token, session=session, default=DefaultBotProperties(parse_mode="HTML", link_preview_is_disabled=True)
+    )

@@ -72,7 +72,7 @@ class Words:
 def words(language: str) -> Words:
     """The words of a language; Vietnamese where it isn't one of ours. Catalogues are read once, at their first use."""
     if language not in LANGUAGES:
-        return words("vi")
+        return words(LANGUAGES[0])
     path = FOLDER / language / "LC_MESSAGES" / "regulars.po"
     if not path.exists():
         return Words(language, gettext.NullTranslations())

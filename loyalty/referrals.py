@@ -167,15 +167,12 @@ def order_settled(session: Session, friend_id: int, *, quiet: bool = False) -> N
 
 def tally(session: Session, customer_id: int) -> Tally:
     """How a customer's link does."""
-    rows = dict(
-        session.execute(
-            select(referrals.c.state, func.count(referrals.c.id))
-            .where(referrals.c.referrer_id == customer_id)
-            .group_by(referrals.c.state)
-        )
-        .tuples()
-        .all()
+    counts = session.execute(
+        select(referrals.c.state, func.count(referrals.c.id))
+        .where(referrals.c.referrer_id == customer_id)
+        .group_by(referrals.c.state)
     )
+    rows: dict[str, int] = {state: count for state, count in counts}
     rewarded = rows.get("rewarded", 0)
     earned = _earned(session, customer_id)
     return Tally(sum(rows.values()), rewarded, earned)

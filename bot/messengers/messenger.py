@@ -1,8 +1,9 @@
 """What a messenger is to the sender and to the handlers. Each stands in one file of this folder."""
 
+import json
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiogram.client.session.base import BaseSession
@@ -26,11 +27,22 @@ class Ready:
     """A row with everything filled in that only the moment of sending knows."""
 
     call: Call
-    params: dict[str, Any]
-    files: Mapping[str, tuple[str, bytes, str]]
-    """Field of `params` (as `attach://…` names it) to name, bytes and MIME type."""
-    uploads: Mapping[str, str]
+    filled: dict[str, Any] | None = None
+    """The parameters, where the row's payload was not ready as it stood."""
+    files: Mapping[str, tuple[str, bytes, str]] = field(default_factory=dict)
+    """Field of the parameters (as `attach://…` names it) to name, bytes and MIME type."""
+    uploads: Mapping[str, str] = field(default_factory=dict)
     """The same fields to content addresses, to remember the messenger's file id by."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return json.loads(self.call.payload) if self.filled is None else self.filled  # type: ignore[no-any-return]
+
+    @property
+    def body(self) -> bytes:
+        """The parameters as JSON."""
+        text = self.call.payload if self.filled is None else json.dumps(self.filled, ensure_ascii=False)
+        return text.encode()
 
 
 class Messenger(BaseSession):

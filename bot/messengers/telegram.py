@@ -13,6 +13,8 @@ from aiogram import Bot
 from aiogram.methods import TelegramMethod
 from aiogram.types import Message, User
 from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
 
 from bot.messengers.messenger import Messenger, Ready
 from handlers.chat.talk import Can
@@ -33,6 +35,8 @@ UPDATE_BYTES_MAX = 1024 * 1024
 """No update of Telegram's comes near it; a larger one is kept as a dead letter, unread."""
 AGAIN_SECONDS = 1.0
 
+_JSON = CIMultiDict({"Content-Type": "application/json"})
+
 Take = Callable[[str, dict[str, Any], str], Awaitable[bool]]
 """Give one update (key, as JSON, as it came) to the intake."""
 
@@ -43,7 +47,7 @@ class Telegram(Messenger):
     """One bot account. `open` before use."""
 
     name = "Telegram"
-    can = Can(share_phone=True, show_code=False)
+    can = Can(share_phone=True, own_page=False)
 
     def __init__(self, token: str, api_url: str, rate: int) -> None:
         super().__init__()
@@ -53,6 +57,7 @@ class Telegram(Messenger):
         self._api = f"{api_url}/bot{token}"
         self._files = f"{api_url}/file/bot{token}"
         self._http: aiohttp.ClientSession | None = None
+        self._urls: dict[str, URL] = {}
         self._me = User(id=self.bot_id, is_bot=True, first_name="", username=None)
 
     @property
@@ -60,7 +65,7 @@ class Telegram(Messenger):
         if self._http is None:
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=200, keepalive_timeout=30),
-                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS),
+                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS), cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._http
 
@@ -124,16 +129,21 @@ class Telegram(Messenger):
             raise ConnectionError(f"download: {type(error).__name__}") from None
         return bytes(content)
 
+    def _url(self, method: str) -> URL:
+        known = self._urls.get(method)
+        if known is None:
+            known = self._urls[method] = URL(f"{self._api}/{method}")
+        return known
+
     async def post(self, ready: Ready) -> Ended:
         """Post one row. What can't have reached Telegram is queued again, what may have is unknown (design, 1.5)."""
         call = ready.call
-        url = f"{self._api}/{call.method}"
+        url = self._url(call.method)
         try:
             if ready.files:
                 request = self.http.post(url, data=_form(ready))
             else:
-                body = json.dumps(ready.params, ensure_ascii=False).encode()
-                request = self.http.post(url, data=body, headers={"Content-Type": "application/json"})
+                request = self.http.post(url, data=ready.body, headers=_JSON)
             async with request as response:
                 status = response.status
                 body = await _read(response)

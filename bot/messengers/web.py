@@ -42,7 +42,7 @@ class Web(Messenger):
     account = ACCOUNT
     token = "1:web"  # noqa: S105  # aiogram wants a token's form; nothing is behind it
     name = "Web"
-    can = Can(share_phone=False, show_code=True)
+    can = Can(share_phone=False, own_page=True)
     repeatable = Every()
     rate = 1_000
     chat_gap = 0.0

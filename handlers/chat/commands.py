@@ -1,6 +1,7 @@
 """The commands, the buttons that stand for them, and what taps carry."""
 
 from functools import cache
+from typing import Annotated
 
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import (
@@ -9,6 +10,7 @@ from aiogram.types import (
     KeyboardButton,
     ReplyKeyboardMarkup,
 )
+from pydantic import Field
 
 from handlers.words import LANGUAGES, Words, words
 
@@ -35,6 +37,12 @@ LABELS = {
 """What a command's button says, as message ids."""
 
 KEYBOARD = (("points", "card", "rewards"), ("vouchers", "invite", "support"), ("menu",))
+BUTTON_CHARS = 60
+"""A longer label is cut: phones show no more of it."""
+
+Number = Annotated[int, Field(ge=1, le=2**53)]
+"""A row's number as a tap carries it. Taps can be forged: what can't be a number of ours is no button of ours."""
+Price = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 def _marked() -> None:
@@ -42,7 +50,8 @@ def _marked() -> None:
     _ = words(LANGUAGES[0])
     _("Everything I can do"), _("My points"), _("My membership card"), _("My vouchers"), _("Swap points for rewards")
     _("Invite a friend"), _("Ask for help"), _("My requests"), _("Language"), _("Privacy and offers"), _("Help")
-    _("Points"), _("Card"), _("Rewards"), _("Vouchers"), _("Invite"), _("Support"), _("Requests"), _("Privacy"), _("Menu")
+    _("Points"), _("Card"), _("Rewards"), _("Vouchers"), _("Invite"), _("Support"), _("Requests"), _("Privacy")
+    _("Menu")
 
 
 class Go(CallbackData, prefix="go"):
@@ -54,9 +63,13 @@ class Go(CallbackData, prefix="go"):
 class Buy(CallbackData, prefix="buy"):
     """A reward at the price that was shown; `sure` on the second tap, which buys."""
 
-    program: int
-    price: int
+    program: Number
+    price: Price
     sure: bool = False
+
+
+class Leave(CallbackData, prefix="leave"):
+    """Leave a question as it is: take it away."""
 
 
 class Called(CallbackData, prefix="addr"):
@@ -74,13 +87,11 @@ class Topic(CallbackData, prefix="topic"):
 
 
 class Held(CallbackData, prefix="held"):
-    """What was not understood: `send` it to the staff, or let it go."""
-
-    send: bool
+    """Send what was not understood to the staff."""
 
 
 class Rate(CallbackData, prefix="rate"):
-    ticket: int
+    ticket: Number
     stars: int
 
 
@@ -93,12 +104,14 @@ class Offers(CallbackData, prefix="ads"):
 class Show(CallbackData, prefix="vch"):
     """A voucher's picture with its QR."""
 
-    voucher: int
+    voucher: Number
 
 
-def keyboard(said: Words) -> ReplyKeyboardMarkup:
-    """The buttons that stay under the chat."""
+def keyboard(said: Words, *, share_phone: bool = False) -> ReplyKeyboardMarkup:
+    """The buttons that stay under the chat; `share_phone` puts one above them that proves the phone number."""
     rows = [[KeyboardButton(text=said(LABELS[command])) for command in row] for row in KEYBOARD]
+    if share_phone:
+        rows.insert(0, [KeyboardButton(text=said("Share my number"), request_contact=True)])
     return ReplyKeyboardMarkup(keyboard=rows, resize_keyboard=True, is_persistent=True)
 
 
@@ -109,6 +122,12 @@ def go(said: Words, *commands: str) -> InlineKeyboardMarkup:
 
 def go_button(said: Words, command: str) -> InlineKeyboardButton:
     return InlineKeyboardButton(text=said(LABELS[command]), callback_data=Go(command=command).pack())
+
+
+def button(text: str, data: CallbackData) -> InlineKeyboardButton:
+    """A button under a message, its label cut to what phones show."""
+    short = text if len(text) <= BUTTON_CHARS else f"{text[: BUTTON_CHARS - 1].rstrip()}…"
+    return InlineKeyboardButton(text=short, callback_data=data.pack())
 
 
 def menu(said: Words) -> InlineKeyboardMarkup:

@@ -1,24 +1,40 @@
 """Help: a ticket by topic or by free words; everything the customer then sends reaches it, until it is resolved."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from aiogram import Router
-from aiogram.filters import Command, StateFilter
+from aiogram.dispatcher.event.bases import SkipHandler
+from aiogram.enums import ContentType
 from aiogram.fsm.context import FSMContext
 from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
 
-from handlers.chat.commands import Held, Rate, Topic, go
+from handlers.chat.commands import Held, Rate, Topic, button, go, go_button
+from handlers.chat.sayings import Saying, understand
 from handlers.chat.talk import Talk
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.media import File
 from support import messages, ratings, tickets
 from support.messages import Source
-from support.tickets import Joined
+from support.tickets import Joined, Ticket
 
 HELD_MAX = 10
+LISTED = 10
 STARS = (5, 4, 3, 2, 1)
+GOOD_STARS = 4
+FIRST_WORDS_WITHIN = timedelta(days=1)
+COMMENT_WITHIN = timedelta(hours=1)
+"""How long after the question the next words are taken for its answer."""
+SAID = frozenset({
+    ContentType.TEXT, ContentType.ANIMATION, ContentType.AUDIO, ContentType.CHECKLIST, ContentType.CONTACT,
+    ContentType.DICE, ContentType.DOCUMENT, ContentType.GAME, ContentType.LIVE_PHOTO, ContentType.LOCATION,
+    ContentType.PAID_MEDIA, ContentType.PHOTO, ContentType.POLL, ContentType.RICH_MESSAGE, ContentType.STICKER, ContentType.STORY, ContentType.UNKNOWN,
+    ContentType.VENUE, ContentType.VIDEO, ContentType.VIDEO_NOTE, ContentType.VOICE,
+})  # fmt: skip
+"""Kinds of messages that a person sends; the rest a messenger writes by itself."""
+COURTESIES = frozenset({Saying.COMPLAINT, Saying.GREETING, Saying.THANKS})
 
 
 class Support(StatesGroup):
@@ -28,23 +44,7 @@ class Support(StatesGroup):
     """The next words belong to the rating just given."""
 
 
-def router() -> Router:
-    made = Router(name="help")
-    made.message.register(support, Command("support"))
-    made.message.register(list_tickets, Command("tickets"))
-    made.callback_query.register(choose_topic, Topic.filter())
-    made.callback_query.register(send_held, Held.filter())
-    made.callback_query.register(rate, Rate.filter())
-    made.edited_message.register(edited)
-    return made
-
-
-def fallback() -> Router:
-    """Registered after everything else: what is no command goes where the conversation stands."""
-    made = Router(name="help, whatever is sent")
-    made.message.register(first_words, StateFilter(Support.writing))
-    made.message.register(comment, StateFilter(Support.commenting))
-    return made
+# ── Opening a ticket, and writing in it ─────────────────────────────────────────────────────────────
 
 
 async def support(message: Message, talk: Talk, state: FSMContext) -> None:
@@ -53,73 +53,109 @@ async def support(message: Message, talk: Talk, state: FSMContext) -> None:
     if ticket is not None:
         await state.clear()
         await message.answer(
-            talk.say("Your request <b>#{number}</b> is open: just write here, we read along.", number=str(ticket.id)),
-            parse_mode="HTML",
+            talk.say("Your request <b>#{number}</b> is open: just write here, we read along.", number=str(ticket.id))
         )
         return
-    await state.set_state(Support.writing)
-    await state.set_data({})
-    labels = [
-        ("order", talk.words("An order")), ("product", talk.words("A product")), ("points", talk.words("Points and vouchers")),
-        ("complaint", talk.words("A complaint")), ("other", talk.words("Something else")),
-    ]  # fmt: skip
-    buttons = [InlineKeyboardButton(text=label, callback_data=Topic(topic=topic).pack()) for topic, label in labels]
+    await await_words(talk, state, Support.writing)
+    buttons = [button(label, Topic(topic=topic)) for topic, label in topics(talk).items()]
     await message.answer(
         talk.say("What is it about? Tap a topic or simply write, with a photo if it helps."),
         reply_markup=InlineKeyboardMarkup(inline_keyboard=[buttons[:2], buttons[2:4], buttons[4:]]),
     )
 
 
+def topics(talk: Talk) -> dict[str, str]:
+    """What a ticket can be about, in words."""
+    return {
+        "order": talk.words("An order"), "product": talk.words("A product"),
+        "points": talk.words("Points and vouchers"), "complaint": talk.words("A complaint"),
+        "other": talk.words("Something else"),
+    }  # fmt: skip
+
+
+async def await_words(talk: Talk, state: FSMContext, wanted: State, **data: Any) -> None:
+    """From now on, and not for ever, the next thing sent answers a question."""
+    await state.set_state(wanted)
+    await state.set_data({"asked": int(talk.at.timestamp()), **data})
+
+
+def awaited(talk: Talk, data: dict[str, Any], within: timedelta) -> bool:
+    """Whether a question is still fresh in the person's mind."""
+    return talk.at - datetime.fromtimestamp(int(data.get("asked", 0)), UTC) <= within
+
+
 async def choose_topic(query: CallbackQuery, callback_data: Topic, talk: Talk, state: FSMContext) -> None:
+    label = topics(talk).get(callback_data.topic)
+    if label is None or await talk.work.read(tickets.current, talk.customer_id) is not None:
+        await query.answer(talk.say("Just write here, we read along."))
+        return
     await query.answer()
-    if callback_data.topic in tickets.TOPICS:
-        await state.set_state(Support.writing)
-        await state.set_data({"topic": callback_data.topic})
+    await await_words(talk, state, Support.writing, topic=callback_data.topic)
     if isinstance(query.message, Message):
-        await query.message.edit_text(talk.say("All right. Please tell us what happened; a photo helps."))
+        await query.message.edit_text(
+            talk.say("<b>{topic}</b>. Please tell us what happened; a photo helps.", topic=label)
+        )
 
 
 async def first_words(message: Message, talk: Talk, state: FSMContext) -> None:
     data = await state.get_data()
     await state.clear()
-    await into_ticket(message, talk, topic=str(data.get("topic", "other")))
+    if not awaited(talk, data, FIRST_WORDS_WITHIN):
+        raise SkipHandler
+    await into_ticket(message, talk, state, topic=str(data.get("topic", "other")))
 
 
-async def into_ticket(message: Message, talk: Talk, *, topic: str = "other") -> None:
+async def into_ticket(message: Message, talk: Talk, state: FSMContext, *, topic: str = "other") -> None:
     """Bring a message to the customer's ticket, opening one where there is none."""
-    joined = await talk.work.write(tickets.open_or_join, talk.customer_id, talk.shop.id, topic=topic)
-    try:
-        await add(message, talk, joined.ticket.id)
-    except InvalidError:
-        # Something without words or files that we can keep (a dice, a poll): say so, a person can't see it.
-        await message.answer(talk.say("We can't open this kind of message. Could you describe it in words or send a photo?"))
+    if not (words_of(message) or talk.files(message) or location_of(message)):
+        # Nothing in it that we can keep or show: say so, for the person can't see it.
+        await message.answer(
+            talk.say("We can't open this kind of message. Could you describe it in words or send a photo?")
+        )
         return
+    joined = await talk.work.write(tickets.open_or_join, talk.customer_id, talk.shop.id, topic=topic)
+    await bring_album(message, talk, state, joined.ticket.id)
+    await talk.work.write(
+        messages.customer_says, joined.ticket.id, text=words_of(message), files=talk.files(message),
+        location=location_of(message), source=source_of(message, talk), group_id=message.media_group_id,
+        reply_to=source_of(message.reply_to_message, talk) if message.reply_to_message else None,
+    )  # fmt: skip
     await confirm(message, talk, joined)
 
 
 async def confirm(message: Message, talk: Talk, joined: Joined) -> None:
     """One answer when a ticket opens; what follows joins it in silence."""
+    number = str(joined.ticket.id)
     if joined.opened:
         await message.answer(
-            talk.say("We have received your request <b>#{number}</b>. A colleague will answer you here.", number=str(joined.ticket.id)),
-            parse_mode="HTML",
+            talk.say("We have received your request <b>#{number}</b>. A colleague will answer you here.", number=number)
         )
     elif joined.reopened:
         await message.answer(
-            talk.say("Your request <b>#{number}</b> is open again. A colleague will answer you here.", number=str(joined.ticket.id)),
-            parse_mode="HTML",
+            talk.say("Your request <b>#{number}</b> is open again. A colleague will answer you here.", number=number)
         )
 
 
-async def add(message: Message, talk: Talk, ticket_id: int) -> None:
-    """Everything a message holds, into the ticket."""
-    reply = message.reply_to_message
-    await talk.work.write(
-        messages.customer_says, ticket_id, text=words_of(message), files=talk.files(message),
-        location=location_of(message), source=Source(talk.account, message.chat.id, message.message_id),
-        group_id=message.media_group_id,
-        reply_to=Source(talk.account, message.chat.id, reply.message_id) if reply else None,
-    )  # fmt: skip
+async def edited(message: Message, talk: Talk, state: FSMContext) -> None:
+    """The customer changed a message: the ticket that holds it changes too, or what is held for one."""
+    source = source_of(message, talk)
+    text, location = words_of(message), location_of(message)
+    if await talk.work.write(messages.customer_edits, source, text=text, location=location):
+        return
+    held = (await state.get_data()).get("held", [])
+    for item in held:
+        if item["message"] == message.message_id:
+            item |= {"text": text, "location": location}
+            await state.update_data(held=held)
+
+
+def says_something(message: Message) -> bool:
+    """Whether a person said it, not their messenger by itself."""
+    return message.content_type in SAID
+
+
+def source_of(message: Message, talk: Talk) -> Source:
+    return Source(talk.account, message.chat.id, message.message_id)
 
 
 def words_of(message: Message) -> str:
@@ -129,10 +165,15 @@ def words_of(message: Message) -> str:
     if message.sticker:
         return message.sticker.emoji or ""
     if message.contact:
-        return f"{message.contact.first_name} {message.contact.phone_number}"
+        contact = message.contact
+        return " ".join(filter(None, (contact.first_name, contact.last_name, contact.phone_number)))
     if message.poll:
-        return message.poll.question
-    return ""
+        return "\n".join([message.poll.question, *(f"– {option.text}" for option in message.poll.options)])
+    if message.dice:
+        return f"{message.dice.emoji} {message.dice.value}"
+    if message.checklist:
+        return "\n".join([message.checklist.title, *(f"– {task.text}" for task in message.checklist.tasks)])
+    return message.game.title if message.game else ""
 
 
 def location_of(message: Message) -> dict[str, Any] | None:
@@ -141,121 +182,136 @@ def location_of(message: Message) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = {"lat": where.latitude, "lon": where.longitude}
     if message.venue:
-        found |= {"title": message.venue.title, "address": message.venue.address}
+        found["name"] = f"{message.venue.title}, {message.venue.address}"
     return found
 
 
-async def edited(message: Message, talk: Talk) -> None:
-    """The customer changed a message: the ticket that holds it changes too."""
-    source = Source(talk.account, message.chat.id, message.message_id)
-    await talk.work.write(messages.customer_edits, source, text=words_of(message), location=location_of(message))
+# ── What was not understood ─────────────────────────────────────────────────────────────────────────
 
 
 async def hold(message: Message, talk: Talk, state: FSMContext, text: str) -> None:
-    """Keep what was not understood, and offer to bring it to a colleague."""
-    data = await state.get_data()
-    kept = list(data.get("held", []))[-HELD_MAX + 1 :]
-    kept.append(
-        {
-            "text": words_of(message), "files": [asdict(file) for file in talk.files(message)],
-            "location": location_of(message), "message": message.message_id, "group": message.media_group_id,
-        }
-    )  # fmt: skip
-    silent = message.media_group_id is not None and any(
-        item["group"] == message.media_group_id for item in data.get("held", [])
-    )
-    await state.update_data(held=kept)
-    if silent:
-        return
-    rows = [[
-        InlineKeyboardButton(text=talk.words("Send it to a colleague"), callback_data=Held(send=True).pack()),
-        InlineKeyboardButton(text=talk.words("Menu"), callback_data="go:menu"),
-    ]]  # fmt: skip
-    await message.answer(text, reply_markup=InlineKeyboardMarkup(inline_keyboard=rows))
+    """Keep what was not understood, and offer to bring it to a colleague; an album is asked about once."""
+    held = (await state.get_data()).get("held", [])
+    group = message.media_group_id
+    asked = group is not None and any(item["group"] == group for item in held)
+    item = {
+        "text": words_of(message), "files": [asdict(file) for file in talk.files(message)],
+        "location": location_of(message), "message": message.message_id, "group": group,
+    }  # fmt: skip
+    await state.update_data(held=[*held, item][-HELD_MAX:])
+    if not asked:
+        row = [button(talk.words("Send it to a colleague"), Held()), go_button(talk.words, "menu")]
+        await message.answer(text, reply_markup=InlineKeyboardMarkup(inline_keyboard=[row]))
 
 
-async def send_held(query: CallbackQuery, callback_data: Held, talk: Talk, state: FSMContext) -> None:
-    """Open a ticket with what was held; a second tap finds nothing more to send."""
-    data = await state.get_data()
-    held = data.get("held", [])
-    await state.update_data(held=[])
-    await query.answer()
-    if not isinstance(query.message, Message) or not callback_data.send:
+async def bring_album(message: Message, talk: Talk, state: FSMContext, ticket_id: int) -> None:
+    """Pictures of the same album that came before the one whose caption was understood go along with it."""
+    if message.media_group_id is None:
         return
-    if not held:
-        await support(query.message, talk, state)
-        return
-    joined = await talk.work.write(tickets.open_or_join, talk.customer_id, talk.shop.id, topic="other")
+    held = (await state.get_data()).get("held", [])
+    same = [item for item in held if item["group"] == message.media_group_id]
+    if same:
+        await say_held(talk, message.chat.id, ticket_id, same)
+        await state.update_data(held=[item for item in held if item not in same])
+
+
+async def say_held(talk: Talk, chat_id: int, ticket_id: int, held: list[dict[str, Any]]) -> None:
     for item in held:
         files = [File(**file) for file in item["files"]]
         if item["text"] or files or item["location"]:
             await talk.work.write(
-                messages.customer_says, joined.ticket.id, text=item["text"], files=files, location=item["location"],
-                source=Source(talk.account, query.message.chat.id, item["message"]), group_id=item["group"],
+                messages.customer_says, ticket_id, text=item["text"], files=files, location=item["location"],
+                source=Source(talk.account, chat_id, item["message"]), group_id=item["group"],
             )  # fmt: skip
+
+
+async def send_held(query: CallbackQuery, talk: Talk, state: FSMContext) -> None:
+    """Open a ticket with what was held; a second tap finds nothing more to send."""
+    held = (await state.get_data()).get("held", [])
+    if not held or not isinstance(query.message, Message):
+        await query.answer(talk.say("Just write here, we read along."))
+        return
+    await query.answer()
+    await state.update_data(held=[])
+    joined = await talk.work.write(tickets.open_or_join, talk.customer_id, talk.shop.id, topic="other")
+    await say_held(talk, query.message.chat.id, joined.ticket.id, held)
     await query.message.edit_reply_markup(reply_markup=None)
     await confirm(query.message, talk, joined)
 
 
-async def list_tickets(message: Message, talk: Talk) -> None:
-    found = await talk.work.read(tickets.tickets_of, talk.customer_id, 10)
+# ── Looking back ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def list_tickets(message: Message, talk: Talk, _state: FSMContext) -> None:
+    found = await talk.work.read(tickets.tickets_of, talk.customer_id, LISTED)
     if not found:
         await message.answer(
-            talk.say("You have no requests yet. If anything isn't right, tell us."), reply_markup=go(talk.words, "support")
+            talk.say("You have no requests yet. If anything isn't right, tell us."),
+            reply_markup=go(talk.words, "support"),
         )
         return
+    lines = "\n\n".join(ticket_line(talk, ticket) for ticket in found)
+    await message.answer(f"{talk.say('Your requests:')}\n\n{lines}", reply_markup=go(talk.words, "support"))
+
+
+def ticket_line(talk: Talk, ticket: Ticket) -> str:
     states = {
-        "new": talk.words("received"), "open": talk.words("we are on it"), "waiting_customer": talk.words("waiting for you"),
-        "resolved": talk.words("resolved"), "closed": talk.words("closed"),
+        tickets.State.NEW: talk.words("received"), tickets.State.OPEN: talk.words("we are on it"),
+        tickets.State.WAITING: talk.say("waiting for you"), tickets.State.RESOLVED: talk.words("resolved"),
+        tickets.State.CLOSED: talk.words("closed"),
     }  # fmt: skip
-    lines = [
-        talk.say(
-            "<b>#{number}</b> {subject} · {state} · {day}", number=str(ticket.id), subject=ticket.subject or "…",
-            state=states.get(ticket.state, ticket.state), day=talk.words.day(ticket.updated_at.date()),
-        )
-        for ticket in found
-    ]  # fmt: skip
-    await message.answer("\n".join([talk.say("Your requests:"), *lines]), parse_mode="HTML")
+    return talk.say(
+        "<b>#{number}</b> {subject}\n{state} · {day}", number=str(ticket.id),
+        subject=ticket.subject or topics(talk).get(ticket.topic, "…"), state=states[tickets.State(ticket.state)],
+        day=talk.words.day(ticket.updated_at.astimezone(ZoneInfo(talk.shop.timezone)).date()),
+    )  # fmt: skip
 
 
 def rating_buttons(ticket_id: int) -> InlineKeyboardMarkup:
     """Five buttons, the best first."""
-    return InlineKeyboardMarkup(
-        inline_keyboard=[[
-            InlineKeyboardButton(text=f"{stars} ★", callback_data=Rate(ticket=ticket_id, stars=stars).pack())
-            for stars in STARS
-        ]]
-    )  # fmt: skip
+    row = [
+        InlineKeyboardButton(text=f"{stars} ★", callback_data=Rate(ticket=ticket_id, stars=stars).pack())
+        for stars in STARS
+    ]
+    return InlineKeyboardMarkup(inline_keyboard=[row])
 
 
 async def rate(query: CallbackQuery, callback_data: Rate, talk: Talk, state: FSMContext) -> None:
     try:
         await talk.work.write(ratings.rate, callback_data.ticket, talk.customer_id, callback_data.stars)
-    except (ConflictError, NotFoundError, InvalidError):
-        await query.answer(talk.words("You have rated this already. Thank you!"))
+    except ConflictError:
+        await query.answer(talk.say("You have rated this already. Thank you!"))
+        return
+    except (NotFoundError, InvalidError):
+        await query.answer(talk.say("This button no longer works. Type /menu to start again."))
         return
     await query.answer()
-    await state.set_state(Support.commenting)
-    await state.set_data({"ticket": callback_data.ticket})
+    await await_words(talk, state, Support.commenting, ticket=callback_data.ticket)
     if isinstance(query.message, Message):
-        good = callback_data.stars >= 4
         await query.message.edit_text(
             talk.say("{stars} ★ Thank you! Would you like to add a word?", stars=callback_data.stars)
-            if good
-            else talk.say("{stars} ★ Thank you for being frank. What should we have done better?", stars=callback_data.stars)
+            if callback_data.stars >= GOOD_STARS
+            else talk.say(
+                "{stars} ★ Thank you for being frank. What should we have done better?", stars=callback_data.stars
+            )
         )
 
 
 async def comment(message: Message, talk: Talk, state: FSMContext) -> None:
+    """The words to a rating; a command in free words is none, and a picture goes to the ticket."""
     data = await state.get_data()
     await state.clear()
-    said = words_of(message)
-    if not said:
-        await into_ticket(message, talk)
+    text = message.text or ""
+    if not awaited(talk, data, COMMENT_WITHIN):
+        raise SkipHandler
+    if not text:
+        await into_ticket(message, talk, state)
         return
+    meant = understand(text)
+    if meant is not None and meant not in COURTESIES:
+        raise SkipHandler
     try:
-        await talk.work.write(ratings.comment, int(data.get("ticket", 0)), talk.customer_id, said)
+        await talk.work.write(ratings.comment, int(data.get("ticket", 0)), talk.customer_id, text)
     except (ConflictError, NotFoundError):
-        await into_ticket(message, talk)
-        return
+        raise SkipHandler from None
     await message.answer(talk.say("Thank you, we have passed it on."))

@@ -2,8 +2,7 @@
 
 import asyncio
 
-from aiogram import Router
-from aiogram.filters import Command
+from aiogram.fsm.context import FSMContext
 from aiogram.types import Message
 
 from handlers.chat.talk import Kept, Talk
@@ -11,13 +10,7 @@ from handlers.pictures.share import Invitation, draw_invitation
 from loyalty import programme, referrals
 
 
-def router() -> Router:
-    made = Router(name="invite")
-    made.message.register(invite, Command("invite"))
-    return made
-
-
-async def invite(message: Message, talk: Talk) -> None:
+async def invite(message: Message, talk: Talk, _state: FSMContext) -> None:
     points = (await talk.work.read(programme.get)).referral_points
     # A code made on the spot is a work of its own: the picture is drawn before this update's work begins.
     code = await talk.own(referrals.code_of, talk.customer_id)
@@ -30,14 +23,13 @@ async def invite(message: Message, talk: Talk) -> None:
         link=link.removeprefix("https://").removeprefix("http://"), qr_payload=link,
     )  # fmt: skip
     content = await asyncio.to_thread(draw_invitation, picture)
-    said = [talk.say("Send this to a friend. After their first order you both get <b>{points} points</b>.", points=points)]
+    said = [
+        talk.say("Send this to a friend. After their first order you both get <b>{points} points</b>.", points=points)
+    ]
     links = talk.links(f"r_{code}")
     said.append("\n".join(link if len(links) == 1 else f"{name}: {link}" for name, link in links))
     if tally.friends:
-        said.append(
-            talk.voice.plural("{n} friend has come so far,", "{n} friends have come so far,", tally.friends)
-            + " " + talk.say("and brought you {points} points.", points=tally.points)
-        )  # fmt: skip
-    await message.answer_photo(
-        Kept(content, "invite.png", "image/png", 1080, 1080), caption="\n\n".join(said), parse_mode="HTML"
-    )
+        came = talk.voice.plural("{n} friend has come so far", "{n} friends have come so far", tally.friends)
+        brought = talk.say(", and brought you {points} points", points=tally.points) if tally.points else ""
+        said.append(f"{came}{brought}.")
+    await message.answer_photo(Kept(content, "invite.png", "image/png", 1080, 1080), caption="\n\n".join(said))

@@ -10,6 +10,7 @@ from aiogram.types import InlineKeyboardMarkup
 from handlers.chat.commands import go
 from handlers.chat.help import rating_buttons
 from handlers.chat.voice import Voice
+from loyalty import addressing
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,13 @@ def render(kind: str, voice: Voice, params: Params) -> Told | None:
     return say(voice, params) if say else None
 
 
+# ── Points and tiers ────────────────────────────────────────────────────────────────────────────────
+
+
 def _points_earned(voice: Voice, params: Params) -> Told:
-    text = voice.say("<b>+{points} points</b> for order {order} at {shop}. Thank you!", **_only(params, "points", "order", "shop"))
+    text = voice.say(
+        "<b>+{points} points</b> for order {order} at {shop}. Thank you!", **_only(params, "points", "order", "shop")
+    )
     if params.get("pending"):
         text += " " + voice.say("They will be yours after the return period.")
     return Told(text, go(voice.words, "points", "rewards"))
@@ -40,9 +46,37 @@ def _points_earned(voice: Voice, params: Params) -> Told:
 
 def _points_taken_back(voice: Voice, params: Params) -> Told:
     return Told(
-        voice.say("<b>−{points} points</b>: order {order} was returned or changed.", **_only(params, "points", "order")),
+        voice.say(
+            "<b>−{points} points</b>: order {order} was returned or changed.", **_only(params, "points", "order")
+        ),
         go(voice.words, "points"),
     )
+
+
+def _points_spent(voice: Voice, params: Params) -> Told:
+    return Told(
+        voice.say(
+            "You paid {value} with <b>{points} points</b> at {shop}. You have {balance} points left.",
+            value=voice.words.money(int(params.get("value", 0))), **_only(params, "points", "shop", "balance"),
+        ),
+        go(voice.words, "points"),
+    )  # fmt: skip
+
+
+def _sale_undone(voice: Voice, params: Params) -> Told:
+    said = [
+        voice.say(
+            "Order {order} at {shop} ({amount}) was taken back at the counter.",
+            amount=voice.words.money(int(params.get("amount", 0))), **_only(params, "order", "shop"),
+        )
+    ]  # fmt: skip
+    if params.get("points_taken"):
+        said.append(voice.say("<b>−{points} points</b> that it had brought.", points=params["points_taken"]))
+    if params.get("points_back"):
+        said.append(voice.say("<b>+{points} points</b> that had paid for it are back.", points=params["points_back"]))
+    if params.get("voucher_back"):
+        said.append(voice.say("Your voucher can be used again."))
+    return Told("\n".join(said), go(voice.words, "points"))
 
 
 def _tier_up(voice: Voice, params: Params) -> Told:
@@ -52,20 +86,41 @@ def _tier_up(voice: Voice, params: Params) -> Told:
     )
 
 
+def _phone_confirmed(voice: Voice, params: Params) -> Told:
+    text = voice.say(
+        "The counter at {shop} has confirmed your number {phone}.", **_only(params, "shop", "phone")
+    )  # fmt: skip
+    if params.get("points"):
+        text += " " + voice.say(
+            "<b>{points} points</b> from earlier purchases are yours now. 🎉", points=params["points"]
+        )
+    return Told(text, go(voice.words, "points", "card"))
+
+
+# ── Friends and gifts ───────────────────────────────────────────────────────────────────────────────
+
+
 def _referral_referrer(voice: Voice, params: Params) -> Told:
-    if params.get("friend"):
+    friend = addressing.given_name(str(params.get("friend") or ""), voice.language)
+    if friend:
         text = voice.say(
             "Your friend {friend} has placed a first order: <b>+{points} points</b> for you. Thank you!",
-            friend=str(params["friend"]), points=params["points"],
+            friend=friend, points=params["points"],
         )  # fmt: skip
     else:
-        text = voice.say("A friend of yours has placed a first order: <b>+{points} points</b> for you. Thank you!", points=params["points"])
+        text = voice.say(
+            "A friend of yours has placed a first order: <b>+{points} points</b> for you. Thank you!",
+            points=params["points"],
+        )
     return Told(text, go(voice.words, "points", "invite"))
 
 
 def _referral_friend(voice: Voice, params: Params) -> Told:
     return Told(
-        voice.say("<b>+{points} points</b>: your welcome gift for coming by a friend's invitation. 🎁", points=params["points"]),
+        voice.say(
+            "<b>+{points} points</b>: your welcome gift for coming by a friend's invitation. 🎁",
+            points=params["points"],
+        ),
         go(voice.words, "points", "rewards"),
     )
 
@@ -78,35 +133,46 @@ def _voucher_given(voice: Voice, params: Params) -> Told:
     return Told(text, go(voice.words, "vouchers"))
 
 
-def _ticket_reply(voice: Voice, params: Params) -> Told:
+# ── Help ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _ticket_reply(voice: Voice, params: Params) -> Told:  # noqa: ARG001  # every kind is called alike
     """The agent's own words, as they are."""
     return Told(str(params.get("text") or ""), files=list(params.get("files") or []), plain=True)
 
 
 def _ticket_resolved(voice: Voice, params: Params) -> Told:
-    number = params.get("ticket") or params.get("number")
+    number = int(params["ticket"])
+    if not params.get("ask_rating", True):
+        return Told(
+            voice.say(
+                "Request <b>#{number}</b> is resolved. If something is missing, just write here.", number=str(number)
+            )
+        )
     return Told(
-        voice.say("Request <b>#{number}</b> is resolved. How was our help? If something is missing, just write here.", number=str(number)),
-        rating_buttons(int(number or 0)),
+        voice.say(
+            "Request <b>#{number}</b> is resolved. How was our help? If something is missing, just write here.",
+            number=str(number),
+        ),
+        rating_buttons(number),
     )
-
-
-def _phone_code(voice: Voice, params: Params) -> None:
-    """Goes to the phone itself, by the channel for codes; never into the chat that asked for it."""
 
 
 def _only(params: Params, *names: str) -> Params:
     return {name: params.get(name, "") for name in names}
 
 
-KINDS: dict[str, Callable[[Voice, Params], Told | None]] = {
+KINDS: dict[str, Callable[[Voice, Params], Told]] = {
     "points_earned": _points_earned,
     "points_taken_back": _points_taken_back,
+    "points_spent": _points_spent,
+    "sale_undone": _sale_undone,
     "tier_up": _tier_up,
+    "phone_confirmed": _phone_confirmed,
     "referral_referrer": _referral_referrer,
     "referral_friend": _referral_friend,
     "voucher_given": _voucher_given,
     "ticket_reply": _ticket_reply,
     "ticket_resolved": _ticket_resolved,
-    "phone_code": _phone_code,
 }
+"""What goes to the phone itself (`phone_code`) has no words here: never into the chat that asked for it."""

@@ -4,21 +4,20 @@ import asyncio
 from dataclasses import dataclass
 from datetime import date
 from html import escape
+from zoneinfo import ZoneInfo
 
-from aiogram import Router
-from aiogram.filters import Command
 from aiogram.fsm.context import FSMContext
-from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
+from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
 from sqlalchemy.orm import Session
 
-from handlers.chat.commands import Buy, Go, Show, go_button
+from handlers.chat.commands import Buy, Leave, Show, button, go
 from handlers.chat.gives import terms
 from handlers.chat.talk import Kept, Talk
 from handlers.chat.voice import Voice
 from handlers.pictures.card import Card, draw_card
 from handlers.pictures.voucher import VoucherPicture, draw_voucher
 from handlers.words import Words
-from loyalty import customers, points, programme, rewards, statement, tiers, vouchers
+from loyalty import customers, points, rewards, statement, tiers, vouchers
 from loyalty.ledger import UncoveredError
 from loyalty.points import Wallet
 from loyalty.rewards import PriceChangedError
@@ -30,17 +29,9 @@ from store.shops import Shop
 
 LINES = 3
 SOON_DAYS = 30
-
-
-def router() -> Router:
-    made = Router(name="points")
-    made.message.register(show_points, Command("points"))
-    made.message.register(show_card, Command("card"))
-    made.message.register(show_vouchers, Command("vouchers"))
-    made.message.register(show_rewards, Command("rewards"))
-    made.callback_query.register(show_voucher, Show.filter())
-    made.callback_query.register(buy, Buy.filter())
-    return made
+VOUCHERS_LISTED = 10
+QR_BUTTONS = 5
+REWARDS_LISTED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +42,7 @@ class Account:
     standing: Standing
     entries: list[Entry]
     today: date
+    zone: str
 
 
 def account(session: Session, customer_id: int, zone: str) -> Account:
@@ -58,42 +50,49 @@ def account(session: Session, customer_id: int, zone: str) -> Account:
     wallet = points.wallet(session, customer_id, zone)
     standing = tiers.standing(tiers.every(session), wallet.tier_points)
     lines = statement.entries(session, customer_id, LINES)[0]
-    return Account(wallet, standing, lines, today(session, zone))
+    return Account(wallet, standing, lines, today(session, zone), zone)
 
 
-async def show_points(message: Message, talk: Talk) -> None:
+# ── Points and card ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def show_points(message: Message, talk: Talk, _state: FSMContext) -> None:
     """Exactly one message, which holds the available points."""
     held = await talk.work.read(account, talk.customer_id, talk.shop.timezone)
-    await message.answer(
-        points_text(talk.voice, held), parse_mode="HTML",
-        reply_markup=InlineKeyboardMarkup(
-            inline_keyboard=[[go_button(talk.words, "rewards"), go_button(talk.words, "card")]]
-        ),
-    )  # fmt: skip
+    await message.answer(points_text(talk.voice, held), reply_markup=go(talk.words, "rewards", "card"))
 
 
 def points_text(voice: Voice, held: Account) -> str:
     wallet, standing = held.wallet, held.standing
-    said = [
-        voice.say("You have <b>{points} points</b>, tier <b>{tier}</b>.", points=wallet.available, tier=standing.tier.name)
-    ]
+    head = voice.say(
+        "You have <b>{points} points</b>, tier <b>{tier}</b>.", points=wallet.available, tier=standing.tier.name
+    )
     if standing.next is not None:
-        said[0] += " " + voice.say(
+        head += " " + voice.say(
             "{missing} more tier points to reach <b>{next}</b>.", missing=standing.to_next, next=standing.next.name
         )
+    said = [head]
     if wallet.pending:
-        said.append(voice.say("{points} more points are on their way and will be yours after the return period.", points=wallet.pending))
+        said.append(
+            voice.say(
+                "{points} more points are on their way and will be yours after the return period.",
+                points=wallet.pending,
+            )
+        )
     soon = next((part for part in wallet.expiring if (part.on - held.today).days <= SOON_DAYS), None)
     if soon is not None:
-        said.append(voice.say("{points} points can be used until {day}.", points=soon.points, day=voice.words.date(soon.on)))
+        day = voice.words.date(soon.on)
+        said.append(voice.say("{points} points can be used until {day}.", points=soon.points, day=day))
     if held.entries:
-        said.append("\n".join(entry_line(voice, entry) for entry in held.entries))
+        lines = "\n".join(entry_line(voice, entry, held.zone) for entry in held.entries)
+        said.append(f"{voice.say('Lately:')}\n{lines}")
     return "\n\n".join(said)
 
 
-def entry_line(voice: Voice, entry: Entry) -> str:
-    """“+50, order #1042 at Cầu Giấy”: one movement in words."""
-    return f"{voice.words.signed(entry.points)} · {reason(voice, entry)}"
+def entry_line(voice: Voice, entry: Entry, zone: str) -> str:
+    """“21/11 · +50 · order 1042 at Cầu Giấy”: one movement in words."""
+    day = voice.words.day(entry.at.astimezone(ZoneInfo(zone)).date())
+    return f"{day} · <b>{voice.words.signed(entry.points)}</b> · {reason(voice, entry)}"
 
 
 def reason(voice: Voice, entry: Entry) -> str:
@@ -104,26 +103,27 @@ def reason(voice: Voice, entry: Entry) -> str:
         "refund": voice.say("order {order} was returned or changed", order=order),
         "referral": voice.say("a friend you invited, or who invited you"),
         "buy": voice.say("swapped for “{reward}”", reward=entry.reason or ""),
-        "redeem": voice.say("paid with points at {shop}", shop=shop),
         "pay": voice.say("paid with points at {shop}", shop=shop),
-        "give_back": voice.say("given back"),
+        "pay_back": voice.say("given back"),
         "expire": voice.say("expired"),
         "merge": voice.say("from your earlier account"),
         "opening": voice.say("brought along from before"),
-        "adjust": escape(entry.reason) if entry.reason else voice.say("correction by the shop"),
+        "adjust": escape(entry.reason or ""),
     }
-    return texts.get(entry.kind) or voice.say("order {order} at {shop}", order=order, shop=shop)
+    return texts.get(entry.kind) or voice.say("correction by the shop")
 
 
-async def show_card(message: Message, talk: Talk) -> None:
+async def show_card(message: Message, talk: Talk, _state: FSMContext) -> None:
     """The membership card as a picture, with the QR and the short code that the till reads."""
     customer = await talk.work.read(customers.get, talk.customer_id)
     held = await talk.work.read(account, talk.customer_id, talk.shop.timezone)
     content = await asyncio.to_thread(draw_card, card_of(talk.words, talk.shop, customer, held))
-    caption = talk.say(
-        "Show this card at the counter, or read out the code <b>{code}</b>.", code=grouped(customer.code)
+    await message.answer_photo(
+        Kept(content, "card.png", "image/png", 1060, 686),
+        caption=talk.say(
+            "Show this card at the counter, or read out the code <b>{code}</b>.", code=grouped(customer.code)
+        ),
     )
-    await message.answer_photo(Kept(content, "card.png", "image/png", 1060, 686), caption=caption, parse_mode="HTML")
 
 
 def card_of(said: Words, shop: Shop, customer: customers.Customer, held: Account) -> Card:
@@ -145,28 +145,34 @@ def grouped(code: str) -> str:
     return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
 
 
-async def show_vouchers(message: Message, talk: Talk) -> None:
+# ── Vouchers ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def show_vouchers(message: Message, talk: Talk, _state: FSMContext) -> None:
     held = await talk.work.read(vouchers.wallet, talk.customer_id)
     if not held:
-        rows = [[go_button(talk.words, "rewards")]]
         await message.answer(
-            talk.say("You have no vouchers yet. Swap points for one?"),
-            reply_markup=InlineKeyboardMarkup(inline_keyboard=rows),
+            talk.say("You have no vouchers yet. Swap points for one?"), reply_markup=go(talk.words, "rewards")
         )
         return
-    lines = [
-        f"<b>{escape(kept.program.name)}</b>\n{terms(talk.words, kept.program, kept.last_day)}\n"
-        f"<code>{vouchers.shown(kept.voucher.code)}</code>"
-        for kept in held[:10]
-    ]
+    lines = [voucher_lines(talk, kept) for kept in held[:VOUCHERS_LISTED]]
     rows = [
-        [InlineKeyboardButton(text=talk.words("Show QR: {name}", name=kept.program.name)[:60], callback_data=Show(voucher=kept.voucher.id).pack())]
-        for kept in held[:5]
+        [button(talk.words("Show QR: {name}", name=kept.program.name), Show(voucher=kept.voucher.id))]
+        for kept in held[:QR_BUTTONS]
     ]
     head = talk.voice.plural("You have {n} voucher:", "You have {n} vouchers:", len(held))
-    await message.answer(
-        "\n\n".join([head, *lines]), parse_mode="HTML", reply_markup=InlineKeyboardMarkup(inline_keyboard=rows)
-    )
+    await message.answer("\n\n".join([head, *lines]), reply_markup=InlineKeyboardMarkup(inline_keyboard=rows))
+
+
+def voucher_lines(talk: Talk, kept: vouchers.Kept) -> str:
+    """Its name, its conditions and its code, a line each."""
+    conditions = terms(talk.words, kept.program, kept.last_day)
+    lines = [
+        f"<b>{escape(kept.program.name)}</b>",
+        escape(conditions),
+        f"<code>{vouchers.shown(kept.voucher.code)}</code>",
+    ]
+    return "\n".join(line for line in lines if line)
 
 
 async def show_voucher(query: CallbackQuery, callback_data: Show, talk: Talk) -> None:
@@ -174,69 +180,62 @@ async def show_voucher(query: CallbackQuery, callback_data: Show, talk: Talk) ->
     held = await talk.work.read(vouchers.wallet, talk.customer_id)
     kept = next((one for one in held if one.voucher.id == callback_data.voucher), None)
     if kept is None or not isinstance(query.message, Message):
-        await query.answer(talk.words("This voucher has been used or has expired."), show_alert=True)
+        await query.answer(talk.say("This voucher has been used or has expired."), show_alert=True)
         return
     code = vouchers.shown(kept.voucher.code)
+    last_day = talk.words.date(date.fromisoformat(kept.last_day)) if kept.last_day else ""
     picture = VoucherPicture(
-        shop_name=talk.shop.name, brand=talk.shop.brand, title=kept.program.name, condition=terms(talk.words, kept.program),
-        valid_until=talk.words("Valid until {day}", day=talk.words.date(date.fromisoformat(kept.last_day))) if kept.last_day else "",
+        shop_name=talk.shop.name, brand=talk.shop.brand, title=kept.program.name,
+        condition=terms(talk.words, kept.program),
+        valid_until=talk.words("Valid until {day}", day=last_day) if last_day else "",
         code=code, qr_payload=f"regulars:v:{kept.voucher.code}",
     )  # fmt: skip
     content = await asyncio.to_thread(draw_voucher, picture)
     await query.answer()
-    await query.message.answer_photo(Kept(content, "voucher.png", "image/png", 1128, 608), caption=f"<code>{code}</code>", parse_mode="HTML")
-
-
-async def show_rewards(message: Message, talk: Talk) -> None:
-    offered = await talk.work.read(rewards.catalogue, talk.customer_id)
-    available = (await talk.work.read(points.balances, talk.customer_id))[0]
-    if not offered:
-        await message.answer(talk.say("There are no rewards right now. Your points stay safe, and we will tell you."))
-        return
-    lines, rows = [], []
-    for reward in offered[:8]:
-        name = escape(reward.program.name)
-        price = talk.voice.plural("{n} point", "{n} points", reward.price)
-        missing = reward.price - available
-        lack = " " + talk.say("({missing} to go)", missing=missing) if missing > 0 else ""
-        lines.append(f"<b>{name}</b> · {price}{lack}\n{terms(talk.words, reward.program)}")
-        if missing <= 0:
-            rows.append([
-                InlineKeyboardButton(
-                    text=talk.words("Swap {points}: {name}", points=talk.words.number(reward.price), name=reward.program.name)[:60],
-                    callback_data=Buy(program=reward.program.id, price=reward.price).pack(),
-                )
-            ])  # fmt: skip
-    head = talk.say("You have <b>{points} points</b>. They buy:", points=available)
-    await message.answer(
-        "\n\n".join([head, *lines]), parse_mode="HTML", reply_markup=InlineKeyboardMarkup(inline_keyboard=rows)
+    await query.message.answer_photo(
+        Kept(content, "voucher.png", "image/png", 1128, 608),
+        caption=f"<b>{escape(kept.program.name)}</b>\n<code>{code}</code>",
     )
 
 
-async def buy(query: CallbackQuery, callback_data: Buy, talk: Talk, state: FSMContext) -> None:
+# ── Rewards ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def show_rewards(message: Message, talk: Talk, _state: FSMContext) -> None:
+    offered = await talk.work.read(rewards.catalogue, talk.customer_id)
+    available = (await talk.work.read(points.balances, talk.customer_id))[0]
+    if not offered:
+        await message.answer(
+            talk.say("There are no rewards right now. Your points stay safe."),
+            reply_markup=go(talk.words, "points", "invite"),
+        )
+        return
+    lines, rows = [], []
+    for reward in offered[:REWARDS_LISTED]:
+        price = talk.voice.plural("{n} point", "{n} points", reward.price)
+        missing = reward.price - available
+        lack = " " + talk.say("({missing} to go)", missing=missing) if missing > 0 else ""
+        conditions = terms(talk.words, reward.program)
+        line = f"<b>{escape(reward.program.name)}</b>\n{price}{lack}"
+        lines.append(f"{line}\n{escape(conditions)}" if conditions else line)
+        if missing <= 0:
+            label = talk.words(
+                "Swap {points}: {name}", points=talk.words.number(reward.price), name=reward.program.name
+            )
+            rows.append([button(label, Buy(program=reward.program.id, price=reward.price))])
+    head = talk.say("You have <b>{points} points</b>. They buy:", points=available)
+    markup = InlineKeyboardMarkup(inline_keyboard=rows) if rows else go(talk.words, "points", "invite")
+    await message.answer("\n\n".join([head, *lines]), reply_markup=markup)
+
+
+async def buy(query: CallbackQuery, callback_data: Buy, talk: Talk) -> None:
     """The first tap asks, the second buys. A tap that arrives twice buys once: the key is the message it stands under."""
     message = query.message
     if not isinstance(message, Message):
-        await query.answer()
+        await query.answer(talk.say("This button no longer works. Type /menu to start again."))
         return
     if not callback_data.sure:
-        offered = await talk.work.read(rewards.catalogue, talk.customer_id)
-        reward = next((one for one in offered if one.program.id == callback_data.program), None)
-        await query.answer()
-        if reward is None:
-            await message.answer(talk.say("This reward has just run out. See /rewards for what else there is."))
-            return
-        rows = [[
-            InlineKeyboardButton(
-                text=talk.words("Yes, swap {points} points", points=talk.words.number(reward.price)),
-                callback_data=Buy(program=reward.program.id, price=reward.price, sure=True).pack(),
-            ),
-            InlineKeyboardButton(text=talk.words("Not now"), callback_data=Go(command="points").pack()),
-        ]]  # fmt: skip
-        await message.answer(
-            talk.say("Swap <b>{points} points</b> for <b>{name}</b>?", points=reward.price, name=reward.program.name),
-            parse_mode="HTML", reply_markup=InlineKeyboardMarkup(inline_keyboard=rows),
-        )  # fmt: skip
+        await ask_to_buy(query, message, callback_data, talk)
         return
     key = f"{talk.account}:{message.chat.id}:{message.message_id}"
     try:
@@ -244,21 +243,43 @@ async def buy(query: CallbackQuery, callback_data: Buy, talk: Talk, state: FSMCo
             rewards.buy, talk.customer_id, callback_data.program, price=callback_data.price, key=key
         )
     except UncoveredError:
-        await query.answer(talk.words("You don't have enough points for this yet."), show_alert=True)
+        await query.answer(talk.say("You don't have enough points for this yet."), show_alert=True)
         return
     except PriceChangedError:
-        await query.answer(talk.words("The price has changed. Please look at /rewards again."), show_alert=True)
+        await query.answer(talk.say("The price has changed. Please look at /rewards again."), show_alert=True)
         return
     except (ConflictError, NotFoundError):
-        await query.answer(talk.words("This reward has just run out."), show_alert=True)
+        await query.answer(
+            talk.say("This reward has just run out. See /rewards for what else there is."), show_alert=True
+        )
         return
     await query.answer(talk.words("Done!"))
-    code = vouchers.shown(bought.voucher.code)
-    rows = [[InlineKeyboardButton(text=talk.words("Show QR"), callback_data=Show(voucher=bought.voucher.id).pack())]]
     await message.edit_text(
         talk.say(
             "<b>{name}</b> is yours. 🎁\nCode: <code>{code}</code>\nYou have {points} points left.",
-            name=bought.program.name, code=code, points=bought.balance,
+            name=bought.program.name, code=vouchers.shown(bought.voucher.code), points=bought.balance,
         ),
-        parse_mode="HTML", reply_markup=InlineKeyboardMarkup(inline_keyboard=rows),
+        reply_markup=InlineKeyboardMarkup(
+            inline_keyboard=[[button(talk.words("Show QR"), Show(voucher=bought.voucher.id))]]
+        ),
     )  # fmt: skip
+
+
+async def ask_to_buy(query: CallbackQuery, message: Message, wanted: Buy, talk: Talk) -> None:
+    offered = await talk.work.read(rewards.catalogue, talk.customer_id)
+    reward = next((one for one in offered if one.program.id == wanted.program), None)
+    if reward is None:
+        await query.answer(
+            talk.say("This reward has just run out. See /rewards for what else there is."), show_alert=True
+        )
+        return
+    await query.answer()
+    sure = talk.words("Yes, swap {points} points", points=talk.words.number(reward.price))
+    row = [
+        button(sure, Buy(program=reward.program.id, price=reward.price, sure=True)),
+        button(talk.words("Not now"), Leave()),
+    ]
+    await message.answer(
+        talk.say("Swap <b>{points} points</b> for <b>{name}</b>?", points=reward.price, name=reward.program.name),
+        reply_markup=InlineKeyboardMarkup(inline_keyboard=[row]),
+    )

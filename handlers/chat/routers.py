@@ -3,9 +3,12 @@
 from typing import Any
 
 from aiogram import Dispatcher, F, Router
-from aiogram.types import ChatMemberUpdated
+from aiogram.filters import Command, CommandStart, StateFilter
+from aiogram.types import CallbackQuery, ChatMemberUpdated, Message
 
-from handlers.chat import free_text, help, invite, phone, points, privacy, start  # noqa: A004  # the noun of /help
+from handlers.chat import free_text, help, phone, points, privacy, start  # noqa: A004  # the noun of /help
+from handlers.chat.commands import Buy, Called, Go, Held, Leave, Offers, Rate, Show, Speak, Topic, by_label
+from handlers.chat.phone import Phone
 from loyalty import customers
 from store.engine import Work
 
@@ -18,13 +21,50 @@ def build() -> Dispatcher:
     private = Router(name="private chats")
     private.message.filter(F.chat.type == "private")
     private.edited_message.filter(F.chat.type == "private")
-    for made in (start, points, invite, privacy, help):
-        private.include_router(made.router())
-    private.include_router(phone.router())
-    private.include_router(free_text.router())
+    private.callback_query.filter(F.message.chat.type == "private")
+
+    said = private.message
+    said.register(start.start, CommandStart(ignore_case=True))
+    said.register(free_text.typed, Command(*free_text.RUN, ignore_case=True))
+    said.register(free_text.label, F.text.in_(by_label()))
+    said.register(free_text.unknown_command, F.text.startswith("/"))
+    said.register(nothing_said, ~F.func(help.says_something))
+    said.register(phone.contact, F.contact, StateFilter(None, Phone))
+    said.register(help.first_words, StateFilter(help.Support.writing))
+    said.register(phone.code, StateFilter(Phone.proving), F.text.func(phone.may_be_code))
+    said.register(phone.number, StateFilter(Phone), F.text.func(phone.may_be_number))
+    said.register(help.comment, StateFilter(help.Support.commenting))
+    said.register(phone.contact, F.contact)
+    said.register(free_text.free_text)
+    private.edited_message.register(help.edited)
+
+    tapped = private.callback_query
+    tapped.register(start.choose_language, Speak.filter())
+    tapped.register(start.choose_address, Called.filter())
+    tapped.register(points.show_voucher, Show.filter())
+    tapped.register(points.buy, Buy.filter())
+    tapped.register(leave, Leave.filter())
+    tapped.register(privacy.choose, Offers.filter())
+    tapped.register(help.choose_topic, Topic.filter())
+    tapped.register(help.send_held, Held.filter())
+    tapped.register(help.rate, Rate.filter())
+    tapped.register(free_text.tapped, Go.filter())
+    tapped.register(free_text.stale)
+
     dispatcher.include_router(private)
     dispatcher.my_chat_member.register(membership, F.chat.type == "private")
     return dispatcher
+
+
+async def nothing_said(_message: Message) -> None:
+    """A message that the messenger wrote by itself (a timer was set, something was pinned) wants no answer."""
+
+
+async def leave(query: CallbackQuery) -> None:
+    """A question that was not answered goes away."""
+    await query.answer()
+    if isinstance(query.message, Message):
+        await query.message.delete()
 
 
 async def membership(event: ChatMemberUpdated, work: Work, account: str, **_: Any) -> None:

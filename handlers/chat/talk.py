@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from aiogram.types import BufferedInputFile
+from aiogram.types import BufferedInputFile, ReplyKeyboardMarkup
 from sqlalchemy.orm import Session
 
+from handlers.chat import commands
 from handlers.chat.voice import Voice
 from handlers.words import Words
 from loyalty.customers import Person
 from store.engine import Work
 from store.media import File
 from store.shops import Shop
-
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -26,14 +26,18 @@ class Can:
 
     share_phone: bool
     """Its client proves the sender's own phone number by a button."""
-    show_code: bool
-    """It is a page of ours, where a demo may show the code that proves a typed number."""
+    own_page: bool
+    """It is a page of ours: its words follow the language that is chosen, and a demo may show there the code that proves
+    a typed number.
+    """
 
 
 class Kept(BufferedInputFile):
     """Bytes to send, put into the store under their content address by the outbox. Pictures have their size known."""
 
-    def __init__(self, content: bytes, name: str, mime: str, width: int | None = None, height: int | None = None) -> None:
+    def __init__(
+        self, content: bytes, name: str, mime: str, width: int | None = None, height: int | None = None
+    ) -> None:
         super().__init__(content, filename=name)
         self.mime = mime
         self.width = width
@@ -68,7 +72,8 @@ class Talk:
 
     async def own(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Write in a work of its own, committed at once: for what may stand even if this update has to run again (a code
-        made the first time it is asked for), before something slow."""
+        made the first time it is asked for), before something slow.
+        """
         return await self.write_own(rule, *args, **kwargs)  # type: ignore[no-any-return]
 
     def say(self, message: str, /, **values: Any) -> str:
@@ -78,3 +83,8 @@ class Talk:
     @property
     def customer_id(self) -> int:
         return self.person.customer_id
+
+    @property
+    def keyboard(self) -> ReplyKeyboardMarkup:
+        """The buttons under the chat; one that shares the phone among them while it is unknown."""
+        return commands.keyboard(self.words, share_phone=self.can.share_phone and not self.person.has_phone)

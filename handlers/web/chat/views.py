@@ -271,24 +271,28 @@ async def events(request: web.Request) -> EventSourceResponse:
     store = site.store_of(request)
     after = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
     cursor = int(after) if after.isdigit() and len(after) < 18 else 0
-    async with sse_response(request, headers={"X-Accel-Buffering": "no"}) as stream, store.hub.listen(f"chat:{chat_id}") as heard:
-        stream.ping_interval = PING_SECONDS
-        typing: datetime | None = None
-        while stream.is_connected():
-            heard.clear()
-            for bubble in await store.read(webchat.after, chat_id, cursor):
-                cursor = bubble.seq
-                await _tell(stream, bubble, store.clock.now())
-            _, _, until = await store.read(webchat.cursor, chat_id)
-            if until is not None and until != typing and until > store.clock.now():
-                ms = int((until - store.clock.now()).total_seconds() * 1000)
-                await stream.send(json.dumps({"ms": ms}), event="typing")
-            typing = until
-            try:
-                async with asyncio.timeout(PING_SECONDS):
-                    await heard.wait()
-            except TimeoutError:
-                await stream.send("{}", event="ping")
+    try:
+        async with sse_response(request, headers={"X-Accel-Buffering": "no"}) as stream, store.hub.listen(f"chat:{chat_id}") as heard:
+            stream.ping_interval = PING_SECONDS
+            typing: datetime | None = None
+            while stream.is_connected():
+                heard.clear()
+                for bubble in await store.read(webchat.after, chat_id, cursor):
+                    cursor = bubble.seq
+                    await _tell(stream, bubble, store.clock.now())
+                _, _, until = await store.read(webchat.cursor, chat_id)
+                if until is not None and until != typing and until > store.clock.now():
+                    ms = int((until - store.clock.now()).total_seconds() * 1000)
+                    await stream.send(json.dumps({"ms": ms}), event="typing")
+                typing = until
+                try:
+                    async with asyncio.timeout(PING_SECONDS):
+                        await heard.wait()
+                except TimeoutError:
+                    await stream.send("{}", event="ping")
+    except ConnectionResetError:
+        # The page has gone; it asks again from its cursor when it is back.
+        pass
     return stream
 
 
