@@ -107,12 +107,14 @@ async def test_a_customer_is_found_by_card_phone_or_voucher(store: Store, shop: 
     assert guest == Found(None, phone="+84912345678")
 
 
-@pytest.mark.parametrize("query", ["", "regulars:", "ABCD2345", "K7MD2QXW9HPTA", "<b>", "Lan", "12", "0999 111 22", "🎁", "9" * 5000])
-async def test_what_means_nobody_is_counted(store: Store, shop: int, hoa: int, query: str) -> None:
-    for _ in range(20):
-        assert isinstance(await store.write(counter.find, query, shop_id=shop, staff_id=hoa), NotFoundError)
+NOBODY = ["", "regulars:", "ABCD2345", "K7MD2QXW9HPTA", "<b>", "Lan", "12", "0999 111 22", "🎁", "9" * 5000]
+
+
+async def test_what_means_nobody_is_counted(store: Store, shop: int, hoa: int) -> None:
+    for query in NOBODY * 2:
+        assert isinstance(await store.write(counter.find, query, shop_id=shop, staff_id=hoa), NotFoundError), query
     with pytest.raises(TooManyError):
-        await store.write(counter.find, query, shop_id=shop, staff_id=hoa)
+        await store.write(counter.find, LAN, shop_id=shop, staff_id=hoa)
 
 
 async def test_money_voucher_and_points_pay_together(store: Store, shop: int, hoa: int, lan: int) -> None:
@@ -162,26 +164,26 @@ async def test_racing_sales_use_one_voucher_once(store: Store, shop: int, hoa: i
     await sound(store)
 
 
-@pytest.mark.parametrize(
-    ("values", "field"),
-    [
-        ({"amount": 0}, "amount"),
-        ({"amount": -5}, "amount"),
-        ({"amount": 10**12}, "amount"),
-        ({"points_to_use": -1}, "points"),
-        ({"amount": 1_000, "points_to_use": 51}, "points"),
-        ({"customer_id": None, "points_to_use": 1}, "points"),
-        ({"customer_id": None, "phone": "hello"}, "phone"),
-        ({"key": ""}, "key"),
-    ],
-)
+WRONG_SALES: list[tuple[dict[str, Any], str]] = [
+    ({"amount": 0}, "amount"),
+    ({"amount": -5}, "amount"),
+    ({"amount": 10**12}, "amount"),
+    ({"points_to_use": -1}, "points"),
+    ({"amount": 1_000, "points_to_use": 51}, "points"),
+    ({"customer_id": None, "points_to_use": 1}, "points"),
+    ({"customer_id": None, "phone": "hello"}, "phone"),
+    ({"key": ""}, "key"),
+]
+
+
 async def test_what_cannot_be_right_is_refused_and_nothing_is_changed(
-    store: Store, shop: int, hoa: int, lan: int, values: dict[str, Any], field: str
+    store: Store, shop: int, hoa: int, lan: int
 ) -> None:
     before = await everything(store)
-    with pytest.raises(InvalidError) as refused:
-        await sell(store, **{"customer_id": lan} | values)
-    assert refused.value.field == field
+    for values, field in WRONG_SALES:
+        with pytest.raises(InvalidError) as refused:
+            await sell(store, **{"customer_id": lan} | values)
+        assert refused.value.field == field
     assert await everything(store) == before
 
 
@@ -557,5 +559,5 @@ def _at(order: orders.OrderInput, moment: Any) -> orders.OrderInput:
 
 class TestCounter(Counter.TestCase):
     settings = settings(
-        max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )

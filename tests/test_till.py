@@ -132,35 +132,33 @@ async def test_a_name_stays_text_and_the_page_runs_only_its_own_files(till: Till
     assert found["card"]["name"] == "<b>Lan</b>"
 
 
-@pytest.mark.parametrize(
-    ("path", "values", "status", "code"),
-    [
-        ("find", {"query": "ABCD2345"}, 404, "not_found"),
-        ("preview", {"amount": 0}, 422, "invalid"),
-        ("preview", {"amount": 1_000, "customer": 99}, 404, "not_found"),
-        ("sell", {"key": "key-0001", "amount": 10**12}, 422, "invalid"),
-        ("sell", {"key": "key-0001", "amount": -1}, 422, "invalid"),
-        ("sell", {"key": "key-0001", "amount": 1_000, "voucher": "nope"}, 404, "wrong_code"),
-        ("sell", {"key": "key-0001", "amount": 10_000, "customer": 1, "points": 300}, 409, "insufficient_points"),
-        ("sell", {"key": "key-0001", "amount": 10_000, "customer": 1, "points": 600}, 422, "invalid"),
-        ("undo", {"sale": 1}, 404, "not_found"),
-        ("confirm-phone", {"customer": 1, "phone": "12"}, 422, "invalid"),
-        ("sell", {"key": "key-0001", "amount": "85000"}, 400, None),
-        ("sell", {"key": "key-0001", "amount": 85_000.5}, 400, None),
-        ("sell", {"key": "key-0001"}, 400, None),
-        ("sell", {"amount": 85_000}, 400, None),
-        ("find", {"query": "x" * 500}, 400, None),
-        ("find", {"query": "x", "more": 1}, 400, None),
-    ],
-)
-async def test_what_cannot_be_is_refused_in_words(
-    store: Store, till: Till, lan: int, path: str, values: dict[str, Any], status: int, code: str | None
-) -> None:
-    told = await till(path, **values)
-    assert told[0] == status
-    if code is not None:
-        assert told[1]["code"] == code
-        assert len(told[1]["error"]) > 10
+REFUSED: list[tuple[str, dict[str, Any], int, str | None]] = [
+    ("find", {"query": "ABCD2345"}, 404, "not_found"),
+    ("preview", {"amount": 0}, 422, "invalid"),
+    ("preview", {"amount": 1_000, "customer": 99}, 404, "not_found"),
+    ("sell", {"key": "key-0001", "amount": 10**12}, 422, "invalid"),
+    ("sell", {"key": "key-0001", "amount": -1}, 422, "invalid"),
+    ("sell", {"key": "key-0001", "amount": 1_000, "voucher": "nope"}, 404, "wrong_code"),
+    ("sell", {"key": "key-0001", "amount": 10_000, "customer": 1, "points": 300}, 409, "insufficient_points"),
+    ("sell", {"key": "key-0001", "amount": 10_000, "customer": 1, "points": 600}, 422, "invalid"),
+    ("undo", {"sale": 1}, 404, "not_found"),
+    ("confirm-phone", {"customer": 1, "phone": "12"}, 422, "invalid"),
+    ("sell", {"key": "key-0001", "amount": "85000"}, 400, None),
+    ("sell", {"key": "key-0001", "amount": 85_000.5}, 400, None),
+    ("sell", {"key": "key-0001"}, 400, None),
+    ("sell", {"amount": 85_000}, 400, None),
+    ("find", {"query": "x" * 500}, 400, None),
+    ("find", {"query": "x", "more": 1}, 400, None),
+]
+
+
+async def test_what_cannot_be_is_refused_in_words(store: Store, till: Till, lan: int) -> None:
+    for path, values, status, code in REFUSED:
+        told = await till(path, **values)
+        assert told[0] == status, (path, values)
+        if code is not None:
+            assert told[1]["code"] == code, (path, values)
+            assert len(told[1]["error"]) > 10
     assert await store.read(sales.today, till.shop, 1) == []
 
 

@@ -80,52 +80,47 @@ async def outcomes(calls: list[Any]) -> list[Any]:
     return await asyncio.gather(*calls, return_exceptions=True)
 
 
-@pytest.mark.parametrize(
-    ("values", "total", "off"),
-    [
-        ({"kind": Kind.AMOUNT, "value": 20_000}, 100_000, 20_000),
-        ({"kind": Kind.AMOUNT, "value": 20_000}, 15_000, 15_000),
-        ({"kind": Kind.AMOUNT, "value": 20_000}, 0, 0),
-        ({"kind": Kind.PERCENT, "value": 15}, 99_999, 14_999),
-        ({"kind": Kind.PERCENT, "value": 50, "cap": 30_000}, 100_000, 30_000),
-        ({"kind": Kind.PERCENT, "value": 100}, 7, 7),
-        ({"kind": Kind.GIFT}, 100_000, 0),
-        ({"kind": Kind.AMOUNT, "value": 20_000, "min_order": 100_000}, 100_000, 20_000),
-    ],
-)
-async def test_a_discount_is_rounded_down_capped_and_never_more_than_the_order(
-    store: Store, shop: int, values: dict[str, Any], total: int, off: int
-) -> None:
-    made = await offer(store, **values)
-    given = await store.write(vouchers.issue, made.id)
-    checked = await store.write(redemptions.check, given.code, total, shop_id=shop, actor="key:1")
-    assert checked == redemptions.Checked(valid=True, discount=off, reason=None)
-    assert (await reserve(store, given.code, total=total)).discount == off
+DISCOUNTS: list[tuple[dict[str, Any], int, int]] = [
+    ({"kind": Kind.AMOUNT, "value": 20_000}, 100_000, 20_000),
+    ({"kind": Kind.AMOUNT, "value": 20_000}, 15_000, 15_000),
+    ({"kind": Kind.AMOUNT, "value": 20_000}, 0, 0),
+    ({"kind": Kind.PERCENT, "value": 15}, 99_999, 14_999),
+    ({"kind": Kind.PERCENT, "value": 50, "cap": 30_000}, 100_000, 30_000),
+    ({"kind": Kind.PERCENT, "value": 100}, 7, 7),
+    ({"kind": Kind.GIFT}, 100_000, 0),
+    ({"kind": Kind.AMOUNT, "value": 20_000, "min_order": 100_000}, 100_000, 20_000),
+]
 
 
-@pytest.mark.parametrize(
-    ("values", "field"),
-    [
-        ({"name": "  "}, "name"),
-        ({"name": "x" * 101}, "name"),
-        ({"value": 0}, "value"),
-        ({"value": -5}, "value"),
-        ({"kind": Kind.PERCENT, "value": 101}, "value"),
-        ({"cap": 0}, "cap"),
-        ({"min_order": -1}, "min_order"),
-        ({"stock": -1}, "stock"),
-        ({"per_customer": 0}, "per_customer"),
-        ({"price_points": 0}, "price_points"),
-        ({"starts_at": NOON, "ends_at": NOON}, "ends_at"),
-        ({"ends_at": NOON.replace(tzinfo=None)}, "ends_at"),
-    ],
-)
-async def test_an_offer_that_cannot_be_right_names_the_field(
-    store: Store, shop: int, values: dict[str, Any], field: str
-) -> None:
-    with pytest.raises(InvalidError) as refused:
-        await offer(store, **values)
-    assert refused.value.field == field
+async def test_a_discount_is_rounded_down_capped_and_never_more_than_the_order(store: Store, shop: int) -> None:
+    for number, (values, total, off) in enumerate(DISCOUNTS):
+        given = await store.write(vouchers.issue, (await offer(store, **values)).id)
+        checked = await store.write(redemptions.check, given.code, total, shop_id=shop, actor="key:1")
+        assert checked == redemptions.Checked(valid=True, discount=off, reason=None), values
+        assert (await reserve(store, given.code, f"A{number}", total)).discount == off
+
+
+WRONG_OFFERS: list[tuple[dict[str, Any], str]] = [
+    ({"name": "  "}, "name"),
+    ({"name": "x" * 101}, "name"),
+    ({"value": 0}, "value"),
+    ({"value": -5}, "value"),
+    ({"kind": Kind.PERCENT, "value": 101}, "value"),
+    ({"cap": 0}, "cap"),
+    ({"min_order": -1}, "min_order"),
+    ({"stock": -1}, "stock"),
+    ({"per_customer": 0}, "per_customer"),
+    ({"price_points": 0}, "price_points"),
+    ({"starts_at": NOON, "ends_at": NOON}, "ends_at"),
+    ({"ends_at": NOON.replace(tzinfo=None)}, "ends_at"),
+]
+
+
+async def test_an_offer_that_cannot_be_right_names_the_field(store: Store, shop: int) -> None:
+    for values, field in WRONG_OFFERS:
+        with pytest.raises(InvalidError) as refused:
+            await offer(store, **values)
+        assert refused.value.field == field
 
 
 async def test_a_code_has_64_random_bits_and_is_read_however_it_is_typed(store: Store, shop: int) -> None:
