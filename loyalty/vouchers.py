@@ -6,6 +6,7 @@ neither can be overrun.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -301,6 +302,16 @@ def wallet(session: Session, customer_id: int, *, shop_id: int | None = None) ->
         voucher, offer = Voucher(*row[: len(_FIELDS)]), Program(*row[len(_FIELDS) :])
         kept.append(Kept(voucher, offer, last_day(session, voucher, offer)))
     return kept
+
+
+def used(session: Session, program_ids: Sequence[int]) -> dict[int, int]:
+    """How many of each programme's vouchers were used; a programme without any is not in it."""
+    rows = session.execute(
+        select(vouchers.c.program_id, func.count().label("used"))
+        .where(vouchers.c.program_id.in_(program_ids), vouchers.c.state == VoucherState.USED.value)
+        .group_by(vouchers.c.program_id)
+    )
+    return {row.program_id: row.used for row in rows}
 
 
 def mark(session: Session, voucher_id: int, state: VoucherState) -> None:

@@ -154,9 +154,7 @@ class Member:
         """Whether they may remove `other` or hand them a way in: only where they hand out rights wherever `other` works,
         else a link for somebody higher would be a way up.
         """
-        return all(
-            self.everywhere(Right.STAFF) if at is None else self.may(Right.STAFF, at) for _, at in other.roles
-        )
+        return all(self.everywhere(Right.STAFF) if at is None else self.may(Right.STAFF, at) for _, at in other.roles)
 
     def shops(self, right: Right, every: list[int]) -> list[int]:
         """The shops, of all that there are, where they have a right."""
@@ -213,9 +211,7 @@ def remove(session: Session, staff_id: int) -> None:
     """Take somebody out: sessions end, links die, the messenger account is let go. Raises NotFoundError."""
     get(session, staff_id)
     session.execute(
-        update(StaffRow)
-        .where(StaffRow.id == staff_id)
-        .values(active=False, session_epoch=StaffRow.session_epoch + 1)
+        update(StaffRow).where(StaffRow.id == staff_id).values(active=False, session_epoch=StaffRow.session_epoch + 1)
     )
     session.execute(delete(StaffAccount).where(StaffAccount.staff_id == staff_id))
     session.execute(delete(StaffLink).where(StaffLink.staff_id == staff_id))
@@ -263,9 +259,7 @@ def use_link(session: Session, kind: str, secret_token: str) -> tuple[Member, st
 def bind(session: Session, account: str, user_id: int, secret_token: str) -> Member:
     """Tie a messenger account to a member by a `bind` link. Raises NotFoundError as `use_link` does."""
     member, _ = use_link(session, "bind", secret_token)
-    session.execute(
-        delete(StaffAccount).where(StaffAccount.account == account, StaffAccount.user_id == user_id)
-    )
+    session.execute(delete(StaffAccount).where(StaffAccount.account == account, StaffAccount.user_id == user_id))
     session.add(StaffAccount(account=account, user_id=user_id, staff_id=member.id))
     return member
 

@@ -1,0 +1,36 @@
+"""The console: where an owner or manager sees to the shop. One file a noun beside this one."""
+
+from aiohttp import web
+
+from handlers.web.shop import offers, people, settings, team, today
+from handlers.web.shop.frame import console
+from store.staff import Right
+
+ID = r"{id:\d{1,15}}"
+
+
+def setup_shop(app: web.Application) -> None:
+    add, shop, owner = app.router, console(), console(Right.STAFF)
+    add.add_get("/shop", shop(today.page))
+    add.add_get("/shop/customers", shop(people.page))
+    add.add_get(f"/shop/customers/{ID}", shop(people.person))
+    add.add_post(f"/shop/customers/{ID}/points", shop(people.adjust))
+    add.add_get("/shop/orders", shop(people.orders))
+    add.add_get("/shop/offers", shop(offers.page))
+    add.add_post("/shop/offers", shop(offers.create))
+    add.add_get("/shop/offers/new", shop(offers.new))
+    add.add_get("/shop/offers/preview", shop(offers.preview))
+    add.add_get(f"/shop/offers/{ID}", shop(offers.edit))
+    add.add_post(f"/shop/offers/{ID}", shop(offers.change))
+    add.add_post(f"/shop/offers/{ID}/give", shop(offers.give))
+    add.add_post(f"/shop/offers/{ID}/{{action:hide|show|end|reopen|link}}", shop(offers.act))
+    add.add_get("/shop/settings", shop(settings.page))
+    add.add_get("/shop/settings/preview", shop(settings.preview))
+    add.add_post("/shop/settings", shop(settings.save_shop))
+    add.add_post("/shop/settings/programme", shop(settings.save_programme))
+    add.add_get("/shop/team", owner(team.page))
+    add.add_post("/shop/team", owner(team.add))
+    add.add_post(f"/shop/team/{ID}/link", owner(team.link))
+    add.add_post(f"/shop/team/{ID}/remove", owner(team.remove))
+    add.add_post("/shop/team/keys", owner(team.add_key))
+    add.add_post(f"/shop/team/keys/{ID}/revoke", owner(team.revoke_key))
