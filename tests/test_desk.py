@@ -272,9 +272,16 @@ async def test_the_stream_tells_what_happens_and_goes_on_from_a_cursor(desk: Des
     _, opened, _ = await minh.get(f"/desk/tickets/{ticket}")
     after, at = ",".join(f"{shop}:{at}" for shop, at in listed["cursor"].items()), opened["line"]["changed"]
     path = f"/desk/events?after={after}&ticket={ticket}&thread={at}"
-    listening = asyncio.gather(heard(minh, path, lambda events: events[-1][1].get("text") == "một"))
-    await asyncio.sleep(0.1)
+    first = asyncio.Event()
+
+    def enough(events: list[tuple[str, Any]]) -> bool:
+        if events[-1][0] == "line":
+            first.set()
+        return events[-1][1].get("text") == "một"
+
+    listening = asyncio.gather(heard(minh, path, enough))
     await desk.people["hoa"].say(ticket, "Chị Lan ơi", kind="note")
+    await first.wait()
     await desk.people["hoa"].say(ticket, "một", kind="note", key="another-key-1")
     [events] = await listening
     assert [data["text"] for kind, data in events if kind == "line"] == ["Chị Lan ơi", "một"]
@@ -295,7 +302,6 @@ async def test_a_file_that_comes_later_is_told(desk: Desk) -> None:
     assert (file["state"], file["url"]) == ("waiting", None)
     path = f"/desk/events?after=1:99&ticket={ticket}&thread={opened['line']['changed']}&waiting={said.seq}"
     listening = asyncio.gather(heard(minh, path, lambda events: any(kind == "line" for kind, _ in events)))
-    await asyncio.sleep(0.1)
     await desk.store.write(media.fetched, file["id"], png(), "image/png", 40, 30)
     [events] = await listening
     assert events[-1][1]["files"][0]["url"] == f"/desk/media/{file['id']}"
@@ -303,12 +309,20 @@ async def test_a_file_that_comes_later_is_told(desk: Desk) -> None:
 
 async def test_who_is_let_go_hears_no_more(desk: Desk) -> None:
     minh = desk.people["minh"]
-    listening = asyncio.gather(heard(minh, "/desk/events?after=1:0", lambda events: events[-1][0] == "gone"))
-    await asyncio.sleep(0.1)
+    await asks(desk)
+    listens = asyncio.Event()
+
+    def gone(events: list[tuple[str, Any]]) -> bool:
+        if events[-1][0] == "counts":
+            listens.set()
+        return events[-1][0] == "gone"
+
+    listening = asyncio.gather(heard(minh, "/desk/events?after=1:0", gone))
+    await listens.wait()
     await desk.store.write(staff.remove, minh.id)
     await asks(desk, "bí mật")
     [events] = await listening
-    assert [kind for kind, _ in events] == ["gone"]
+    assert [kind for kind, _ in events] == ["ticket", "counts", "gone"]
     assert (await minh.get("/desk/tickets", Accept="application/json"))[0] == 401
 
 

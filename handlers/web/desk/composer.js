@@ -16,6 +16,7 @@ export class Composer {
   #pick = document.getElementById("pick");
   #kinds = [...document.querySelectorAll("[data-kind]")];
   #ticket = null;
+  #customer = "";
   #kind = "reply";
   #files = [];
   #pending = new Map(); // by ticket: what has not arrived at the server yet
@@ -63,15 +64,18 @@ export class Composer {
     this.#ticket = line.id;
     this.#drop();
     this.#customer = line.customer || this.#hands.words.say("customer");
-    this.write("reply", false);
+    this.#takeUp("reply");
   }
 
-  #customer = "";
-
   /** Change between answer and note; each keeps its own draft. */
-  write(kind, focus = true) {
+  write(kind) {
     if (!this.#ticket) return;
     this.keep();
+    this.#takeUp(kind);
+    this.focus();
+  }
+
+  #takeUp(kind) {
     this.#kind = kind;
     this.#form.classList.toggle("aside", kind === "note");
     for (const tab of this.#kinds) {
@@ -82,7 +86,6 @@ export class Composer {
     this.#area.placeholder = kind === "note" ? this.#hands.words.say("note_hint") : this.#hands.words.say("reply_hint", { name: this.#customer });
     this.#area.value = localStorage.getItem(this.#draft()) ?? "";
     this.#shape();
-    if (focus) this.focus();
   }
 
   focus() {
