@@ -1,6 +1,7 @@
 """The composition root: everything is built and joined here, started and stopped here, and nowhere else."""
 
 import asyncio
+import gc
 import hashlib
 import hmac
 import os
@@ -242,6 +243,10 @@ async def run(
             loop.add_signal_handler(sign, until.set)
         try:
             await app.start(only)
+            # What is loaded by now stays: the collector need not walk it again and again.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(20_000, 20, 20)
             if ready is not None:
                 await ready(store)
             await until.wait()

@@ -79,7 +79,7 @@ class Intake:
         demo: bool = False,
     ) -> None:
         self._store = store
-        self._dispatcher = dispatcher
+        self._dispatcher = on_the_loop(dispatcher)
         self._messengers: Mapping[str, Messenger] = {messenger.account: messenger for messenger in messengers}
         self._pushed = pushed
         self._links = links
@@ -295,6 +295,25 @@ def address_of(raw: dict[str, Any]) -> Address | None:
         kind, chat_id, user_id, thread if isinstance(thread, int) else 0, chat.get("type", "private") == "private",
         name, language if language in customers.LANGUAGES else ("en" if language else ""),
     )  # fmt: skip
+
+
+def on_the_loop(dispatcher: Dispatcher) -> Dispatcher:
+    """Have plain filters (`F.text`, functions) run where they stand. aiogram runs each in a thread of its own, which costs
+    more than the filter and lets others run in the middle of a work."""
+    for router in dispatcher.chain_tail:
+        for observer in router.observers.values():
+            own = observer._handler.filters or []  # noqa: SLF001  # the filters of the router itself have no public name
+            for found in (*own, *(one for handler in observer.handlers for one in handler.filters or [])):
+                if not found.awaitable:
+                    found.callback, found.awaitable = _awaitable(found.callback), True
+    return dispatcher
+
+
+def _awaitable(plain: Callable[..., Any]) -> Callable[..., Any]:
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        return plain(*args, **kwargs)
+
+    return run
 
 
 class _Memory(BaseStorage):

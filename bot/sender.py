@@ -402,6 +402,8 @@ class Sender:
 
     async def _prepare(self, call: Call) -> Ready | Ended:
         """Fill in what only now is known: the numbers of earlier messages, and media."""
+        if '"$media"' not in call.payload and '"message_id": -' not in call.payload:
+            return Ready(call)
         params: dict[str, Any] = json.loads(call.payload)
         missing = await self._fill_numbers(params)
         if missing is not None:

@@ -158,12 +158,12 @@ def balance(session: Session, account_id: int) -> int:
 
 def balances(session: Session, owner: Literal["shop", "customer"], owner_id: int) -> dict[str, int]:
     """Every account of an owner by name; one that was never used is not there. On the way of every `/points`."""
-    return {name: int(held) for name, _, held in _of_owner(session, owner, owner_id)}
+    return {name: int(amount) for name, _, amount in _of_owner(session, owner, owner_id)}
 
 
-def numbers(session: Session, owner: Literal["shop", "customer"], owner_id: int) -> dict[str, int]:
-    """The numbers of an owner's accounts by name."""
-    return {name: number for name, number, _ in _of_owner(session, owner, owner_id)}
+def held(session: Session, owner: Literal["shop", "customer"], owner_id: int) -> dict[str, tuple[int, int]]:
+    """Number and balance of every account of an owner, by name."""
+    return {name: (number, int(amount)) for name, number, amount in _of_owner(session, owner, owner_id)}
 
 
 def _of_owner(session: Session, owner: str, owner_id: int) -> Sequence[tuple[str, int, int]]:

@@ -60,15 +60,15 @@ def entries(
 
     `before` is (transfer number, balance before it): carrying the balance makes every page cost the same.
     """
-    held = ledger.numbers(session, "customer", customer_id)
+    held = ledger.held(session, "customer", customer_id)
     own = [held[name] for name in ("available", "pending") if name in held]
     if not own:
         return [], None
     below = before[0] if before else LAST
     each = (below, LEGS_MAX * (limit + 1))
-    parameters = [value for number in own for _ in _SIDES for value in (number, *each)]
+    parameters = [value for number, _ in own for _side in _SIDES for value in (number, *each)]
     rows = raw(session, _lines(len(own)), (*parameters, limit + 1))
-    balance = before[1] if before else sum(points.balances(session, customer_id)[:2])
+    balance = before[1] if before else sum(amount for _, amount in own)
     page: list[Entry] = []
     for row in rows[:limit]:
         number, at, kind, change, order, shop, reason, expires_at = row

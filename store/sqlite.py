@@ -50,6 +50,7 @@ class SqliteWork(Work):
         super().__init__()
         self._store = store
         self.holds = False
+        self.written = False
         self.lost = False
         """SQLite rolled everything back by itself: nothing of this work can stand."""
         self.waited = False
@@ -70,22 +71,29 @@ class SqliteWork(Work):
             raise StoreUnreachableError("SQLite rolled this work back")
         session, connection = self._store.writer, self._store.connection
         heard = len(self.signals)
-        connection.execute("SAVEPOINT rule")
+        # The first write has nothing before it to save: the work's own savepoint is its.
+        point = "rule" if self.written else "work"
+        if self.written:
+            connection.execute("SAVEPOINT rule")
         try:
             result = rule(session, *args, **kwargs)
-            session.flush()
-            connection.execute("RELEASE rule")
+            if session.new or session.identity_map:
+                session.flush()
+            if self.written:
+                connection.execute("RELEASE rule")
         except BaseException as error:
             session.rollback()
             del self.signals[heard:]
             if not connection.in_transaction:
                 self._store.lose(self)
                 raise StoreUnreachableError(str(error)) from error
-            connection.execute("ROLLBACK TO rule")
-            connection.execute("RELEASE rule")
+            connection.execute(f"ROLLBACK TO {point}")
+            if self.written:
+                connection.execute("RELEASE rule")
             if _is_gone(error):
                 raise StoreUnreachableError(str(error)) from error
             raise
+        self.written = True
         return result
 
     async def __aenter__(self) -> Self:
