@@ -6,9 +6,7 @@ from handlers.words import Words
 from store.errors import InvalidError, RuleError
 from support import handling, thread
 from support.queue import Line
-from support.tickets import Ticket, TicketStateError
-
-EXCERPT_CHARS = 90
+from support.tickets import TicketStateError
 
 
 def line(found: Line, ranks: dict[int, int]) -> dict[str, Any]:
@@ -112,11 +110,8 @@ def refusal(said: Words, error: RuleError) -> str | None:
     return None
 
 
-def topic(said: Words, ticket: Ticket) -> str:
-    return topics(said).get(ticket.topic, ticket.topic)
-
-
 def topics(said: Words) -> dict[str, str]:
+    """What tickets are about, by support.tickets.TOPICS."""
     return {
         "order": said("Order"), "product": said("Product"), "points": said("Points and vouchers"),
         "complaint": said("Complaint"), "other": said("Something else"),
