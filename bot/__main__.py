@@ -222,12 +222,14 @@ def _told(error: Exception) -> tuple[str, int] | None:
 
     from bot.commands.opening import CommandError
     from bot.settings import SettingsError
-    from store.errors import InvalidError, RuleError, StoreUnreachableError
+    from store.errors import InvalidError, RuleError, StoreHeldError, StoreUnreachableError
 
     if isinstance(error, CommandError):
         return str(error), error.status
     if isinstance(error, SettingsError):
         return str(error), 2
+    if isinstance(error, StoreHeldError):
+        return str(error), 1
     if isinstance(error, InvalidError):
         return f"the {error.field} can't be {str(error.value)[:60]!r} ({error.problem}): give another one", 2
     if isinstance(error, RuleError):
