@@ -61,7 +61,7 @@ def draw(weeks: Sequence[Week]) -> Chart:
 
 
 def ceiling(most: int) -> int:
-    """An even round number that the highest bar fits under: 4, 8, 12, 16, 20, 24, 30, 40, 60, 80, 100 …"""
+    """An even round number that the highest bar fits under: 4, 8, 12, 16, 20, 30, 40, 60, 80, 100 …"""
     for small in (4, 8, 12, 16):
         if most <= small:
             return small

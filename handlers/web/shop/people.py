@@ -32,10 +32,10 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 async def page(request: web.Request) -> web.StreamResponse:
     """All customers of the shop; a script that searches gets the table alone."""
-    context = await _list(request)
+    context = {**await _list(request), "person": None}
     if frame.by_script(request):
         return await frame.part(request, "shop/people_list.html", context)
-    return await frame.render(request, "shop/people.html", {**context, "person": None}, page="customers")
+    return await frame.render(request, "shop/people.html", context, page="customers")
 
 
 async def _list(request: web.Request) -> dict[str, Any]:
