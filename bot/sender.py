@@ -28,11 +28,15 @@ from store.outbox import Call, Ended, EndRule, Purpose
 IN_FLIGHT_MAX = 64
 WINDOW = 2_000
 """Rows held in memory at once; the rest wait in the store."""
+FILLED = ('"$media"', '"message_id": -', '"message_ids"')
+"""What a payload holds that isn't ready to post as it stands."""
 LOOK_SECONDS = 1.0
 """How often the outbox is looked at without a signal."""
 LEASE_LOOK_SECONDS = 0.5
 """How often who doesn't send asks whether it is their turn: a lease is free 8 s after its owner's last word, and the next
 message is to leave within 10."""
+RATE_LEEWAY_SECONDS = 0.1
+"""How much later than it left a call may have counted with the messenger, while its answer isn't here yet."""
 PATIENCE_SECONDS = 5.0
 """How long a call without an answer holds up its chat. It has left before the next one all the same."""
 STOP_SECONDS = 2.0
@@ -85,6 +89,9 @@ class Sender:
         self._paused_until = 0.0
         self._limited: dict[int | str, float] = {}
         self._times: deque[float] = deque()
+        self._horizon: int | None = None
+        """The purpose of the last row that fitted into memory at a look: of this and the less urgent ones more may wait in
+        the store, older than what is pushed."""
         self._look_due = False
 
     def push(self, calls: list[Call]) -> None:
@@ -92,7 +99,8 @@ class Sender:
         if self._epoch is None:
             return
         for call in calls:
-            self._add(call)
+            if self._horizon is None or call.purpose < self._horizon:
+                self._add(call)
         self._wake.set()
 
     async def run(self) -> None:
@@ -158,7 +166,8 @@ class Sender:
                 if await self._store.write(leases.hold, self._lease, self._owner) != epoch:
                     return
                 renewed = loop.time()
-            if self._look_due or loop.time() - looked > LOOK_SECONDS:
+            short = self._horizon is not None and len(self._known) < WINDOW // 2
+            if self._look_due or short or loop.time() - looked > LOOK_SECONDS:
                 self._look_due = False
                 await self._look()
                 looked = loop.time()
@@ -187,7 +196,9 @@ class Sender:
 
     async def _look(self) -> None:
         """Read what waits in the outbox; where more waits than fits, replies still come first."""
-        for call in await self._store.read(outbox.queued, self._messenger.account, WINDOW):
+        found = await self._store.read(outbox.queued, self._messenger.account, WINDOW)
+        self._horizon = found[-1].purpose if len(found) == WINDOW else None
+        for call in found:
             self._add(call)
 
     def _add(self, call: Call) -> None:
@@ -214,8 +225,7 @@ class Sender:
         """The rows that may leave now; each one's chat is busy from here on."""
         if now < self._paused_until or self._stopping:
             return []
-        while self._times and self._times[0] < now - 1.0:
-            self._times.popleft()
+        counted, _ = self._last_second(now)
         batch: list[Call] = []
         held: list[tuple[int, int, int | str]] = []
         while self._ready and len(self._flying) + len(batch) < IN_FLIGHT_MAX:
@@ -232,13 +242,12 @@ class Sender:
                 if now - chat.last < self._messenger.chat_gap:
                     held.append(entry)
                     continue
-                if len(self._times) >= self._messenger.rate:
+                if counted + len(batch) >= self._messenger.rate:
                     held.append(entry)
                     break
             heapq.heappop(chat.heap)
             chat.busy = call.id
             chat.last = now
-            self._times.append(now)
             batch.append(call)
         for entry in held:
             heapq.heappush(self._ready, entry)
@@ -261,9 +270,24 @@ class Sender:
                 if call.not_before:
                     wait = max(wait, (from_micros(call.not_before) - self._store.clock.now()).total_seconds())
                 soonest = min(soonest, wait)
-        if self._times and len(self._times) >= self._messenger.rate:
-            soonest = max(0.01, min(soonest, self._times[0] + 1.0 - now))
+        counted, first = self._last_second(now)
+        if counted >= self._messenger.rate:
+            soonest = max(0.01, min(soonest, first + 1.0 - now))
         return soonest
+
+    def _last_second(self, now: float) -> tuple[int, float]:
+        """How many calls may have counted with the messenger in the last second, and when the first of them did. A call
+        arrives some time between leaving and its answer: the later of the two counts.
+        """
+        while self._times and self._times[0] <= now - 1.0:
+            self._times.popleft()
+        first = self._times[0] if self._times else now
+        count = len(self._times)
+        for _, since in self._flying.values():
+            if since + RATE_LEEWAY_SECONDS > now - 1.0:
+                count += 1
+                first = min(first, since + RATE_LEEWAY_SECONDS)
+        return count, first
 
     async def _write(self, epoch: int, batch: list[Call]) -> bool:
         """One commit: how earlier rows ended, and that these leave now. False when the lease was lost."""
@@ -349,7 +373,8 @@ class Sender:
             log.exception("a call failed", method=call.method, account=call.account)
             ended = Ended(call, "failed", f"{type(error).__name__}: {error}")
         if epoch == self._epoch:
-            del self._flying[call.id]
+            _, since = self._flying.pop(call.id)
+            self._times.append(min(asyncio.get_running_loop().time(), since + RATE_LEEWAY_SECONDS))
             self._settle(call, ended)
         else:
             await self._tell_late([ended], epoch)
@@ -402,7 +427,7 @@ class Sender:
 
     async def _prepare(self, call: Call) -> Ready | Ended:
         """Fill in what only now is known: the numbers of earlier messages, and media."""
-        if '"$media"' not in call.payload and '"message_id": -' not in call.payload:
+        if not any(mark in call.payload for mark in FILLED):
             return Ready(call)
         params: dict[str, Any] = json.loads(call.payload)
         missing = await self._fill_numbers(params)
@@ -415,20 +440,30 @@ class Sender:
         return Ready(call, params, files, uploads)
 
     async def _fill_numbers(self, params: dict[str, Any]) -> str | None:
-        places = [(params, "message_id")]
+        holders = [params]
         if isinstance(params.get("reply_parameters"), dict):
-            places.append((params["reply_parameters"], "message_id"))
-        for holder, field in places:
-            number = holder.get(field)
+            holders.append(params["reply_parameters"])
+        for holder in holders:
+            number = holder.get("message_id")
             if isinstance(number, int) and number < 0:
-                found = await self._store.read(outbox.result_of, -number)
-                result = found[1] if found else None
-                if isinstance(result, list) and result:
-                    result = result[0]
-                if not isinstance(result, dict) or "message_id" not in result:
+                holder["message_id"] = await self._number_of(-number)
+                if holder["message_id"] is None:
                     return "the message it names was not sent"
-                holder[field] = result["message_id"]
+        numbers = params.get("message_ids")
+        if isinstance(numbers, list):
+            filled = [await self._number_of(-number) if number < 0 else number for number in numbers]
+            if None in filled:
+                return "a message it names was not sent"
+            params["message_ids"] = filled
         return None
+
+    async def _number_of(self, call_id: int) -> int | None:
+        """The number that the message of an earlier row was given; None where it was not sent, or nobody knows."""
+        found = await self._store.read(outbox.result_of, call_id)
+        result = found[1] if found else None
+        if isinstance(result, list) and result:
+            result = result[0]
+        return result.get("message_id") if isinstance(result, dict) else None
 
     async def _fill_media(
         self, value: Any, method: str, files: dict[str, tuple[str, bytes, str]], uploads: dict[str, str]

@@ -13,12 +13,16 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Any
 
+import structlog
 from sqlalchemy import BigInteger, Index, Text, delete, text
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.base import Base, UtcTime, from_micros, raw, raw_many, to_micros
 from store.clock import now
 from store.signals import signal
+
+log = structlog.get_logger()
 
 KEPT = timedelta(days=30)
 """How long an ended row is kept."""
@@ -195,10 +199,10 @@ def end(session: Session, epoch: int, ended: Sequence[Ended], rules: Mapping[str
         ],
     )
     for item in ended:
-        if item.facts and (every := rules.get("*")) is not None:
-            every(session, item)
-        if item.call.rule is not None and item.state != "queued" and (rule := rules.get(item.call.rule)) is not None:
-            rule(session, item)
+        if item.facts:
+            _hear(session, rules, "*", item)
+        if item.call.rule is not None and item.state != "queued":
+            _hear(session, rules, item.call.rule, item)
 
 
 def adopt(session: Session, account: str, epoch: int, again: frozenset[str], rules: Mapping[str, EndRule]) -> int:
@@ -225,9 +229,27 @@ def adopt(session: Session, account: str, epoch: int, again: frozenset[str], rul
         [(at, call.id) for call in unknown],
     )
     for call in unknown:
-        if call.rule is not None and (rule := rules.get(call.rule)) is not None:
-            rule(session, Ended(call, "unknown", "the sender stopped while it was in flight"))
+        if call.rule is not None:
+            _hear(session, rules, call.rule, Ended(call, "unknown", "the sender stopped while it was in flight"))
     return len(unknown)
+
+
+def _hear(session: Session, rules: Mapping[str, EndRule], name: str, ended: Ended) -> None:
+    """Tell a rule how a row ended. One that fails is noted and leaves nothing: the row's end stands all the same, and no
+    sender stops for it. A race or a database that is gone is no failure of the rule's: it is raised.
+    """
+    rule = rules.get(name)
+    if rule is None:
+        return
+    try:
+        with session.begin_nested():
+            rule(session, ended)
+    except DBAPIError as error:
+        if not isinstance(error, (IntegrityError, DataError)):
+            raise
+        log.exception("a rule failed on how a call ended", rule=name, call=ended.call.id, state=ended.state)
+    except Exception:
+        log.exception("a rule failed on how a call ended", rule=name, call=ended.call.id, state=ended.state)
 
 
 def left_since(session: Session, account: str, since: datetime) -> list[tuple[int | None, datetime]]:

@@ -28,6 +28,8 @@ ALLOWED_UPDATES = [
     "message", "edited_message", "callback_query", "my_chat_member", "message_reaction", "chat_member",
 ]  # fmt: skip
 CALL_SECONDS = 20.0
+CONNECT_SECONDS = 8.0
+"""Where nobody answers the knock by then there is no connection, and nothing has left."""
 POLL_SECONDS = 25
 POLL_LIMIT = 100
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
@@ -35,6 +37,7 @@ UPDATE_BYTES_MAX = 1024 * 1024
 """No update of Telegram's comes near it; a larger one is kept as a dead letter, unread."""
 AGAIN_SECONDS = 1.0
 
+_NUMBER = re.compile(rb'"result"\s*:\s*\{\s*"message_id"\s*:\s*(\d+)\s*[,}]')
 _JSON = CIMultiDict({"Content-Type": "application/json"})
 
 Take = Callable[[str, dict[str, Any], str], Awaitable[bool]]
@@ -65,7 +68,7 @@ class Telegram(Messenger):
         if self._http is None:
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=200, keepalive_timeout=30),
-                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS), cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS, sock_connect=CONNECT_SECONDS), cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._http
 
@@ -147,7 +150,7 @@ class Telegram(Messenger):
             async with request as response:
                 status = response.status
                 body = await _read(response)
-        except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             return Ended(call, "queued", f"no connection: {type(error).__name__}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Ended(call, "unknown", f"cut off: {type(error).__name__}")
@@ -161,7 +164,9 @@ class Telegram(Messenger):
             answer = None
         if not isinstance(answer, dict):
             if 200 <= status < 300 and re.match(rb'\s*\{\s*"ok"\s*:\s*true', body):
-                return Ended(call, "sent", "the answer could not be read to its end")
+                number = _NUMBER.search(body)
+                result = {"message_id": int(number[1])} if number else None
+                return Ended(call, "sent", "the answer could not be read to its end", result)
             return Ended(call, "unknown", f"HTTP {status} without an answer")
         if answer.get("ok") is True:
             result = answer.get("result")
