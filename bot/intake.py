@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from bot.messengers.messenger import Messenger
 from bot.outgoing import OutboxSession, outbox_bot
 from handlers.chat.talk import Talk
-from handlers.words import words
+from handlers.words import LANGUAGES, words
 from loyalty import customers
 from loyalty.customers import Person
 from store import conversations, inbox, media, outbox, shops
@@ -228,7 +228,8 @@ class Intake:
             first = await work.write(inbox.record_dead, messenger.account, key, address.chat_id, body, told)
             if first and address.private:
                 person = await work.read(customers.identify, messenger.account, address.user_id)
-                said = words(person.language if person else address.language or "vi")
+                language = person.language if person else address.language
+                said = words(language or LANGUAGES[0])
                 bot = outbox_bot(messenger.token, session)
                 await bot.send_message(
                     address.chat_id, said("Sorry, something went wrong on our side. We've noted it and will look into it.")

@@ -90,8 +90,9 @@ async def choose_topic(query: CallbackQuery, callback_data: Topic, talk: Talk, s
         await query.answer(talk.say("Just write here, we read along."))
         return
     await query.answer()
+    chosen = (await state.get_data()).get("topic")
     await await_words(talk, state, Support.writing, topic=callback_data.topic)
-    if isinstance(query.message, Message):
+    if isinstance(query.message, Message) and chosen != callback_data.topic:
         await query.message.edit_text(
             talk.say("<b>{topic}</b>. Please tell us what happened; a photo helps.", topic=label)
         )
@@ -250,8 +251,8 @@ async def list_tickets(message: Message, talk: Talk, _state: FSMContext) -> None
             reply_markup=go(talk.words, "support"),
         )
         return
-    lines = "\n\n".join(ticket_line(talk, ticket) for ticket in found)
-    await message.answer(f"{talk.say('Your requests:')}\n\n{lines}", reply_markup=go(talk.words, "support"))
+    lines = [ticket_line(talk, ticket) for ticket in found]
+    await message.answer("\n\n".join([talk.say("Your requests:"), *lines]), reply_markup=go(talk.words, "support"))
 
 
 def ticket_line(talk: Talk, ticket: Ticket) -> str:

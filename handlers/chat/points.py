@@ -84,8 +84,8 @@ def points_text(voice: Voice, held: Account) -> str:
         day = voice.words.date(soon.on)
         said.append(voice.say("{points} points can be used until {day}.", points=soon.points, day=day))
     if held.entries:
-        lines = "\n".join(entry_line(voice, entry, held.zone) for entry in held.entries)
-        said.append(f"{voice.say('Lately:')}\n{lines}")
+        lines = [entry_line(voice, entry, held.zone) for entry in held.entries]
+        said.append("\n".join([voice.say("Lately:"), *lines]))
     return "\n\n".join(said)
 
 
@@ -238,6 +238,10 @@ async def buy(query: CallbackQuery, callback_data: Buy, talk: Talk) -> None:
         await ask_to_buy(query, message, callback_data, talk)
         return
     key = f"{talk.account}:{message.chat.id}:{message.message_id}"
+    if await talk.work.read(vouchers.by_key, f"buy:{key}") is not None:
+        # The first tap's answer stands there already.
+        await query.answer(talk.words("Done!"))
+        return
     try:
         bought = await talk.work.write(
             rewards.buy, talk.customer_id, callback_data.program, price=callback_data.price, key=key

@@ -36,19 +36,21 @@ def choice(talk: Talk, *, agreed: bool) -> InlineKeyboardMarkup:
 
 async def choose(query: CallbackQuery, callback_data: Offers, talk: Talk) -> None:
     agreed = callback_data.agree
-    await set_offers(talk, agree=agreed)
+    changed = await set_offers(talk, agree=agreed)
     await query.answer(talk.say("Noted."))
-    if isinstance(query.message, Message):
+    if changed and isinstance(query.message, Message):
         await query.message.edit_text(text(talk, agreed=agreed), reply_markup=choice(talk, agreed=agreed))
 
 
-async def set_offers(talk: Talk, *, agree: bool) -> None:
-    await talk.work.write(_set_offers, talk.customer_id, talk.account, agree)
+async def set_offers(talk: Talk, *, agree: bool) -> bool:
+    """Agree to offers or stop them; whether that was a change."""
+    return await talk.work.write(_set_offers, talk.customer_id, talk.account, agree)
 
 
-def _set_offers(session: Session, customer_id: int, account: str, agree: bool) -> None:
+def _set_offers(session: Session, customer_id: int, account: str, agree: bool) -> bool:
     if customers.get(session, customer_id).advertising == agree:
-        return
+        return False
     customers.change(session, customer_id, advertising=agree)
     kind = "offers_agreed" if agree else "offers_stopped"
     events.happened(session, kind, customer_id=customer_id, account=account)
+    return True

@@ -4,6 +4,7 @@ from typing import Any
 
 from aiogram import Dispatcher, F, Router
 from aiogram.filters import Command, CommandStart, StateFilter
+from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message
 
 from handlers.chat import free_text, help, phone, points, privacy, start  # noqa: A004  # the noun of /help
@@ -29,12 +30,11 @@ def build() -> Dispatcher:
     said.register(free_text.label, F.text.in_(by_label()))
     said.register(free_text.unknown_command, F.text.startswith("/"))
     said.register(nothing_said, ~F.func(help.says_something))
-    said.register(phone.contact, F.contact, StateFilter(None, Phone))
+    said.register(phone.contact, F.contact)
     said.register(help.first_words, StateFilter(help.Support.writing))
     said.register(phone.code, StateFilter(Phone.proving), F.text.func(phone.may_be_code))
     said.register(phone.number, StateFilter(Phone), F.text.func(phone.may_be_number))
     said.register(help.comment, StateFilter(help.Support.commenting))
-    said.register(phone.contact, F.contact)
     said.register(free_text.free_text)
     private.edited_message.register(help.edited)
 
@@ -60,10 +60,11 @@ async def nothing_said(_message: Message) -> None:
     """A message that the messenger wrote by itself (a timer was set, something was pinned) wants no answer."""
 
 
-async def leave(query: CallbackQuery) -> None:
-    """A question that was not answered goes away."""
+async def leave(query: CallbackQuery, state: FSMContext) -> None:
+    """A question that was not answered goes away; a second tap finds it gone."""
     await query.answer()
-    if isinstance(query.message, Message):
+    if isinstance(query.message, Message) and (await state.get_data()).get("left") != query.message.message_id:
+        await state.update_data(left=query.message.message_id)
         await query.message.delete()
 
 

@@ -143,7 +143,7 @@ def address_rows() -> list[list[InlineKeyboardButton]]:
 
 async def choose_address(query: CallbackQuery, callback_data: Called, talk: Talk, state: FSMContext) -> None:
     await query.answer()
-    if callback_data.address not in set(Address):
+    if callback_data.address not in set(Address) or callback_data.address == talk.person.address:
         return
     asked_at_first = talk.person.address is None
     await talk.work.write(_change, talk.customer_id, "address", callback_data.address)
@@ -178,9 +178,10 @@ async def ask_language(message: Message, talk: Talk, _state: FSMContext) -> None
 
 async def choose_language(query: CallbackQuery, callback_data: Speak, talk: Talk) -> None:
     language = callback_data.language
-    await query.answer()
-    if language not in customers.LANGUAGES:
+    if language not in customers.LANGUAGES or language == talk.words.language:
+        await query.answer(talk.say("All right, we speak English from now on."))
         return
+    await query.answer()
     await talk.work.write(_change, talk.customer_id, "language", language)
     if talk.can.own_page:
         await talk.work.write(webchat.speak, talk.user_id, language)
