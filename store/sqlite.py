@@ -233,6 +233,8 @@ class SqliteStore(Store):
         session = self.writer
         if session.identity_map or session.new:
             session.expunge_all()
+        if not work.lost and not self.connection.in_transaction:
+            self.lose(work)
         if not work.lost:
             if failed:
                 self.connection.execute("ROLLBACK TO work")

@@ -2,8 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -185,12 +186,24 @@ def _full(store: SqliteStore) -> None:
     store.connection.execute(f"PRAGMA max_page_count = {pages}")
 
 
-async def test_a_full_disk_refuses_the_work_and_the_store_goes_on_when_there_is_room(sqlite: SqliteStore) -> None:
+def _put_many(session: Session, name: str) -> None:
+    """Many rows by one statement: where there is no room SQLite takes back the statement alone, not the transaction."""
+    session.connection().exec_driver_sql(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) "
+        "INSERT INTO messenger_accounts SELECT ? || i, 'x' FROM n",
+        (name,),
+    )
+
+
+@pytest.mark.parametrize("big", [put, _put_many], ids=["one large row", "many rows"])
+async def test_a_full_disk_refuses_the_work_and_the_store_goes_on_when_there_is_room(
+    sqlite: SqliteStore, big: Callable[[Session, str], Any]
+) -> None:
     await sqlite.write(put, "before")
     _full(sqlite)
     async with asyncio.timeout(5):
         results = await asyncio.gather(
-            sqlite.write(put, "small"), sqlite.write(put, HUGE), sqlite.write(put, HUGE + "y"), return_exceptions=True
+            sqlite.write(put, "small"), sqlite.write(big, HUGE), sqlite.write(big, HUGE + "y"), return_exceptions=True
         )
     assert [type(result) for result in results[1:]] == [StoreUnreachableError] * 2
     sqlite.connection.execute("PRAGMA max_page_count = 1000000")
@@ -246,8 +259,9 @@ async def test_what_is_called_after_a_commit_may_fail_without_stopping_the_other
             await work.write(put, name)
             work.after_commit.append(fail)
 
-    async with asyncio.timeout(5):
-        await asyncio.gather(one("a"), one("b"), sqlite.write(put, "c"))
+    async with asyncio.timeout(5), sqlite.hub.listen("told") as heard:
+        await asyncio.gather(one("a"), one("b"), sqlite.write(put, "c", topic="told"))
+        await heard.wait()
     assert await sqlite.read(names) == ["a", "b", "c"]
 
 
