@@ -39,10 +39,10 @@ def demo(
     """Serve a demo shop with customers, orders and staff."""
     import asyncio
 
-    from bot import demo as demo_shop
+    from bot.demo import run as serve
     from bot.settings import load
 
-    asyncio.run(demo_shop.run(load(port=port), fresh=fresh))
+    asyncio.run(serve(load(port=port), fresh=fresh))
 
 
 @app.command()
