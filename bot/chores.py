@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
 from bot.messengers.telegram import Telegram
-from loyalty import points, redemptions
+from loyalty import attempts, points, redemptions
 from store import inbox, leases, media, outbox
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
@@ -20,7 +20,7 @@ LEASE = "clock"
 
 DUE: tuple[Callable[[Session], int], ...] = (points.release_due, points.expire_due, redemptions.lapse_due)
 """Rules that do a batch of what is due now and say how much that was."""
-SWEEPS: tuple[Callable[[Session], None], ...] = (inbox.prune, outbox.prune)
+SWEEPS: tuple[Callable[[Session], None], ...] = (inbox.prune, outbox.prune, attempts.prune)
 
 log = structlog.get_logger()
 
