@@ -83,13 +83,16 @@ class Process:
 
     async def start(self) -> None:
         """Start it, and return once it serves (a worker alone: once it is on its way)."""
+        await self.launch()
+        if self.only != "worker":
+            await self.serving()
+
+    async def launch(self) -> None:
         command = [sys.executable, "-m", "bot", "run", *(["--only", self.only] if self.only else [])]
         with self.log.open("ab") as log:
             self.running = await asyncio.create_subprocess_exec(
                 *command, cwd=self.log.parent, env=self.environment, stdout=log, stderr=log
             )
-        if self.only != "worker":
-            await self.serving()
 
     async def serving(self) -> None:
         """Wait until it takes connections.
