@@ -71,13 +71,10 @@ def forget_words(session: Session, customer_ids: Sequence[int], needles: Iterabl
         if kept != row.data:
             session.execute(update(happened).where(happened.c.id == row.id).values(data=kept))
     told = table(NoticeRow)
-    mine = told.c.customer_id.in_(customer_ids)
-    session.execute(update(told).where(mine & (told.c.state == "waiting")).values(state="skipped", reason="erased"))
-    session.execute(update(told).where(mine).values(params={}))
+    _unsay(session, told.c.customer_id.in_(customer_ids))
     for needle in needles:
         for said in {needle, json.dumps(needle)[1:-1]}:
-            named = sa.cast(told.c.params, sa.Text).like(like(said), escape="\\")
-            session.execute(update(told).where(named & (told.c.state != "waiting")).values(params={}))
+            _unsay(session, sa.cast(told.c.params, sa.Text).like(like(said), escape="\\"))
             session.execute(
                 update(table(OutboxRow))
                 .where(OutboxRow.payload.like(like(said), escape="\\"), OutboxRow.state.not_in(("queued", "sending")))
@@ -88,6 +85,13 @@ def forget_words(session: Session, customer_ids: Sequence[int], needles: Iterabl
                 .where(InboxRow.body.like(like(said), escape="\\"))
                 .values(body="", error=None, state="done")
             )
+
+
+def _unsay(session: Session, which: sa.ColumnElement[bool]) -> None:
+    """Empty notices, and let those go that were still to be told."""
+    told = table(NoticeRow)
+    session.execute(update(told).where(which, told.c.state == "waiting").values(state="skipped", reason="erased"))
+    session.execute(update(told).where(which).values(params={}))
 
 
 def impersonal(data: dict[str, Any]) -> dict[str, Any]:

@@ -100,11 +100,12 @@ async def take_file(
             lines, refused = judge(rows, sheet.columns, shop)
             total.refused += refused
             for start in range(0, len(lines), BATCH):
-                taken = await _write(store, rule, shop.id, lines[start : start + BATCH])
+                batch = lines[start : start + BATCH]
+                taken = await _write(store, rule, shop.id, batch)
                 total.add(taken)
                 refused += taken.refused
                 if on_rows is not None:
-                    on_rows(done + start, max(done + len(rows), sheet.size))
+                    on_rows(done + start + len(batch), max(done + len(rows), sheet.size))
             by_line = {row.line: row for row in rows} if refused else {}
             for line, error in sorted(refused, key=lambda each: each[0]):
                 rejected.add(by_line[line], error)
