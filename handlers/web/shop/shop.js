@@ -49,6 +49,11 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A panel that only changed does not slide in a second time.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target === panel) panel.classList.toggle("again", Boolean(panel.firstElementChild));
+});
+
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target !== panel) return;
   const shown = panel.querySelector("[data-person]");
