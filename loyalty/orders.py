@@ -296,7 +296,6 @@ def settle(session: Session, order_id: int, *, quiet: bool = False, eventful: bo
     session.execute(update(orders).where(orders.c.id == order_id).values(**values))
     if order.customer_id is None:
         return
-    retier(session, order.customer_id, shop.id, quiet=quiet, eventful=eventful)
     gained = want - order.standing
     if eventful:
         events.happened(
@@ -309,6 +308,8 @@ def settle(session: Session, order_id: int, *, quiet: bool = False, eventful: bo
             shop_id=shop.id, points=abs(gained), order=order.external_id, shop=shop.name, replaces=None,
             pending=bool(shop.return_days and gained > 0),
         )  # fmt: skip
+    # Told after the points that brought it.
+    retier(session, order.customer_id, shop.id, quiet=quiet, eventful=eventful)
     if bought:
         referrals.order_settled(session, order.customer_id, quiet=quiet)
 

@@ -1,6 +1,7 @@
 """People talking with the whole program: on Telegram (our Bot API server) and on the web chat (over HTTP, as the page does)."""
 
 import asyncio
+import io
 import json
 import re
 import shutil
@@ -220,7 +221,7 @@ class Visitor:
         form.add_field("ref", str(uuid.uuid4()))
         form.add_field("caption", caption)
         for name, content, mime in files:
-            form.add_field("file", content, filename=name, content_type=mime)
+            form.add_field("file", io.BytesIO(content), filename=name, content_type=mime)
         headers = {"X-CSRF-Token": self.boot["csrf"]}
         async with self._http.post(f"{self._shop.url}/chat/send", data=form, headers=headers) as response:
             return response.status, await response.json(content_type=None)

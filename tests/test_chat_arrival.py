@@ -64,7 +64,7 @@ async def test_a_vietnamese_is_welcomed_asked_once_how_they_are_called_then_for_
     lan = shop.api.user(first_name="Lan", last_name="Nguyễn Thị", language_code="vi")
     welcome, question = await say(shop, lan, "/start")
     assert welcome.startswith("Mình chào bạn Lan ạ! Mừng bạn đến với Phố Cafe.")
-    assert question == "Mình xưng hô với bạn thế nào cho phải ạ?"
+    assert question == "Mình xưng hô với bạn sao cho phải ạ?"
     assert labels(lan.inbox[-1]) == ["Bạn", "Anh", "Chị", "Cô", "Chú"]
     (asked,) = await tap(shop, lan, "Cô")
     assert lan.texts[-2] == "Dạ cô Lan, rất vui được phục vụ cô!"

@@ -19,8 +19,8 @@ async def invite(message: Message, talk: Talk, _state: FSMContext) -> None:
     picture = Invitation(
         shop_name=talk.shop.name, brand=talk.shop.brand,
         headline=talk.words("{points} points for each of us", points=talk.words.number(points)),
-        line=talk.words("Open the link, buy once, and we both collect."), hint=talk.words("Scan me"),
-        link=link.removeprefix("https://").removeprefix("http://"), qr_payload=link,
+        line=talk.words("Buy once at {shop}, and we both collect.", shop=talk.shop.name),
+        hint=talk.words("Scan to begin"), link="", qr_payload=link,
     )  # fmt: skip
     content = await asyncio.to_thread(draw_invitation, picture)
     said = [

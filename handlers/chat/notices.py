@@ -81,7 +81,7 @@ def _sale_undone(voice: Voice, params: Params) -> Told:
 
 def _tier_up(voice: Voice, params: Params) -> Told:
     return Told(
-        voice.say("Congratulations, {name}! You have reached tier <b>{tier}</b>. 🎉", tier=str(params["tier"])),
+        voice.say("Congratulations! You have reached tier <b>{tier}</b>. 🎉", tier=str(params["tier"])),
         go(voice.words, "card"),
     )
 

@@ -271,6 +271,8 @@ async def events(request: web.Request) -> EventSourceResponse:
     store = site.store_of(request)
     after = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
     cursor = int(after) if after.isdigit() and len(after) < 18 else 0
+    if request.transport is None:
+        raise web.HTTPServiceUnavailable  # the page has gone already
     try:
         async with sse_response(request, headers={"X-Accel-Buffering": "no"}) as stream, store.hub.listen(f"chat:{chat_id}") as heard:
             stream.ping_interval = PING_SECONDS
