@@ -73,9 +73,15 @@ def _ticket(request: web.Request) -> int:
 
 
 async def page(request: web.Request) -> web.StreamResponse:
-    """The page; what it shows it asks for itself."""
+    """The page; what it shows it asks for itself. At the address of a ticket that isn't theirs it is a 404 that says so."""
     member, said = site.member_of(request), site.words_of(request)
-    mine = await site.store_of(request).read(_desks, member)
+    store, status = site.store_of(request), 200
+    mine = await store.read(_desks, member)
+    if "ticket" in request.match_info:
+        try:
+            await store.read(queue.line, _ticket(request), member)
+        except NotFoundError:
+            status = 404
     boot = {
         "me": {"id": member.id, "name": member.name}, "shops": {shop.id: shop.name for shop in mine},
         "csrf": await site.csrf_token(request), "topics": shown.topics(said),
@@ -89,7 +95,7 @@ async def page(request: web.Request) -> web.StreamResponse:
             ) if member.may(right)
         ],
     }  # fmt: skip
-    return await site.render(request, "desk/desk.html", context)
+    return await site.render(request, "desk/desk.html", context, status=status)
 
 
 def _desks(session: Session, member: Member) -> list[shops.Shop]:
