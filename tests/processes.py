@@ -50,6 +50,11 @@ class WatchedApi(BotApiServer):
     def url_for(self, process: str) -> str:
         return f"{self.url}/{process}"
 
+    @property
+    def unanswered(self) -> int:
+        """How many messages were taken and not yet answered."""
+        return sum(chat is not None for _, chat in self._open)
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         _, process, rest = request.rel_url.raw_path.split("/", 2)
         if process.startswith(("bot", "file", "sim")):

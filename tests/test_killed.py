@@ -24,8 +24,10 @@ from tests.processes import Process, WatchedApi, process, watched_api
 
 ACCOUNT = "telegram:42"
 PRICE, EARNED = 100, 150
-ANSWER_SECONDS = 0.03
+ANSWER_SECONDS = 0.15
 """How long the Bot API server takes for each message, so that the outbox fills."""
+IN_FLIGHT_MIN = 3
+"""So many messages have left and have no answer yet when it is killed."""
 SETTLE_SECONDS = 90.0
 STOP_SECONDS = 5.0
 
@@ -188,9 +190,11 @@ async def _kill_within(scene: Scene, low: int, high: int) -> None:
     """`kill -9` once some more of what is going on has happened, and start again."""
     world = scene.api.world
     at = len(world.calls) + len(world.webhook.attempts) + random.randint(low, high)
-    await world.until(
-        lambda: True if len(world.calls) + len(world.webhook.attempts) >= at else None, 60, "nothing goes on any more"
-    )
+
+    def due() -> bool | None:
+        return (len(world.calls) + len(world.webhook.attempts) >= at and scene.api.unanswered >= IN_FLIGHT_MIN) or None
+
+    await world.until(due, 60, "nothing goes on any more")
     await asyncio.sleep(random.uniform(0, 0.02))
     await scene.process.kill()
     scene.kills += 1

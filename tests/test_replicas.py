@@ -413,7 +413,7 @@ async def test_the_senders_owner_is_killed(replicas: Replicas) -> None:
 
 async def test_the_senders_connection_is_cut(replicas: Replicas) -> None:
     lan, minh = (replicas.api.user(first_name="Lan", language_code="vi") for _ in range(2))
-    await _in_flight(replicas, lan, kind="hang", seconds=8)
+    await _in_flight(replicas, lan, kind="hang", seconds=12)
     assert await replicas.cut(await replicas.sender())
     waited = max(await asyncio.gather(_answered(minh, 15), _answered(lan, 15)))
     print(f"went on {waited:.1f} s after its connections were cut")
