@@ -60,7 +60,6 @@ def main() -> None:
     profile = os.environ.get("REGULARS_BENCH_PROFILE")
     if profile:
         import cProfile
-
         import signal
 
         profiler = cProfile.Profile()

@@ -1,5 +1,6 @@
 """Where a one-time code goes out. The default writes it to the log of the person who runs the shop, masked number and all;
-an SMS gateway is another function of this shape."""
+an SMS gateway is another function of this shape.
+"""
 
 from typing import Protocol
 

@@ -20,7 +20,7 @@ LEASE = "clock"
 
 DUE: tuple[Callable[[Session], int], ...] = (points.release_due, points.expire_due, redemptions.lapse_due)
 """Rules that do a batch of what is due now and say how much that was."""
-SWEEPS: tuple[Callable[[Session], None], ...] = (inbox.prune, outbox.prune, attempts.prune)
+SWEEPS: tuple[Callable[[Session], object], ...] = (inbox.prune, outbox.prune, attempts.prune)
 
 log = structlog.get_logger()
 

@@ -232,7 +232,8 @@ class Intake:
                 said = words(language or LANGUAGES[0])
                 bot = outbox_bot(messenger.token, session)
                 await bot.send_message(
-                    address.chat_id, said("Sorry, something went wrong on our side. We've noted it and will look into it.")
+                    address.chat_id,
+                    said("Sorry, something went wrong on our side. We've noted it and will look into it."),
                 )
                 await work.write(outbox.put, session.calls)
                 work.after_commit.append(lambda: self._pushed(messenger.account, session.calls))
@@ -255,10 +256,11 @@ def _close(
     body: str,
     conversation: Conversation,
     sent: OutboxSession,
-    replayed: bool,  # noqa: FBT001
+    replayed: bool,
 ) -> None:
     """The end of a work: the update's row, the conversation and the calls. Raises MovedError when another replica has
-    handled this update or moved the conversation."""
+    handled this update or moved the conversation.
+    """
     recorded = (
         inbox.record_replayed(session, account, key)
         if replayed
@@ -300,7 +302,8 @@ def address_of(raw: dict[str, Any]) -> Address | None:
 
 def on_the_loop(dispatcher: Dispatcher) -> Dispatcher:
     """Have plain filters (`F.text`, functions) run where they stand. aiogram runs each in a thread of its own, which costs
-    more than the filter and lets others run in the middle of a work."""
+    more than the filter and lets others run in the middle of a work.
+    """
     for router in dispatcher.chain_tail:
         for observer in router.observers.values():
             own = observer._handler.filters or []  # noqa: SLF001  # the filters of the router itself have no public name

@@ -23,7 +23,7 @@ from store.clock import now
 from store.engine import Store
 from store.ids import Ids
 from store.notices import Notice
-from store.outbox import Call, EndRule, Purpose, put
+from store.outbox import Call, Purpose, put
 
 BATCH = 50
 LOOK_SECONDS = 1.0

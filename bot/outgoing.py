@@ -103,7 +103,7 @@ class OutboxSession(BaseSession):
                 found[key] = plain
         return found
 
-    def _plain(self, value: Any, bot: Bot) -> Any:  # noqa: PLR0911
+    def _plain(self, value: Any, bot: Bot) -> Any:
         """A parameter as JSON holds it: sentinels resolved, models as objects, files by their content address."""
         if value is None or type(value) in _PLAIN:
             return value
@@ -131,16 +131,13 @@ class OutboxSession(BaseSession):
     async def close(self) -> None:
         return
 
-    async def stream_content(  # type: ignore[override]
-        self, url: str, headers: dict[str, Any] | None = None, timeout: int = 30,  # noqa: ARG002, ASYNC109
+    def stream_content(
+        self, url: str, headers: dict[str, Any] | None = None, timeout: int = 30,  # noqa: ARG002
         chunk_size: int = 65536, raise_for_status: bool = True,  # noqa: ARG002
     ) -> AsyncGenerator[bytes, None]:  # fmt: skip
         raise RuntimeError("files are fetched by the worker")
-        yield b""
 
 
 def outbox_bot(token: str, session: OutboxSession) -> Bot:
     """A bot over an outbox session; texts are HTML unless they say otherwise."""
-    return Bot(
-        token, session=session, default=DefaultBotProperties(parse_mode="HTML", link_preview_is_disabled=True)
-    )
+    return Bot(token, session=session, default=DefaultBotProperties(parse_mode="HTML", link_preview_is_disabled=True))

@@ -304,9 +304,7 @@ class Sender:
                     await work.write(outbox.take_back, epoch, sorted(self._doubted))
                 if ended:
                     await work.write(outbox.end, epoch, ended, self._rules)
-                left = (
-                    await work.write(outbox.leave, self._lease, self._owner, epoch, going) if going else set[int]()
-                )
+                left = await work.write(outbox.leave, self._lease, self._owner, epoch, going) if going else set[int]()
         except BaseException:
             # What ended is still known here and is written once the store is back. What was to go has not left, yet the
             # commit may have gone through before the connection broke: those rows are taken back first.
@@ -483,4 +481,3 @@ class Sender:
         if isinstance(value, list):
             return [await self._fill_media(item, method, files, uploads) for item in value]
         return value
-

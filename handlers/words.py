@@ -17,6 +17,8 @@ import locales
 LANGUAGES = ("vi", "en")
 FOLDER = Path(locales.__file__).parent
 SPACE = "\N{NO-BREAK SPACE}"
+Day = date
+"""`date` under a name that the method `date` does not hide."""
 
 
 class Words:
@@ -50,11 +52,11 @@ class Words:
         text = f"{text}{SPACE}{sign}" if self.language == "vi" else f"{sign}{text}"
         return f"−{text}" if amount < 0 else text
 
-    def date(self, day: date) -> str:
+    def date(self, day: Day) -> str:
         """21/11/2026 in Vietnamese, 21 Nov 2026 in English."""
         return day.strftime("%d/%m/%Y") if self.language == "vi" else f"{day.day} {day:%b %Y}"
 
-    def day(self, day: date) -> str:
+    def day(self, day: Day) -> str:
         """21/11, 21 Nov: a date near enough to need no year."""
         return day.strftime("%d/%m") if self.language == "vi" else f"{day.day} {day:%b}"
 

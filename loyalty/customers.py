@@ -190,7 +190,9 @@ def find_or_create(session: Session, phone: str, **values: Any) -> tuple[int, bo
 def resolve(session: Session, customer_id: int) -> int:
     """The number under which a customer lives on after merges; raises NotFoundError."""
     for _ in range(10):
-        row = session.execute(select(customers.c.id, customers.c.merged_into).where(customers.c.id == customer_id)).first()
+        row = session.execute(
+            select(customers.c.id, customers.c.merged_into).where(customers.c.id == customer_id)
+        ).first()
         if row is None:
             break
         if row.merged_into is None:
@@ -225,7 +227,16 @@ def change(session: Session, customer_id: int, **values: Any) -> None:
     birthday = values.get("birthday")
     if birthday is not None and not date(1900, 1, 1) <= birthday <= now(session).date():
         raise InvalidError("birthday", "range", birthday)
-    if unknown := set(values) - {"name", "folded", "birthday", "language", "address", "advertising", "tags", "home_shop_id"}:
+    if unknown := set(values) - {
+        "name",
+        "folded",
+        "birthday",
+        "language",
+        "address",
+        "advertising",
+        "tags",
+        "home_shop_id",
+    }:
         raise InvalidError(min(unknown), "unknown")
     session.execute(update(customers).where(customers.c.id == customer_id).values(**values))
 

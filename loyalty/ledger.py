@@ -236,9 +236,7 @@ def post(
         if done.first() is None:
             raise UncoveredError(leg.source, leg.amount, balance(session, leg.source))
         session.execute(
-            update(accounts)
-            .where(accounts.c.id == leg.target)
-            .values(balance=accounts.c.balance + leg.amount)
+            update(accounts).where(accounts.c.id == leg.target).values(balance=accounts.c.balance + leg.amount)
         )
     return Posted(transfer_id, new=True)
 

@@ -1,7 +1,6 @@
 """Phone numbers: one form (E.164) in the store, masked in logs, proven by a code where the messenger can't."""
 
 import hmac
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -102,7 +101,8 @@ def send_code(session: Session, customer_id: int, phone: str) -> str:
 
 def prove(session: Session, customer_id: int, code: str) -> str | WrongCodeError:
     """The number that this code proves, once. A wrong code is counted (so it is returned, not raised: the count must
-    stay): after 5, or 5 minutes, a new one is needed."""
+    stay): after 5, or 5 minutes, a new one is needed.
+    """
     row = session.execute(
         select(PhoneCode.phone, PhoneCode.hash, PhoneCode.sent_at, PhoneCode.tries)
         .where(PhoneCode.customer_id == customer_id)
@@ -111,9 +111,7 @@ def prove(session: Session, customer_id: int, code: str) -> str | WrongCodeError
     if row is None or row.tries >= TRIES_MAX or now(session) - row.sent_at > CODE_LIVES:
         return WrongCodeError(0)
     if not hmac.compare_digest(row.hash, _hash(customer_id, row.phone, code.strip())):
-        session.execute(
-            update(PhoneCode).where(PhoneCode.customer_id == customer_id).values(tries=PhoneCode.tries + 1)
-        )
+        session.execute(update(PhoneCode).where(PhoneCode.customer_id == customer_id).values(tries=PhoneCode.tries + 1))
         return WrongCodeError(TRIES_MAX - row.tries - 1)
     session.execute(delete(PhoneCode).where(PhoneCode.customer_id == customer_id))
     return str(row.phone)

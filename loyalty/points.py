@@ -223,9 +223,7 @@ def give_back(
     legs = [
         Leg(row.target_id, back, row.amount, covered=False)
         for row in session.execute(
-            select(ledger.postings.c.target_id, ledger.postings.c.amount).where(
-                ledger.postings.c.transfer_id == spent
-            )
+            select(ledger.postings.c.target_id, ledger.postings.c.amount).where(ledger.postings.c.transfer_id == spent)
         )
     ]
     was = session.execute(
@@ -428,11 +426,13 @@ def _move(session: Session, lot_id: int, transfer_id: int, amount: int) -> None:
 
 def check(session: Session) -> list[ledger.Fault]:
     """Prove that every customer's open lots add up to what is available, and pending ones to what is pending."""
-    faults = []
+    faults: list[ledger.Fault] = []
     for name, pending in (("available", False), ("pending", True)):
         held = (
             select(lots.c.customer_id, func.sum(lots.c.remaining).label("points"))
-            .where(lots.c.remaining > 0, lots.c.pending_until.is_not(None) if pending else lots.c.pending_until.is_(None))
+            .where(
+                lots.c.remaining > 0, lots.c.pending_until.is_not(None) if pending else lots.c.pending_until.is_(None)
+            )
             .group_by(lots.c.customer_id)
             .subquery()
         )

@@ -73,7 +73,8 @@ def open_shop(session: Session, name: str, *, timezone: str, language: str, bran
 
 def expires_at(earned: datetime, months: int, zone: str) -> datetime | None:
     """When points earned at a moment expire: the end of the n-th month after it in the shop's time zone, that is the
-    first moment of the month that follows. None where they never do. (31 Jan 2026, 12 months: 1 Feb 2027, 00:00.)"""
+    first moment of the month that follows. None where they never do. (31 Jan 2026, 12 months: 1 Feb 2027, 00:00.)
+    """
     if not months:
         return None
     local = earned.astimezone(ZoneInfo(zone))

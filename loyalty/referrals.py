@@ -97,16 +97,16 @@ def open_link(session: Session, code: str, friend_id: int) -> Opened:
         return Opened.OWN
     if session.execute(select(referrals.c.id).where(referrals.c.friend_id == friend_id)).first():
         return Opened.AGAIN
-    bought = session.execute(select(orders.orders.c.id).where(orders.orders.c.customer_id == friend_id).limit(1)).first()
+    bought = session.execute(
+        select(orders.orders.c.id).where(orders.orders.c.customer_id == friend_id).limit(1)
+    ).first()
     brought = session.execute(
         select(referrals.c.id).where(referrals.c.referrer_id == friend_id, referrals.c.friend_id == referrer_id)
     ).first()
     if bought or brought:
         return Opened.KNOWN
     session.execute(
-        insert(referrals).values(
-            referrer_id=referrer_id, friend_id=friend_id, opened_at=now(session), state="waiting"
-        )
+        insert(referrals).values(referrer_id=referrer_id, friend_id=friend_id, opened_at=now(session), state="waiting")
     )
     events.happened(session, "referral_opened", customer_id=friend_id, referrer=referrer_id)
     return Opened.WELCOME
@@ -141,9 +141,7 @@ def order_settled(session: Session, friend_id: int, *, quiet: bool = False) -> N
     session.execute(
         update(referrals)
         .where(referrals.c.id == waiting.id)
-        .values(
-            state="refused" if refusal else "rewarded", reason=refusal, order_id=first.id, settled_at=now(session)
-        )
+        .values(state="refused" if refusal else "rewarded", reason=refusal, order_id=first.id, settled_at=now(session))
     )
     if refusal:
         return

@@ -27,7 +27,5 @@ def happened(
 ) -> None:
     """Write down that something happened now."""
     session.execute(
-        insert(table(Event)).values(
-            at=now(session), kind=kind, customer_id=customer_id, shop_id=shop_id, data=data
-        )
+        insert(table(Event)).values(at=now(session), kind=kind, customer_id=customer_id, shop_id=shop_id, data=data)
     )

@@ -163,9 +163,7 @@ def handle(session: Session, account: str, sha: str, method: str) -> str | None:
 def remember_handle(session: Session, account: str, sha: str, method: str, file_id: str) -> None:
     """Remember the file id that an upload gave."""
     session.execute(
-        delete(MediaHandle).where(
-            MediaHandle.account == account, MediaHandle.sha == sha, MediaHandle.method == method
-        )
+        delete(MediaHandle).where(MediaHandle.account == account, MediaHandle.sha == sha, MediaHandle.method == method)
     )
     session.execute(insert(MediaHandle).values(account=account, sha=sha, method=method, file_id=file_id))
 

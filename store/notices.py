@@ -96,7 +96,9 @@ def tell(
 def any_due(session: Session) -> bool:
     """Whether a notice's time has come: a look that costs nothing."""
     return bool(
-        raw(session, "SELECT 1 FROM notices WHERE state = 'waiting' AND due_at <= ? LIMIT 1", (to_micros(now(session)),))
+        raw(
+            session, "SELECT 1 FROM notices WHERE state = 'waiting' AND due_at <= ? LIMIT 1", (to_micros(now(session)),)
+        )
     )
 
 

@@ -108,9 +108,7 @@ class Ended:
 
 EndRule = Callable[[Session, Ended], None]
 
-_COLUMNS = (
-    "id, account, chat, method, payload, purpose, not_before, expires_at, attempts, rule, subject, created_at"
-)
+_COLUMNS = "id, account, chat, method, payload, purpose, not_before, expires_at, attempts, rule, subject, created_at"
 
 
 def put(session: Session, calls: Sequence[Call]) -> None:

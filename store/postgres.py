@@ -1,5 +1,6 @@
 """The store on PostgreSQL, for any number of web and worker replicas: asyncpg, READ COMMITTED, row locks in the rules,
-`NOTIFY` in the transaction so that a signal is heard exactly when its cause is visible."""
+`NOTIFY` in the transaction so that a signal is heard exactly when its cause is visible.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Generator
@@ -57,10 +58,10 @@ class PostgresWork(Work):
         try:
             if self._fresh:
                 # The first write has nothing before it to save: its roll-back is the transaction's own.
-                result = await session.run_sync(_flushed, rule, *args, **kwargs)
+                result = await session.run_sync(lambda sync: _flushed(sync, rule, *args, **kwargs))
             else:
                 async with session.begin_nested():
-                    result = await session.run_sync(_flushed, rule, *args, **kwargs)
+                    result = await session.run_sync(lambda sync: _flushed(sync, rule, *args, **kwargs))
         except BaseException as error:
             del session.info["signals"][heard:]
             if self._fresh and not isinstance(error, asyncio.CancelledError):
@@ -123,7 +124,7 @@ class PostgresStore(Store):
         except (DBAPIError, OSError, PoolTimeoutError) as error:
             raise _told(error) from error
 
-    async def stream(  # type: ignore[override]  # an async generator is what the base's AsyncIterator asks for
+    async def stream(
         self, rule: Callable[Concatenate[Session, P], Generator[T, None, None]], *args: P.args, **kwargs: P.kwargs
     ) -> AsyncIterator[T]:
         async with self.session() as session:
@@ -142,7 +143,7 @@ class PostgresStore(Store):
                     raise _told(error) from error
                 if done:
                     return
-                yield step
+                yield step  # type: ignore[misc]  # None comes with `done` alone
 
     async def run_on_connection(self, action: Callable[[sa.Connection], T]) -> T:
         try:
@@ -198,9 +199,7 @@ def _notify(session: Session, topics: list[str]) -> None:
     size = 0
     for topic in [*topics, ""]:
         if payload and (not topic or size + len(topic) > NOTIFY_BYTES):
-            session.connection().exec_driver_sql(
-                "SELECT pg_notify($1, $2)", (NOTIFY_CHANNEL, "\n".join(payload))
-            )
+            session.connection().exec_driver_sql("SELECT pg_notify($1, $2)", (NOTIFY_CHANNEL, "\n".join(payload)))
             payload, size = [], 0
         payload.append(topic)
         size += len(topic) + 1

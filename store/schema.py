@@ -15,7 +15,8 @@ LOCK_KEY = 5_260_621
 
 def metadata() -> sa.MetaData:
     """All tables. The floors above hang theirs on the same metadata when they are imported; found by name, so that the
-    ground imports nothing that stands on it."""
+    ground imports nothing that stands on it.
+    """
     for package in ("store", "loyalty", "support"):
         found = importlib.import_module(package)
         for module in pkgutil.walk_packages(found.__path__, f"{package}."):
@@ -26,7 +27,8 @@ def metadata() -> sa.MetaData:
 
 async def migrate(store: Store, revision: str = "head") -> None:
     """Bring the database to a revision (`head`, `base` or a number), up or down. Two replicas that start at once wait
-    for each other."""
+    for each other.
+    """
     await store.run_on_connection(lambda connection: _run(connection, revision))
 
 
@@ -71,7 +73,11 @@ def _run(connection: sa.Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    at = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar() if _migrated(connection) else None
+    at = (
+        connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        if _migrated(connection)
+        else None
+    )
     down = revision == "base" or (revision != "head" and at is not None and revision < at)
     (command.downgrade if down else command.upgrade)(config, revision)
 

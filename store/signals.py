@@ -1,5 +1,6 @@
 """Signals: after a commit, tell whoever waits that something changed. A signal carries no data of its own worth keeping:
-who hears it reads the store, so a lost one costs a poll's delay and nothing else."""
+who hears it reads the store, so a lost one costs a poll's delay and nothing else.
+"""
 
 import asyncio
 from collections import defaultdict

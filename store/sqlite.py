@@ -156,7 +156,7 @@ class SqliteStore(Store):
         async with AsyncSession(self._pages, info=self._info()) as session:
             return await session.run_sync(rule, *args, **kwargs)
 
-    async def stream(  # type: ignore[override]  # an async generator is what the base's AsyncIterator asks for
+    async def stream(
         self, rule: Callable[Concatenate[Session, P], Generator[T, None, None]], *args: P.args, **kwargs: P.kwargs
     ) -> AsyncIterator[T]:
         steps: Generator[T, None, None] | None = None
@@ -200,8 +200,8 @@ class SqliteStore(Store):
             try:
                 await turn
             except asyncio.CancelledError:
-                if not turn.cancelled() and self._holder is None:
-                    self._wake_next()
+                if not turn.cancelled():
+                    self._pass_on()
                 raise
         self._holder = work
         try:
@@ -213,6 +213,11 @@ class SqliteStore(Store):
         work.holds = True
         self.writer.info["signals"] = work.signals
         loop.call_soon(_mark_waited, work)
+
+    def _pass_on(self) -> None:
+        """A turn was given to somebody who no longer wants it."""
+        if self._holder is None:
+            self._wake_next()
 
     async def _begin(self) -> None:
         for _ in range(int(BUSY_SECONDS / BUSY_STEP_SECONDS)):

@@ -148,9 +148,7 @@ def customer_says(
     return Said(message_id, seq, new=True)
 
 
-def customer_edits(
-    session: Session, source: Source, *, text: str = "", location: dict[str, Any] | None = None
-) -> bool:
+def customer_edits(session: Session, source: Source, *, text: str = "", location: dict[str, Any] | None = None) -> bool:
     """The customer changed a message: the ticket shows the new wording and keeps the old. False where it is in none."""
     known = by_source(session, source)
     if known is None or known.who != CUSTOMER:
@@ -326,9 +324,7 @@ def _add(
     )  # fmt: skip
     if files:
         ids = [media.attach(session, file, f"ticket:{ticket.id}") for file in files]
-        session.execute(
-            insert(ticket_files), [{"attachment_id": number, "message_id": message_id} for number in ids]
-        )
+        session.execute(insert(ticket_files), [{"attachment_id": number, "message_id": message_id} for number in ids])
     if who != NOTE:
         kind = files[0].kind if files else ("location" if values.get("location") else None)
         preview = {"seq": seq, "who": who, "text": text[:PREVIEW_CHARS], "kind": kind, "state": values.get("state")}

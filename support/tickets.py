@@ -319,10 +319,7 @@ def reopen(session: Session, ticket: Ticket, by: int | None) -> None:
 def _next(session: Session, name: str, first: int = 1) -> int:
     """The next number of a counter, whose row this work holds from now on."""
     step = (
-        update(counters)
-        .where(counters.c.name == name)
-        .values(value=counters.c.value + 1)
-        .returning(counters.c.value)
+        update(counters).where(counters.c.name == name).values(value=counters.c.value + 1).returning(counters.c.value)
     )
     value = session.execute(step).scalar()
     if value is None:

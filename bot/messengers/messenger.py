@@ -36,7 +36,7 @@ class Ready:
 
     @property
     def params(self) -> dict[str, Any]:
-        return json.loads(self.call.payload) if self.filled is None else self.filled  # type: ignore[no-any-return]
+        return json.loads(self.call.payload) if self.filled is None else self.filled
 
     @property
     def body(self) -> bytes:

@@ -68,7 +68,8 @@ class Telegram(Messenger):
         if self._http is None:
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=200, keepalive_timeout=30),
-                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS, sock_connect=CONNECT_SECONDS), cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=CALL_SECONDS, sock_connect=CONNECT_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._http
 
@@ -91,7 +92,8 @@ class Telegram(Messenger):
 
     async def call(self, method: str, **params: Any) -> Any:
         """One call made at once, not through the outbox: for what the bot itself needs (getMe, getFile, setWebhook).
-        Raises ConnectionError with the description when it did not work."""
+        Raises ConnectionError with the description when it did not work.
+        """
         try:
             async with self.http.post(f"{self._api}/{method}", json=params) as response:
                 answer = await response.json(content_type=None)
@@ -103,13 +105,15 @@ class Telegram(Messenger):
         return answer["result"]
 
     async def make_request(self, bot: Bot, method: TelegramMethod[Any], timeout: int | None = None) -> Any:  # noqa: ARG002, ASYNC109
-        params = json.loads(json.dumps(method.model_dump(exclude_none=True, warnings=False), default=lambda _value: None))
+        params = json.loads(
+            json.dumps(method.model_dump(exclude_none=True, warnings=False), default=lambda _value: None)
+        )
         result = await self.call(
             method.__api_method__, **{key: value for key, value in params.items() if value is not None}
         )
         return self.check_response(bot, method, 200, json.dumps({"ok": True, "result": result})).result
 
-    async def stream_content(  # type: ignore[override]
+    async def stream_content(
         self, url: str, headers: dict[str, Any] | None = None, timeout: int = 30,  # noqa: ASYNC109
         chunk_size: int = 65536, raise_for_status: bool = True,
     ) -> AsyncGenerator[bytes, None]:  # fmt: skip
@@ -156,7 +160,7 @@ class Telegram(Messenger):
             return Ended(call, "unknown", f"cut off: {type(error).__name__}")
         return self._ended(ready, status, body)
 
-    def _ended(self, ready: Ready, status: int, body: bytes) -> Ended:  # noqa: PLR0911
+    def _ended(self, ready: Ready, status: int, body: bytes) -> Ended:
         call = ready.call
         try:
             answer = json.loads(body)

@@ -70,12 +70,11 @@ class Web(Messenger):
     async def make_request(self, bot: Bot, method: TelegramMethod[Any], timeout: int | None = None) -> Any:  # noqa: ARG002, ASYNC109
         raise RuntimeError("the web chat is reached through the outbox")
 
-    async def stream_content(  # type: ignore[override]
-        self, url: str, headers: dict[str, Any] | None = None, timeout: int = 30,  # noqa: ARG002, ASYNC109
+    def stream_content(
+        self, url: str, headers: dict[str, Any] | None = None, timeout: int = 30,  # noqa: ARG002
         chunk_size: int = 65536, raise_for_status: bool = True,  # noqa: ARG002
     ) -> AsyncGenerator[bytes, None]:  # fmt: skip
         raise RuntimeError("the web chat's files are in the store already")
-        yield b""
 
     async def close(self) -> None:
         return

@@ -98,5 +98,3 @@ class Call:
         if self.query is not None:
             return await self.handler(ask, bodies.query(ask.request, self.query))
         return await self.handler(ask)
-
-

@@ -140,9 +140,7 @@ def _limits(field: dict[str, Any]) -> str:
     return ", ".join(said)
 
 
-def _curl(
-    method: str, path: str, operation: dict[str, Any], sent: dict[str, Any] | None, public_url: str
-) -> str:
+def _curl(method: str, path: str, operation: dict[str, Any], sent: dict[str, Any] | None, public_url: str) -> str:
     """The call as a command line."""
     query = []
     lines = ['  -H "Authorization: Bearer $KEY"']

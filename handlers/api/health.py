@@ -90,15 +90,15 @@ def _gauges(session: Session) -> list[Metric]:
     for state in OUTBOX_STATES:
         rows.add_metric([state], went.get(state, 0))
     oldest = session.execute(
-        select(func.min(outbox.c.created_at)).where(
-            outbox.c.state == "queued", outbox.c.not_before <= now(session)
-        )
+        select(func.min(outbox.c.created_at)).where(outbox.c.state == "queued", outbox.c.not_before <= now(session))
     ).scalar()
     age = (now(session) - oldest).total_seconds() if oldest else 0.0
     return [
         _gauge("regulars_store_reachable", "1 when the database answers", 1),
         updates,
-        _gauge("regulars_dead_letters", "Updates whose handler failed and that wait to be replayed", came.get("dead", 0)),
+        _gauge(
+            "regulars_dead_letters", "Updates whose handler failed and that wait to be replayed", came.get("dead", 0)
+        ),
         rows,
         _gauge("regulars_outbox_oldest_seconds", "Age of the oldest message that could leave and hasn't", age),
     ]

@@ -39,9 +39,7 @@ async def adjust(ask: Ask, body: Adjustment) -> Answer:
     return 201, await ask.write(_adjust, ask.number("customer"), shop, given, body, ask.actor)
 
 
-def _adjust(
-    session: Session, customer_id: int, shop: shops.Shop, given: str, body: Adjustment, actor: str
-) -> Entry:
+def _adjust(session: Session, customer_id: int, shop: shops.Shop, given: str, body: Adjustment, actor: str) -> Entry:
     owner = customers.resolve(session, customer_id)
     key = f"api:{shop.id}:{given}"
     # Two calls with one key at one instant: the second waits here and then finds what the first one posted.

@@ -46,9 +46,7 @@ def _route(call: Call, site: Site) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         key_id, shop_id = await caller(request, site.store, request.app[LIMITER])
         status, found = await call.run(Ask(site, request, key_id, shop_id))
-        return web.Response(
-            text=found.model_dump_json(by_alias=True), status=status, content_type="application/json"
-        )
+        return web.Response(text=found.model_dump_json(by_alias=True), status=status, content_type="application/json")
 
     return _answered(handle, site, call.path)
 

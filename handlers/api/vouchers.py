@@ -42,9 +42,7 @@ class VoucherCheck(BaseModel):
 
 
 class Reservation(BaseModel):
-    model_config = example(
-        {"id": 31, "state": "reserved", "discount": 30_000, "expires_at": "2026-11-21T07:20:00Z"}
-    )
+    model_config = example({"id": 31, "state": "reserved", "discount": 30_000, "expires_at": "2026-11-21T07:20:00Z"})
 
     id: int
     state: RedemptionState
@@ -77,7 +75,10 @@ class NewProgram(Body):
     stock: int | None = Field(default=None, ge=0, description="Vouchers there are to give; missing: no end of them.")
     per_customer: int | None = Field(default=None, ge=1, description="Vouchers that one customer may be given.")
     price_points: int | None = Field(
-        default=None, ge=1, le=POINTS_MAX, description="What one costs in the rewards catalogue; missing: not for points."
+        default=None,
+        ge=1,
+        le=POINTS_MAX,
+        description="What one costs in the rewards catalogue; missing: not for points.",
     )
     starts_at: Moment | None = None
     ends_at: Moment | None = None

@@ -22,7 +22,7 @@ from aiohttp_session.cookie_storage import EncryptedCookieStorage
 
 from handlers.pictures.colour import readable_on
 from handlers.words import LANGUAGES, Words, words
-from store import shops, staff
+from store import shops, staff, webchat
 from store.engine import Store
 from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RuleError, StoreUnreachableError
 from store.media import Content
@@ -149,6 +149,14 @@ async def sign_in(request: web.Request, member: Member) -> None:
 async def sign_out(request: web.Request) -> None:
     session = await get_session(request)
     session.pop("staff", None)
+
+
+async def visitor_of(request: web.Request) -> int:
+    """The web chat of this browser; raises HTTPUnauthorized where it has none (its cookie is lost: the page reloads)."""
+    chat_id = (await get_session(request)).get("chat")
+    if not isinstance(chat_id, int) or not await store_of(request).read(webchat.exists, chat_id):
+        raise web.HTTPUnauthorized
+    return chat_id
 
 
 async def csrf_token(request: web.Request) -> str:
@@ -285,6 +293,9 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not pages or error.status < 400 or wants_json(request):
             raise
         response = await render(request, "templates/error.html", {"status": error.status}, status=error.status)
+    except ConnectionResetError:
+        # Who asked has gone before they had said it all.
+        raise web.HTTPBadRequest from None
     if not response.prepared:
         headers = response.headers
         headers.setdefault("X-Content-Type-Options", "nosniff")

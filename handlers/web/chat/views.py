@@ -3,32 +3,27 @@
 import asyncio
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from io import BytesIO
 from typing import Any
 
 from aiohttp import web
 from aiohttp_session import get_session
 from aiohttp_sse import EventSourceResponse, sse_response
-from PIL import Image, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
 from handlers.chat.commands import COMMANDS
 from handlers.web import site
-from handlers.words import Words, words
+from handlers.web.chat.sending import FILES_MAX, send
+from handlers.words import words
 from store import media, shops, webchat
-from store.errors import NotFoundError, StoreUnreachableError
+from store.errors import NotFoundError
 from store.media import BYTES_MAX
 from store.webchat import Bubble
 
-TEXT_CHARS_MAX = 4096
-FILES_MAX = 10
-REF = re.compile(r"[A-Za-z0-9-]{8,64}")
 PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PING_SECONDS = 15
 TOAST_LIVES = timedelta(seconds=20)
-SENDS_A_MINUTE = 60
-SHOWN_IN_PLACE = ("image/jpeg", "image/png", "image/gif", "image/webp", "audio/", "video/")
 
 
 def setup_chat(app: web.Application) -> None:
@@ -40,22 +35,13 @@ def setup_chat(app: web.Application) -> None:
     app.router.add_get("/chat/media/{number:\\d+}/{index:\\d+}", medium)
 
 
-async def _visitor(request: web.Request) -> int:
-    """The chat of this browser; raises 401 where it has none (cookies lost: the page reloads)."""
-    session = await get_session(request)
-    chat_id = session.get("chat")
-    if not isinstance(chat_id, int) or not await site.store_of(request).read(webchat.exists, chat_id):
-        raise web.HTTPUnauthorized
-    return chat_id
-
-
 async def page(request: web.Request) -> web.Response:
     store = site.store_of(request)
-    session = await get_session(request)
-    chat_id = session.get("chat")
-    if not isinstance(chat_id, int) or not await store.read(webchat.exists, chat_id):
+    try:
+        chat_id = await site.visitor_of(request)
+    except web.HTTPUnauthorized:
         chat_id = await store.write(webchat.open_chat, site.accepted_language(request))
-        session["chat"] = chat_id
+        (await get_session(request))["chat"] = chat_id
     shop, language, bubbles, (seq, seen_number, _), quick = await store.read(_first_look, chat_id)
     request[site.WORDS] = said = words(language)
     start = request.query.get("start")
@@ -81,7 +67,7 @@ def _first_look(session: Session, chat_id: int) -> Any:
     )  # fmt: skip
 
 
-def _shown(bubble: Bubble, around: list[Bubble] = []) -> dict[str, Any]:  # noqa: B006
+def _shown(bubble: Bubble, around: Sequence[Bubble] = ()) -> dict[str, Any]:
     """A bubble as the page takes it."""
     extra = bubble.extra
     quoted = next((other for other in around if other.number == extra.get("reply_to")), None)
@@ -103,179 +89,19 @@ def _shown(bubble: Bubble, around: list[Bubble] = []) -> dict[str, Any]:  # noqa
     }  # fmt: skip
 
 
-async def send(request: web.Request) -> web.Response:
-    """What the visitor does. Stored as a bubble under its `ref` first, as a messenger's server would, then handled."""
-    chat_id = await _visitor(request)
-    store = site.store_of(request)
-    said = words(await store.read(webchat.current_language, chat_id))
-    if not request.app[site.LIMITS].allow(f"chat:{chat_id}", SENDS_A_MINUTE, 60):
-        return web.json_response(
-            {"error": said("That was a lot at once. Please wait a moment."), "retry": True},
-            status=429, headers={"Retry-After": "5"},
-        )  # fmt: skip
-    try:
-        body, files = await _read(request, said)
-    except _RefusedError as error:
-        return web.json_response({"error": str(error), "retry": False}, status=422)
-    ref = body.get("ref")
-    if not isinstance(ref, str) or not REF.fullmatch(ref):
-        return web.json_response({"error": None, "retry": False}, status=422)
-    try:
-        updates = await _updates(request, chat_id, ref, body, files, said)
-        for key, update in updates:
-            await request.config_dict[site.SITE].feed(key, update)
-    except _RefusedError as error:
-        return web.json_response({"error": str(error), "retry": False}, status=422)
-    except StoreUnreachableError:
-        return web.json_response({"error": None, "retry": True}, status=503)
-    return web.json_response({"ok": True})
-
-
-class _RefusedError(Exception):
-    """Words for the visitor."""
-
-
-async def _read(request: web.Request, said: Words) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    if not request.content_type.startswith("multipart/"):
-        try:
-            body = json.loads((await request.text()).replace("\\u0000", ""))
-        except ValueError:
-            raise _RefusedError(said("That didn't work. Please check and try again.")) from None
-        return (body if isinstance(body, dict) else {}), []
-    body, files = {}, []
-    async for part in await request.multipart():
-        if part.filename is None:
-            body[part.name] = (await part.text())[: TEXT_CHARS_MAX * 2]
-            continue
-        content = bytes(await part.read(decode=False))
-        if len(content) > BYTES_MAX:
-            raise _RefusedError(said("This file is larger than 20 MB. Please send a smaller one."))
-        if content and len(files) < FILES_MAX:
-            mime = (part.headers.get("Content-Type") or "application/octet-stream").split(";")[0].strip()
-            files.append(await asyncio.to_thread(_examine, content, mime, part.filename))
-    return body, files
-
-
-def _examine(content: bytes, mime: str, name: str) -> dict[str, Any]:
-    """What a file is, by its bytes where it says it is a picture."""
-    kind = "document"
-    width = height = None
-    if mime.startswith("image/"):
-        try:
-            with Image.open(BytesIO(content)) as picture:
-                turned = picture.getexif().get(0x0112) in {5, 6, 7, 8}
-                width, height = (picture.height, picture.width) if turned else picture.size
-                mime = Image.MIME.get(picture.format or "", mime)
-                kind = "photo" if mime in SHOWN_IN_PLACE else "document"
-        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
-            mime = "application/octet-stream"
-    elif mime.startswith("audio/"):
-        kind = "voice" if "webm" in mime or "ogg" in mime else "audio"
-    elif mime.startswith("video/"):
-        kind = "video"
-    return {"content": content, "mime": mime, "name": name[:200], "kind": kind, "width": width, "height": height}
-
-
-async def _updates(
-    request: web.Request, chat_id: int, ref: str, body: dict[str, Any], files: list[dict[str, Any]], said: Words
-) -> list[tuple[str, dict[str, Any]]]:
-    """The updates that this makes, each with the key under which the inbox knows it."""
-    store = site.store_of(request)
-    user = {"id": chat_id, "is_bot": False, "first_name": "", "language_code": said.language}
-    base: dict[str, Any] = {
-        "from": user, "chat": {"id": chat_id, "type": "private", "first_name": ""},
-        "date": int(store.clock.now().timestamp()),
-    }  # fmt: skip
-    if isinstance(tap := body.get("tap"), dict):
-        number, data = str(tap.get("bubble", "")), tap.get("data")
-        bubble = await store.read(webchat.get, chat_id, int(number)) if number.isdigit() and len(number) < 15 else None
-        if bubble is None or not isinstance(data, str) or not _offered(bubble, data):
-            raise _RefusedError(said("This button no longer works. Type /menu to start again."))
-        message = {**base, "from": {"id": 1, "is_bot": True, "first_name": "Regulars"}, "message_id": bubble.number}
-        message["text"] = bubble.text or " "
-        query = {"id": f"{chat_id}:{ref}", "from": user, "chat_instance": str(chat_id), "data": data, "message": message}
-        return [(f"{chat_id}:{ref}", {"update_id": 0, "callback_query": query})]
-    if isinstance(edit := body.get("edit"), dict):
-        number, text = str(edit.get("bubble", "")), _text(edit.get("text"), said)
-        bubble = await store.read(webchat.get, chat_id, int(number)) if number.isdigit() and len(number) < 15 else None
-        if bubble is None or bubble.who != "me" or not text:
-            raise _RefusedError(said("This message can't be changed any more."))
-        await store.write(webchat.change, chat_id, bubble.number, text=text, edited=True)
-        message = {**base, "message_id": bubble.number, "edit_date": base["date"], "text": text}
-        return [(f"{chat_id}:{ref}", {"update_id": 0, "edited_message": message})]
-    text = _text(body.get("caption") if files else body.get("text"), said)
-    if not text and not files:
-        raise _RefusedError(said("Write something first."))
-    reply = str(body.get("reply_to") or "")
-    reply_to = int(reply) if reply.isdigit() and len(reply) < 15 else None
-    shas = [await store.write(media.keep, f["content"], f["mime"], f["width"], f["height"]) for f in files]
-    extra: dict[str, Any] = {"reply_to": reply_to} if reply_to else {}
-    if files:
-        extra["media"] = [
-            {"kind": f["kind"], "sha": sha, "name": f["name"], "mime": f["mime"], "size": len(f["content"]),
-             "width": f["width"], "height": f["height"]}
-            for f, sha in zip(files, shas, strict=True)
-        ]  # fmt: skip
-    number_of = await store.write(
-        webchat.add, chat_id, webchat.UNSHOWN if body.get("auto") is True else "me", text=text, ref=ref,
-        numbers=max(1, len(files)), **extra,
-    )  # fmt: skip
-    if reply_to:
-        base["reply_to_message"] = {**base, "message_id": reply_to, "text": " "}
-    if not files:
-        return [(f"{chat_id}:{ref}", {"update_id": 0, "message": {**base, "message_id": number_of, "text": text}})]
-    updates = []
-    for index, (file, sha) in enumerate(zip(files, shas, strict=True)):
-        message = {**base, "message_id": number_of + index, **_carried(file, sha)}
-        if len(files) > 1:
-            message["media_group_id"] = ref
-        if index == 0 and text:
-            message["caption"] = text
-        updates.append((f"{chat_id}:{ref}:{index}", {"update_id": 0, "message": message}))
-    return updates
-
-
-def _carried(file: dict[str, Any], sha: str) -> dict[str, Any]:
-    """A file as an aiogram message carries it."""
-    one: dict[str, Any] = {"file_id": f"media:{sha}", "file_unique_id": sha[:32], "file_size": len(file["content"])}
-    if file["kind"] == "photo":
-        return {"photo": [{**one, "width": file["width"], "height": file["height"]}]}
-    one["mime_type"] = file["mime"]
-    if file["kind"] in {"voice", "audio"}:
-        return {file["kind"]: {**one, "duration": 0, **({"file_name": file["name"]} if file["kind"] == "audio" else {})}}
-    if file["kind"] == "video":
-        return {"video": {**one, "duration": 0, "width": 0, "height": 0, "file_name": file["name"]}}
-    return {"document": {**one, "file_name": file["name"]}}
-
-
-def _text(value: Any, said: Words) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise _RefusedError(said("That didn't work. Please check and try again."))
-    text = value.replace("\x00", "").strip()
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if len(text) > TEXT_CHARS_MAX:
-        raise _RefusedError(said("This message is too long. Please send it in two parts."))
-    return text
-
-
-def _offered(bubble: Bubble, data: str) -> bool:
-    """A tap counts only on a button that the shop put there."""
-    return any(button.get("data") == data for row in bubble.extra.get("buttons", []) for button in row)
-
-
 async def events(request: web.Request) -> EventSourceResponse:
     """Everything after a cursor, then as it happens."""
-    chat_id = await _visitor(request)
+    chat_id = await site.visitor_of(request)
     store = site.store_of(request)
     after = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
     cursor = int(after) if after.isdigit() and len(after) < 18 else 0
     if request.transport is None:
         raise web.HTTPServiceUnavailable  # the page has gone already
     try:
-        async with sse_response(request, headers={"X-Accel-Buffering": "no"}) as stream, store.hub.listen(f"chat:{chat_id}") as heard:
-            stream.ping_interval = PING_SECONDS
+        async with (
+            sse_response(request, headers={"X-Accel-Buffering": "no"}) as stream,
+            store.hub.listen(f"chat:{chat_id}") as heard,
+        ):
             typing: datetime | None = None
             while stream.is_connected():
                 heard.clear()
@@ -309,7 +135,7 @@ async def _tell(stream: EventSourceResponse, bubble: Bubble, now: datetime) -> N
 
 
 async def history(request: web.Request) -> web.Response:
-    chat_id = await _visitor(request)
+    chat_id = await site.visitor_of(request)
     before = request.query.get("before", "")
     if not before.isdigit() or len(before) > 15:
         raise web.HTTPBadRequest
@@ -319,7 +145,7 @@ async def history(request: web.Request) -> web.Response:
 
 
 async def seen(request: web.Request) -> web.Response:
-    chat_id = await _visitor(request)
+    chat_id = await site.visitor_of(request)
     try:
         number = int((await request.json())["number"])
     except (ValueError, KeyError, TypeError):
@@ -330,7 +156,7 @@ async def seen(request: web.Request) -> web.Response:
 
 async def medium(request: web.Request) -> web.Response:
     """A file of the visitor's own chat."""
-    chat_id = await _visitor(request)
+    chat_id = await site.visitor_of(request)
     store = site.store_of(request)
     number = request.match_info["number"]
     bubble = await store.read(webchat.get, chat_id, int(number)) if len(number) < 15 else None

@@ -141,10 +141,10 @@ async function openTicket(id, how = "push") {
   leave();
   let found;
   try {
-    found = await ask(`/desk/tickets/${id}`);
+    found = await ask(`/desk/tickets/${id}`, { quiet: true });
   } catch (error) {
     if (number !== asked) return;
-    if (error.status === 404) toast(words.say("ticket_gone"));
+    toast(error.status === 404 ? words.say("ticket_gone") : error.status ? error.message : words.say("lost"));
     back();
     return;
   }

@@ -241,9 +241,7 @@ _ACTIONS: dict[str, Callable[[dict[str, Any]], tuple[Callable[..., None], tuple[
 
 
 async def retry(request: web.Request) -> web.Response:
-    await site.store_of(request).write(
-        messages.retry, int(request.match_info["message"]), site.member_of(request)
-    )
+    await site.store_of(request).write(messages.retry, int(request.match_info["message"]), site.member_of(request))
     return web.json_response({"ok": True})
 
 
@@ -257,7 +255,9 @@ async def events(request: web.Request) -> web.StreamResponse:
     the messages whose files were still being fetched when the page last looked.
     """
     member, store = site.member_of(request), site.store_of(request)
-    after = {int(shop): int(at) for shop, at in (one.split(":") for one in CURSOR.findall(request.query.get("after", "")))}
+    after = {
+        int(shop): int(at) for shop, at in (one.split(":") for one in CURSOR.findall(request.query.get("after", "")))
+    }
     ticket_id, at = _number(request, "ticket"), _number(request, "thread") or 0
     waiting = {int(seq) for seq in re.findall(r"\d{1,9}", request.query.get("waiting", ""))[:200]}
     if ticket_id is not None:
@@ -374,7 +374,9 @@ async def dead_letters(request: web.Request) -> web.StreamResponse:
     letters = await site.store_of(request).read(inbox.dead_letters)
     shown_letters = [{"letter": letter, "body": _pretty(letter.body)} for letter in letters]
     return await site.render(
-        request, "desk/letters.html", {"letters": shown_letters, "zone": await _zone(request), "now": site.store_of(request).clock.now()}
+        request,
+        "desk/letters.html",
+        {"letters": shown_letters, "zone": await _zone(request), "now": site.store_of(request).clock.now()},
     )
 
 
