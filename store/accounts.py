@@ -26,6 +26,7 @@ def remember(session: Session, account: str, username: str) -> None:
 
 
 def username_of(session: Session, account: str) -> str | None:
+    """The public name of an account; None before the messenger told it."""
     return session.execute(
         select(messenger_accounts.c.username).where(messenger_accounts.c.account == account)
     ).scalar()

@@ -34,13 +34,14 @@ BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def to_micros(moment: datetime) -> int:
-    """Microseconds since 1970 UTC of an aware moment; a naive one is a programmer's error."""
+    """Microseconds since 1970 UTC of an aware moment. Raises ValueError for a naive one: a programmer's error."""
     if moment.tzinfo is None:
         raise ValueError("a naive time has no place in the store")
     return (moment - EPOCH) // MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
+    """The aware moment, in UTC, so many microseconds after 1970."""
     return EPOCH + timedelta(microseconds=micros)
 
 
@@ -60,8 +61,9 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
 def raw(session: Session, sql: str, params: Sequence[Any] = ()) -> Sequence[Any]:
     """Run one hand-written statement with `?` marks on either database and give its rows as tuples.
 
-    The store's own tables (inbox, outbox, conversations, leases) stand on the way of every message, where SQLAlchemy's
-    statement objects cost more than the statement. Values are plain ints, strs and None. Rules use SQLAlchemy.
+    For what stands on the way of every message, where SQLAlchemy's statement objects cost more than the statement: the
+    store's own tables (inbox, outbox, conversations, leases) and a few looks of the rules. Elsewhere rules use SQLAlchemy
+    (decision 0006). Values are plain ints, strs and None; times go through `to_micros`.
     """
     connection = session.info.get("sqlite")
     if connection is not None:

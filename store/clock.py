@@ -8,12 +8,16 @@ from sqlalchemy.orm import Session
 
 
 class Clock(Protocol):
+    """What tells the time: the system, or a test."""
+
     def now(self) -> datetime:
         """The moment, aware, in UTC."""
         ...
 
 
 class SystemClock:
+    """The machine's own clock."""
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -28,9 +32,11 @@ class SetClock:
         return self._at
 
     def set(self, at: datetime) -> None:
+        """Put it at an aware moment."""
         self._at = at.astimezone(UTC)
 
     def advance(self, by: timedelta) -> None:
+        """Let time pass (or, below 0, go back)."""
         self._at += by
 
 

@@ -67,10 +67,13 @@ class Store(ABC):
 
     @abstractmethod
     async def read(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a rule that only looks, for pages and reports: off the writer's way, over what is committed."""
+        """Run a rule that only looks, for pages and reports: off the writer's way, over what is committed.
+
+        Raises StoreUnreachableError when a PostgreSQL is not there.
+        """
 
     async def write(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one writing rule as a work of its own."""
+        """Run one writing rule as a work of its own; committed when this returns. Raises as `Work.write` does."""
         async with self.work() as work:
             return await work.write(rule, *args, **kwargs)
 
@@ -80,19 +83,23 @@ class Store(ABC):
     ) -> AsyncIterator[T]:
         """Run a rule over many rows: a generator, committed at each of its yields, giving what it yields (progress).
 
-        Others write between two yields. Stop it by leaving the loop; what was yielded stays.
+        Others write between two yields. Stop it by leaving the loop; what was yielded stays. Raises as `Work.write` does.
         """
 
     @abstractmethod
     async def run_on_connection(self, action: Callable[[sa.Connection], T]) -> T:
-        """Run `action` on one bare connection in one transaction: migrations and nothing else."""
+        """Run `action` on one bare connection in one transaction: migrations, backup and restore.
+
+        Raises StoreUnreachableError when a PostgreSQL is not there.
+        """
 
     @abstractmethod
     async def hear(self) -> None:
         """Pass on what other processes signal until cancelled (nothing to do where one process is all there is)."""
 
     @abstractmethod
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Let the works that have ended be committed, and give the connections back."""
 
     def _info(self) -> dict[str, Any]:
         return {"clock": self.clock, "ids": self.ids, "signals": []}

@@ -19,6 +19,7 @@ class Ids:
         self._sequence = 0
 
     def new(self) -> int:
+        """The next number; above every one this process has given."""
         ms = max(time.time_ns() // 1_000_000, self._last_ms)
         if ms == self._last_ms:
             self._sequence += 1

@@ -79,7 +79,10 @@ class Attachment(Base):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What a message carries, before it is an attachment: stored bytes (`sha`), or a messenger's file id to fetch."""
+    """What a message carries, before it is an attachment: stored bytes (`sha`), or a messenger's file id to fetch.
+
+    `size` in bytes, `width` and `height` in px, `seconds` of what is heard or seen; None where nobody told.
+    """
 
     kind: str
     mime: str = "application/octet-stream"
@@ -95,6 +98,8 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Content:
+    """Stored bytes and what they are; `width` and `height` in px where they are a picture."""
+
     sha: str
     mime: str
     content: bytes
@@ -127,6 +132,8 @@ def keep(session: Session, content: bytes, mime: str, width: int | None = None, 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
+    """What stored bytes are: `size` in bytes, `width` and `height` in px where they are a picture."""
+
     mime: str
     size: int
     width: int | None

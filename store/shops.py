@@ -43,6 +43,10 @@ class ShopRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class Shop:
+    """A shop's settings. `earn_per` and `tier_per`: đồng paid for 1 point and for 1 tier point; `return_days`: days until
+    an order's points are available; `timezone` is an IANA name, `brand` a colour as #RRGGBB.
+    """
+
     id: int
     name: str
     slug: str
@@ -63,7 +67,7 @@ _FIRST = f"SELECT {', '.join(Shop.__dataclass_fields__)} FROM shops ORDER BY id 
 
 
 def add(session: Session, name: str, *, timezone: str, language: str, brand: str = DEFAULT_BRAND) -> int:
-    """Open a shop with the defaults of a new one; its number. Raises InvalidError for a name that can't be used.
+    """Open a shop with the defaults of a new one; its number. Raises InvalidError("name", "brand").
 
     Its wallet is opened by `loyalty.programme.open_shop`, which is what callers above want.
     """

@@ -22,6 +22,7 @@ class Hub:
         self._ears: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
 
     def publish(self, topics: list[str]) -> None:
+        """Call everybody who listens to one of the topics. For the store, after a commit."""
         for topic in topics:
             for ear in tuple(self._ears.get(topic, ())):
                 ear()

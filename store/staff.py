@@ -20,6 +20,8 @@ KEY_HINT_SIGNS = 7
 
 
 class Role(StrEnum):
+    """What somebody is at a shop; RIGHTS says what each may do."""
+
     OWNER = "owner"
     MANAGER = "manager"
     SUPERVISOR = "supervisor"

@@ -59,6 +59,8 @@ class BubbleRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class Bubble:
+    """A message as the page shows it; see BubbleRow."""
+
     chat_id: int
     number: int
     seq: int
@@ -86,6 +88,7 @@ def open_chat(session: Session, language: str) -> int:
 
 
 def exists(session: Session, chat_id: int) -> bool:
+    """Whether there is such a chat."""
     return session.execute(select(chats.c.id).where(chats.c.id == chat_id)).first() is not None
 
 
@@ -159,6 +162,7 @@ def change(session: Session, chat_id: int, number: int, **values: Any) -> bool:
 
 
 def get(session: Session, chat_id: int, number: int) -> Bubble | None:
+    """One bubble; None where there is none of this number."""
     row = session.execute(select(*_FIELDS).where(bubbles.c.chat_id == chat_id, bubbles.c.number == number)).first()
     return Bubble(*row) if row else None
 
