@@ -84,6 +84,8 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
+    """A customer as rules give them out: `phone` in E.164, `spend_total` in đồng, `code` as it is on the card."""
+
     id: int
     phone: str | None
     phone_verified_at: datetime | None
@@ -105,6 +107,8 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
+    """One messenger account of a customer; `reachable` until the messenger says that they blocked us."""
+
     account: str
     user_id: int
     chat_id: int
@@ -168,7 +172,7 @@ def create(
 
 
 def by_phone(session: Session, phone: str) -> int | None:
-    """The customer of an E.164 number."""
+    """The customer of an E.164 number, proven or not; None where there is none."""
     return session.execute(select(customers.c.id).where(customers.c.phone == phone)).scalar()
 
 
@@ -219,7 +223,9 @@ def by_code(session: Session, code: str) -> int:
 
 
 def change(session: Session, customer_id: int, **values: Any) -> None:
-    """Change what a customer may change: name, birthday, language, address, advertising, tags. Raises InvalidError."""
+    """Change name, birthday, language, address, advertising, tags or home shop of a customer (their own number, merges
+    followed). Raises InvalidError naming the field.
+    """
     if "name" in values:
         values |= named(clean_name(values["name"]))
     if "language" in values and values["language"] not in LANGUAGES:

@@ -92,6 +92,8 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
+    """The transfer that stands under a key."""
+
     transfer_id: int
     new: bool
     """False when this key was posted before: nothing was done again."""
@@ -126,6 +128,7 @@ _SAID = json.JSONEncoder(sort_keys=True, default=str)
 
 
 def unit_of(name: str) -> Unit:
+    """The unit of the accounts of this name."""
     return UNITS.get(name, "point")
 
 
@@ -153,6 +156,7 @@ def account(session: Session, owner: Literal["shop", "customer"], owner_id: int,
 
 
 def balance(session: Session, account_id: int) -> int:
+    """The balance of an account that is there, in its unit."""
     return int(session.execute(select(accounts.c.balance).where(accounts.c.id == account_id)).scalar_one())
 
 
@@ -182,7 +186,7 @@ def lock(session: Session, account_ids: Sequence[int]) -> None:
 
 
 def posted(session: Session, key: str) -> int | None:
-    """The number of the transfer under a key."""
+    """The number of the transfer under a key; None where nothing was posted under it."""
     return session.execute(select(transfers.c.id).where(transfers.c.key == key)).scalar()
 
 

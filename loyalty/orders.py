@@ -76,7 +76,9 @@ class OrderRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class OrderInput:
-    """An order as it is told to us. `customer` is a number of ours, an E.164 phone, or None for an unknown buyer."""
+    """An order as it is told to us. `total` and `refunded` in đồng. The buyer is a `customer_id` of ours, else a `phone` in
+    E.164 (a new one makes a guest called `name`), else nobody known.
+    """
 
     total: int
     currency: str
@@ -93,6 +95,8 @@ class OrderInput:
 
 @dataclass(frozen=True, slots=True)
 class Order:
+    """An order as it is kept: money in đồng, `earned` and what stands of it in points; see OrderRow."""
+
     id: int
     shop_id: int
     external_id: str
@@ -116,7 +120,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """What an order came to."""
+    """What an order came to, in points: `earned` by its total, of those `pending` until the return window ends, `reversed`
+    by refunds.
+    """
 
     id: int
     external_id: str
@@ -164,8 +170,9 @@ def put(
 ) -> OrderState:
     """Take an order in or change it: the same again changes nothing, a new status or refund counts once.
 
-    `quiet`: nobody is told. What comes from an import writes no events either, so that no journey starts from it. Raises InvalidError naming a field, NotFoundError (customer), ConflictError when the
-    order belongs to another customer or a redemption it names has ended otherwise.
+    `quiet`: nobody is told. What comes from an import writes no events either, so that no journey starts from it. Raises
+    InvalidError naming a field, NotFoundError (customer), ConflictError when the order belongs to another customer or a
+    redemption it names has ended otherwise, UncoveredError when the shop's wallet is empty.
     """
     shop = shops.get(session, shop_id)
     checked(order, shop.currency, now(session))
@@ -232,7 +239,7 @@ def _insert(
 
 
 def find(session: Session, shop_id: int, external_id: str, *, lock: bool = False) -> Order | None:
-    """A shop's order by its external id."""
+    """A shop's order by its external id; None where there is none. `lock` holds it until the work ends."""
     query = select(*_FIELDS).where(orders.c.shop_id == shop_id, orders.c.external_id == external_id)
     row = session.execute(query.with_for_update() if lock else query).first()
     return Order(*row) if row else None

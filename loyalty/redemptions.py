@@ -66,6 +66,8 @@ class RedemptionRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class Redemption:
+    """A use of a voucher on an order; `order_total` (before it) and `discount` in đồng, `expires_at` of a reservation."""
+
     id: int
     voucher_id: int
     shop_id: int

@@ -25,6 +25,8 @@ class Reward:
 
 @dataclass(frozen=True, slots=True)
 class Bought:
+    """What points bought, for `price` points."""
+
     voucher: Voucher
     program: Program
     price: int

@@ -35,6 +35,8 @@ class TierChange(Base):
 
 @dataclass(frozen=True, slots=True)
 class Tier:
+    """A level: `threshold` is the tier points it takes, `style` the card's look."""
+
     id: int
     name: str
     threshold: int

@@ -21,6 +21,8 @@ MONEY_MAX = 1_000_000_000_000
 
 
 class Kind(StrEnum):
+    """What a voucher gives: đồng off, per cent off, or something at the counter."""
+
     AMOUNT = "amount"
     PERCENT = "percent"
     GIFT = "gift"
@@ -61,6 +63,8 @@ class VoucherProgram(Base):
 
 @dataclass(frozen=True, slots=True)
 class Program:
+    """An offer as rules give it out; units as in VoucherProgram."""
+
     id: int
     shop_id: int | None
     name: str
@@ -114,7 +118,9 @@ def add(
     hidden: bool = False,
     shop_id: int | None = None,
 ) -> Program:
-    """Offer something. Raises InvalidError naming the field that can't be right."""
+    """Offer something. `value` is đồng off, per cent off, or (of a gift) its worth in đồng; `cap` and `min_order` in đồng,
+    `price_points` in points. Raises InvalidError naming the field that can't be right, NotFoundError (shop).
+    """
     values = _checked({
         "name": name, "kind": kind.value, "value": value, "cap": cap, "min_order": min_order, "stock": stock,
         "per_customer": per_customer, "price_points": price_points, "starts_at": starts_at, "ends_at": ends_at,
@@ -193,6 +199,7 @@ def of_shop(session: Session, shop_id: int) -> list[Program]:
 
 
 def in_period(offer: Program, moment: datetime) -> bool:
+    """Whether an offer runs at a moment: from `starts_at` on, until before `ends_at`."""
     return (offer.starts_at is None or offer.starts_at <= moment) and (offer.ends_at is None or moment < offer.ends_at)
 
 

@@ -56,6 +56,8 @@ class VoucherRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class Voucher:
+    """A voucher as rules give it out; `code` as it is kept, without dashes (see `shown`)."""
+
     id: int
     program_id: int
     code: str
