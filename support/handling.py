@@ -1,4 +1,7 @@
-"""Handling: what members of staff do with a ticket besides writing in it: take it, hand it on, solve it, close it."""
+"""Handling: what members of staff do with a ticket besides writing in it: take it, hand it on, solve it, close it.
+
+Each raises as `tickets.view` does where the ticket is not theirs to see (NotFoundError, ForbiddenError).
+"""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -53,7 +56,9 @@ def assign(session: Session, ticket_id: int, member: Member, staff_id: int | Non
 
 
 def resolve(session: Session, ticket_id: int, member: Member) -> None:
-    """Say that a ticket is solved; the customer is told, and asked to rate it if they never did. Repeatable."""
+    """Say that a ticket is solved; the customer is told, and asked to rate it if they never did. Repeatable. Raises
+    TicketStateError (closed).
+    """
     ticket = tickets.hold(session, ticket_id, member)
     if ticket.state == State.RESOLVED:
         return

@@ -27,6 +27,8 @@ WORDS_MAX = 8
 
 
 class View(StrEnum):
+    """Which tickets a list shows: the member's own, those that nobody looks after, all unresolved ones, the others."""
+
     MINE = "mine"
     UNASSIGNED = "unassigned"
     OPEN = "open"

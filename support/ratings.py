@@ -30,6 +30,8 @@ class RatingRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class Rating:
+    """`stars` from 1 to 5; `comment` is empty where they said no more."""
+
     stars: int
     comment: str
     at: datetime
@@ -82,7 +84,7 @@ def comment(session: Session, ticket_id: int, customer_id: int, words: str) -> N
 
 
 def of(session: Session, ticket_id: int) -> Rating | None:
-    """A ticket's rating."""
+    """A ticket's rating; None before there is one."""
     row = session.execute(
         select(ratings.c.stars, ratings.c.comment, ratings.c.at).where(ratings.c.ticket_id == ticket_id)
     ).first()

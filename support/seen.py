@@ -10,6 +10,8 @@ from support import tickets
 
 
 class AgentViewRow(Base):
+    """Up to which line (`seq`) a member of staff has read a ticket."""
+
     __tablename__ = "agent_views"
 
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), primary_key=True, autoincrement=False)

@@ -34,6 +34,8 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """A message of the thread; fields as in support.messages, `staff` the name of who wrote it for the shop."""
+
     id: int
     seq: int
     changed: int

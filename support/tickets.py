@@ -46,6 +46,8 @@ ACTIVE = (State.NEW, State.OPEN, State.WAITING)
 
 
 class Priority(StrEnum):
+    """How much a ticket hurries."""
+
     NORMAL = "normal"
     URGENT = "urgent"
 
@@ -102,7 +104,7 @@ class TicketEventRow(Base):
     changed: Mapped[int]
     at: Mapped[datetime] = mapped_column(UtcTime)
     kind: Mapped[str] = mapped_column(Text)
-    """opened, assigned, resolved, reopened, closed, priority, rated."""
+    """opened, assigned, resolved, reopened, closed, priority, rated, commented."""
     staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     """Who did it; empty for the customer."""
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -110,6 +112,8 @@ class TicketEventRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
+    """A ticket as rules give it out; see TicketRow."""
+
     id: int
     shop_id: int
     customer_id: int
