@@ -1,5 +1,5 @@
-"""Where a one-time code goes out. The default writes it to the log of the person who runs the shop, masked number and all;
-an SMS gateway is another function of this shape.
+"""Where a one-time code goes out. The default has no gateway: it only notes in the log, by the masked number, that a code
+could not be sent. An SMS gateway is another function of this shape.
 """
 
 from typing import Protocol
@@ -12,6 +12,8 @@ log = structlog.get_logger()
 
 
 class CodeChannel(Protocol):
+    """What brings codes to phones. It is called after the commit and must not block: it starts the sending, no more."""
+
     def __call__(self, phone: str, code: str) -> None:
         """Bring a code to an E.164 number, soon."""
         ...

@@ -56,6 +56,7 @@ class Notifier:
         self._skipped = skipped
 
     async def run(self) -> None:
+        """Queue what is due, for ever."""
         async with self._store.hub.listen("notices") as heard:
             while True:
                 heard.clear()

@@ -12,6 +12,8 @@ log = structlog.get_logger()
 
 
 class Nursery:
+    """Background tasks from their start to the program's end."""
+
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
