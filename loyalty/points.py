@@ -78,6 +78,8 @@ class Wallet:
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
+    """Points that can be used until the end of the day `on`."""
+
     points: int
     on: date
 

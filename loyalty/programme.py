@@ -32,6 +32,8 @@ class ProgrammeRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class Programme:
+    """The settings of all shops; units as in ProgrammeRow."""
+
     point_value: int
     expiry_months: int
     referral_points: int

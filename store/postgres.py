@@ -112,6 +112,7 @@ class PostgresStore(Store):
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def session(self) -> AsyncSession:
+        """A session whose transaction is its user's to end."""
         return AsyncSession(self._engine, expire_on_commit=False, info=self._info())
 
     def work(self) -> PostgresWork:

@@ -36,6 +36,7 @@ class Ready:
 
     @property
     def params(self) -> dict[str, Any]:
+        """The call's parameters."""
         return json.loads(self.call.payload) if self.filled is None else self.filled
 
     @property
@@ -62,6 +63,7 @@ class Messenger(BaseSession):
 
     @property
     def bot_id(self) -> int:
+        """The number before the token's colon."""
         return int(self.token.split(":")[0])
 
     @abstractmethod

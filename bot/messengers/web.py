@@ -39,6 +39,8 @@ class Every(frozenset[str]):
 
 
 class Web(Messenger):
+    """The pages' own messenger: one account for all visitors."""
+
     account = ACCOUNT
     token = "1:web"  # noqa: S105  # aiogram wants a token's form; nothing is behind it
     name = "Web"
