@@ -15,15 +15,13 @@ from bot.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SKIPPED = {".venv", "build", "dist", "node_modules"}
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 MACHINE_PATHS = re.compile(r"(?<![\w.:/}-])/(?:work|home|Users|root|mnt|workspace)/[\w.-]+")
 
 
 def papers() -> list[Path]:
-    return sorted(path for path in ROOT.rglob("*.md") if not any(part.startswith(".") or part in SKIPPED
-                  for part in path.relative_to(ROOT).parts))  # fmt: skip
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def rows(text: str) -> dict[str, str]:
