@@ -265,6 +265,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     topics = [f"desk:{shop_id}" for shop_id in await store.read(queue.desks_of, member)]
     if ticket_id is not None:
         topics.append(f"ticket:{ticket_id}")
+    if request.transport is None:
+        raise web.HTTPServiceUnavailable  # the page has gone already
     async with (
         sse_response(request, headers={"X-Accel-Buffering": "no"}) as stream,
         store.hub.listen(*topics) as heard,
