@@ -1,6 +1,7 @@
 """The two bots that are compared: a bare aiogram bot that awaits its echo and stores nothing, and the product."""
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -74,7 +75,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         main()
-    except KeyboardInterrupt:
-        pass

@@ -31,7 +31,7 @@ def free_port() -> int:
 @contextmanager
 def process(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """A Python process that is ended with what stands below it."""
-    started = subprocess.Popen(
+    started = subprocess.Popen(  # noqa: S603  # our own modules
         [sys.executable, *arguments], env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=sys.stderr
     )
     try:
@@ -45,9 +45,11 @@ def process(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[by
 
 
 async def call(url: str, verb: str, **body: Any) -> Any:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300)) as http:
-        async with http.post(f"{url}/sim/{verb}", json=body) as answer:
-            return await answer.json()
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=300)) as http,
+        http.post(f"{url}/sim/{verb}", json=body) as answer,
+    ):
+        return await answer.json()
 
 
 async def flood(options: dict[str, Any], rounds: int, profile: str = "") -> list[float]:

@@ -114,7 +114,7 @@ class Intake:
                         return await self._work(messenger, key, raw, text, address, replayed=replayed)
                     except MovedError:
                         log.info("another replica was faster", account=account, key=key, attempt=attempt)
-                raise MovedError("the conversation moved each time")
+                raise MovedError("the conversation moved each time")  # noqa: TRY301  # to be buried below
             except StoreUnreachableError:
                 raise
             except Exception as error:

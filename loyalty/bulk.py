@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -29,6 +29,35 @@ from store.clock import now
 from store.errors import InvalidError, RuleError
 from store.text import fold
 
+_o, _c, _a, _r = orders.orders.c, customers.customers.c, ledger.accounts.c, referrals.referrals.c
+# Built once: SQLAlchemy looks at each of a thousand values when a list is put into a statement, not when it is sent along.
+_KNOWN = (
+    select(_o.external_id, _o.total, _o.refunded, _o.status, _c.phone, _o.placed_at, _o.version)
+    .outerjoin(customers.customers, _c.id == _o.customer_id)
+    .where(_o.shop_id == bindparam("shop"), _o.external_id.in_(bindparam("ids", expanding=True)))
+)
+_SPECIAL = (
+    select(_c.phone)
+    .outerjoin(referrals.referrals, (_r.friend_id == _c.id) & (_r.state == "waiting"))
+    .where(_c.phone.in_(bindparam("phones", expanding=True)), _r.id.is_not(None) | _c.merged_into.is_not(None))
+)
+_BY_PHONE = select(_c.id, _c.phone).where(_c.phone.in_(bindparam("phones", expanding=True))).order_by(_c.id)
+_HELD = (
+    # Locked in the order of ledger.lock, the shop's own last.
+    select(_a.id, _a.owner, _a.owner_id, _a.name, _a.balance)
+    .where(
+        ((_a.owner == "customer") & _a.owner_id.in_(bindparam("owners", expanding=True)))
+        | _a.id.in_(bindparam("shared", expanding=True))
+    )
+    .order_by(_a.hot, _a.id)
+    .with_for_update()
+)
+_FACTS = (
+    select(_c.id, _c.tier_id, _c.spend_total, _c.orders_count, _c.first_order_at, _c.last_order_at)
+    .where(_c.id.in_(bindparam("numbers", expanding=True)))
+    .order_by(_c.id)
+    .with_for_update()
+)
 _BOUGHT = (Status.COMPLETED, Status.REFUNDED)
 _ACCOUNTS = ("available", "pending", "tier")
 ROWS = 200
@@ -102,12 +131,7 @@ def take_orders(session: Session, shop_id: int, lines: Sequence[OrderLine]) -> T
 
 def _known(session: Session, shop_id: int, lines: Sequence[OrderLine]) -> dict[str, tuple[Any, ...]]:
     """What is there of these orders already, by external id: all that `orders.put` compares, and the buyer's phone."""
-    o, c = orders.orders.c, customers.customers.c
-    rows = session.execute(
-        select(o.external_id, o.total, o.refunded, o.status, c.phone, o.placed_at, o.version)
-        .outerjoin(customers.customers, c.id == o.customer_id)
-        .where(o.shop_id == shop_id, o.external_id.in_({line.external_id for line in lines}))
-    )
+    rows = session.execute(_KNOWN, {"shop": shop_id, "ids": list({line.external_id for line in lines})})
     return {row[0]: tuple(row[1:]) for row in rows}
 
 
@@ -138,13 +162,7 @@ def _sorted_out(
 
 def _with_referral(session: Session, numbers: set[str | None]) -> set[str | None]:
     """Phones of friends whose referral waits for an order, and of merged customers."""
-    c, r = customers.customers.c, referrals.referrals.c
-    rows = session.execute(
-        select(c.phone)
-        .outerjoin(referrals.referrals, (r.friend_id == c.id) & (r.state == "waiting"))
-        .where(c.phone.in_(numbers), r.id.is_not(None) | c.merged_into.is_not(None))
-    )
-    return set(rows.scalars())
+    return set(session.execute(_SPECIAL, {"phones": list(numbers)}).scalars())
 
 
 def _put_one(session: Session, shop_id: int, line: OrderLine, known: dict[str, tuple[Any, ...]], taken: Taken) -> None:
@@ -176,27 +194,14 @@ def _buyers(session: Session, lines: Sequence[OrderLine], shared: list[int]) -> 
     """The customers of some rows by phone, their accounts locked; new ones have numbers, but are not written yet.
     None where one lacks an account.
     """
-    c, a = customers.customers.c, ledger.accounts.c
     names = {line.order.phone or "": line.order.name for line in reversed(lines)}
-    ids = {row.id: row.phone for row in session.execute(select(c.id, c.phone).where(c.phone.in_(names)).order_by(c.id))}
-    # Locked in the order of ledger.lock, the shop's own last.
-    held = session.execute(
-        select(a.id, a.owner, a.owner_id, a.name, a.balance)
-        .where(((a.owner == "customer") & a.owner_id.in_(ids)) | a.id.in_(shared))
-        .order_by(a.hot, a.id)
-        .with_for_update()
-    ).all()
+    ids: dict[int, str] = {row.id: row.phone for row in session.execute(_BY_PHONE, {"phones": list(names)})}
+    held = session.execute(_HELD, {"owners": list(ids), "shared": shared}).all()
     buyers: dict[str, _Buyer] = {}
     if ids:
-        facts = session.execute(
-            select(c.id, c.tier_id, c.spend_total, c.orders_count, c.first_order_at, c.last_order_at)
-            .where(c.id.in_(ids))
-            .order_by(c.id)
-            .with_for_update()
-        )
-        for row in facts:
-            phone = ids[row.id]
-            buyers[phone] = _Buyer(row.id, False, phone, "", {}, {}, row.tier_id, *row[1:])
+        for customer_id, tier_id, *facts in session.execute(_FACTS, {"numbers": list(ids)}):
+            phone = ids[customer_id]
+            buyers[phone] = _Buyer(customer_id, False, phone, "", {}, {}, tier_id, tier_id, *facts)
         for number, owner, owner_id, name, balance in held:
             if owner == "customer":
                 buyer = buyers[ids[owner_id]]

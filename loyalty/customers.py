@@ -130,6 +130,8 @@ def clean_name(name: str) -> str:
             sign for sign in kept
             if (unicodedata.category(sign) not in _UNSHOWN and sign not in _BIDI) or sign in "\t\n "
         )  # fmt: skip
+    elif "  " not in kept:
+        return kept.strip()[:NAME_CHARS_MAX].strip()
     return re.sub(r"\s+", " ", kept).strip()[:NAME_CHARS_MAX].strip()
 
 

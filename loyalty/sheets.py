@@ -236,7 +236,7 @@ def _folded(header: str) -> str:
 def _rows(raws: Iterator[Sequence[Any]], header_at: int) -> Iterator[Row]:
     try:
         for line, cells in enumerate(raws, start=header_at + 1):
-            if any(cell not in {"", None} for cell in cells):
+            if any(cells):
                 yield Row(line, cells)
     except csv.Error as error:
         raise SheetError("unreadable") from error

