@@ -69,10 +69,17 @@ class App:
             messenger.account: Sender(store, messenger, self.owner, self.nursery, END_RULES) for messenger in every
         }
         self.intake = Intake(
-            store, routers.build(), every, pushed=self.push, links=self.links, files=files_of, demo=demo
+            store,
+            routers.build(),
+            every,
+            pushed=self.push,
+            links=self.links,
+            files=files_of,
+            demo=demo,
+            codes=demo or CODES is not channels.to_log,
         )
         self.notifier = Notifier(
-            store, self.messengers, pushed=self.push, codes=channels.to_log,
+            store, self.messengers, pushed=self.push, codes=CODES,
             skipped={messages.RULE: messages.message_skipped},
         )  # fmt: skip
         self._demo = demo
@@ -209,6 +216,9 @@ def _learnt(session: Any, ended: Ended) -> None:
     for sha, method, file_id in facts.get("handles", ()):
         media.remember_handle(session, ended.call.account, sha, method, file_id)
 
+
+CODES: channels.CodeChannel = channels.to_log
+"""Where one-time codes go out; an SMS gateway takes this place."""
 
 END_RULES: dict[str, EndRule] = {"*": _learnt, messages.RULE: messages.message_ended}
 """Rules that rows of the outbox name; `*` hears every end that brought facts."""

@@ -77,6 +77,7 @@ class Intake:
         links: Callable[[str], list[tuple[str, str]]],
         files: Callable[[str, Any], list[File]],
         demo: bool = False,
+        codes: bool = False,
     ) -> None:
         self._store = store
         self._dispatcher = on_the_loop(dispatcher)
@@ -85,6 +86,7 @@ class Intake:
         self._links = links
         self._files = files
         self._demo = demo
+        self._codes = codes
         self._locks: dict[tuple[str, int], list[asyncio.Future[None]]] = {}
 
     async def take(
@@ -208,7 +210,7 @@ class Intake:
             talk = Talk(
                 work=work, account=messenger.account, user_id=address.user_id, can=messenger.can, link=messenger.link,
                 links=self._links, write_own=self._store.write, person=person, words=words(person.language), shop=shop, at=self._store.clock.now(),
-                demo=self._demo, files=lambda message: self._files(messenger.account, message),
+                demo=self._demo, codes=self._codes, files=lambda message: self._files(messenger.account, message),
             )  # fmt: skip
         await self._dispatcher.feed_update(
             bot, update, talk=talk, work=work, account=messenger.account, state=FSMContext(storage, key),

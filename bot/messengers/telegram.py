@@ -47,7 +47,7 @@ log = structlog.get_logger()
 
 
 class Telegram(Messenger):
-    """One bot account. `open` before use."""
+    """One bot account; its connections are opened at the first use."""
 
     name = "Telegram"
     can = Can(share_phone=True, own_page=False)

@@ -60,6 +60,14 @@ async def ask(message: Message, talk: Talk, state: FSMContext) -> None:
             reply_markup=talk.keyboard,
         )
         return
+    if not talk.codes:
+        await message.answer(
+            talk.say(
+                "Show your /card at the counter once: our staff link your phone number, so that every purchase counts and "
+                "earlier points come along."
+            )
+        )
+        return
     await state.set_state(Phone.typing)
     await message.answer(
         talk.say(
@@ -119,7 +127,7 @@ async def number(message: Message, talk: Talk, state: FSMContext) -> None:
     except InvalidError:
         await message.answer(talk.say("This phone number doesn't look right. Example: 0903 123 456."))
         return
-    if talk.can.share_phone:
+    if talk.can.share_phone or not talk.codes:
         await ask(message, talk, state)
         return
     try:

@@ -21,6 +21,7 @@ from aiohttp_session import get_session, new_session, setup
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
 
 from handlers.pictures.colour import readable_on
+from handlers.web.lines import setup_lines
 from handlers.words import LANGUAGES, Words, words
 from store import shops, staff, webchat
 from store.engine import Store
@@ -244,6 +245,7 @@ def setup_site(app: web.Application, site: Site) -> None:
         key, cookie_name=COOKIE, max_age=VISITOR_SECONDS, httponly=True, samesite="Lax",
         secure=site.public_url.startswith("https://"),
     )  # fmt: skip
+    setup_lines(app, site.store.hub)
     app.middlewares.append(_guard)
     setup(app, storage)
     app.middlewares.append(_check_csrf)

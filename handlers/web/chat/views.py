@@ -4,17 +4,19 @@ import asyncio
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 from aiohttp_session import get_session
-from aiohttp_sse import EventSourceResponse, sse_response
+from aiohttp_sse import EventSourceResponse
 from sqlalchemy.orm import Session
 
 from handlers.chat.commands import COMMANDS
 from handlers.web import site
 from handlers.web.chat.sending import FILES_MAX, send
+from handlers.web.lines import open_line
 from handlers.words import words
 from store import media, shops, webchat
 from store.errors import NotFoundError
@@ -95,13 +97,9 @@ async def events(request: web.Request) -> EventSourceResponse:
     store = site.store_of(request)
     after = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
     cursor = int(after) if after.isdigit() and len(after) < 18 else 0
-    if request.transport is None:
-        raise web.HTTPServiceUnavailable  # the page has gone already
-    try:
-        async with (
-            sse_response(request, headers={"X-Accel-Buffering": "no"}) as stream,
-            store.hub.listen(f"chat:{chat_id}") as heard,
-        ):
+    async with open_line(request, store.hub, f"chat:{chat_id}") as (stream, heard):
+        # The page may go at any moment; it asks again from its cursor when it is back.
+        with suppress(ConnectionResetError):
             typing: datetime | None = None
             while stream.is_connected():
                 heard.clear()
@@ -118,9 +116,6 @@ async def events(request: web.Request) -> EventSourceResponse:
                         await heard.wait()
                 except TimeoutError:
                     await stream.send("{}", event="ping")
-    except ConnectionResetError:
-        # The page has gone; it asks again from its cursor when it is back.
-        pass
     return stream
 
 

@@ -9,11 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from aiohttp_sse import EventSourceResponse, sse_response
+from aiohttp_sse import EventSourceResponse
 from sqlalchemy.orm import Session
 
 from handlers.web import site, uploads
 from handlers.web.desk import shown
+from handlers.web.lines import open_line
 from handlers.web.site import Handler
 from loyalty import phones, tiers
 from loyalty.addressing import Address, given_name, vocative
@@ -265,12 +266,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     topics = [f"desk:{shop_id}" for shop_id in await store.read(queue.desks_of, member)]
     if ticket_id is not None:
         topics.append(f"ticket:{ticket_id}")
-    if request.transport is None:
-        raise web.HTTPServiceUnavailable  # the page has gone already
-    async with (
-        sse_response(request, headers={"X-Accel-Buffering": "no"}) as stream,
-        store.hub.listen(*topics) as heard,
-    ):
+    async with open_line(request, store.hub, *topics) as (stream, heard):
         # The page has gone away while something was on its way to it.
         with suppress(ConnectionResetError):
             await _stream(request, stream, heard, after, ticket_id, at, waiting)
