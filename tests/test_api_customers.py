@@ -41,7 +41,11 @@ async def test_what_nobody_knew_of_a_guest_is_filled_in(api: Api) -> None:
     order = await api.order("A1")
     known = await api.post("/customers", {"phone": LAN, "name": "Lan", "birthday": "1994-08-15"})
     assert known.status == 200
-    assert (known.body["id"], known.body["name"], known.body["birthday"]) == (order.body["customer_id"], "Lan", "1994-08-15")
+    assert (known.body["id"], known.body["name"], known.body["birthday"]) == (
+        order.body["customer_id"],
+        "Lan",
+        "1994-08-15",
+    )
 
 
 async def test_twenty_at_once_make_one_customer(api: Api) -> None:

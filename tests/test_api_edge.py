@@ -39,7 +39,15 @@ async def test_the_key_comes_before_path_and_body(api: Api) -> None:
         ("GET", ""), ("GET", "/"), ("GET", "/nothing"), ("POST", "/customers/x/y/z"), ("DELETE", "/customers"),
         ("GET", "/segments/preview"),
     ]:  # fmt: skip
-        for authorization in ("", "Bearer", "Bearer ", f"Basic {api.key}", "Bearer rk_wrong", "Bearer khoá", "x" * 5000):
+        for authorization in (
+            "",
+            "Bearer",
+            "Bearer ",
+            f"Basic {api.key}",
+            "Bearer rk_wrong",
+            "Bearer khoá",
+            "x" * 5000,
+        ):
             options = broken | {"headers": {"Authorization": authorization}}
             refused = await api.call(method, path, key="", **options)
             assert (refused.status, refused.body["code"]) == (401, "unauthorized"), (method, path, authorization)
@@ -127,7 +135,11 @@ async def test_a_body_over_a_megabyte_is_413(api: Api) -> None:
             yield large[: 128 * 1024]
 
     bomb = gzip.compress(b" " * 50_000_000)
-    for options in ({"data": io.BytesIO(large)}, {"data": drip()}, {"data": bomb, "headers": {"Content-Encoding": "gzip"}}):
+    for options in (
+        {"data": io.BytesIO(large)},
+        {"data": drip()},
+        {"data": bomb, "headers": {"Content-Encoding": "gzip"}},
+    ):
         refused = await api.call("POST", "/customers", **options)
         assert (refused.status, refused.body["code"]) == (413, "too_large")
     broken = await api.call("POST", "/customers", data=b"not gzip", headers={"Content-Encoding": "gzip"})

@@ -51,9 +51,7 @@ async def test_an_order_of_nobody_has_a_claim_link_until_somebody_with_an_accoun
     order = await api.order("A1", 85_000, customer=None)
     assert (order.body["customer_id"], order.body["points"]["earned"]) == (None, 85)
     token = order.body["claim_url"].removeprefix("https://telegram.example/?start=c_")
-    person = await api.store.write(
-        customers.meet, "web", 7, 7, name="Lan", language="vi", shop_id=api.shop
-    )
+    person = await api.store.write(customers.meet, "web", 7, 7, name="Lan", language="vi", shop_id=api.shop)
     await api.store.write(claims.claim_order, person.customer_id, token)
     owned = await api.get("/orders/A1")
     assert owned.body["customer_id"] == person.customer_id

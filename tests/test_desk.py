@@ -84,7 +84,9 @@ async def desk(sqlite_url: str, clock: SetClock) -> AsyncIterator[Desk]:
         made.replayed.append((account, key))
         return True
 
-    site.setup_site(app, site.Site(store, "a secret of the tests", "http://test", "vi", lambda _payload: [], feed, replay))
+    site.setup_site(
+        app, site.Site(store, "a secret of the tests", "http://test", "vi", lambda _payload: [], feed, replay)
+    )
     setup_desk(app)
 
     async def enter(request: web.Request) -> web.Response:
@@ -131,13 +133,18 @@ def png(color: str = "red") -> bytes:
 async def test_an_agent_answers_and_a_second_try_adds_nothing(desk: Desk) -> None:
     ticket, _ = await asks(desk)
     minh = desk.people["minh"]
-    status, first = await minh.say(ticket, "Dạ em xin lỗi", files=[("ly.png", "image/png", png()), ("a.txt", "text/plain", b"x")])
+    status, first = await minh.say(
+        ticket, "Dạ em xin lỗi", files=[("ly.png", "image/png", png()), ("a.txt", "text/plain", b"x")]
+    )
     assert status == 201
     assert await minh.say(ticket, "Dạ em xin lỗi") == (201, first)
     _, found, _ = await minh.get(f"/desk/tickets/{ticket}")
     [answer] = [line for line in found["lines"] if line.get("who") == "agent"]
     assert (answer["text"], answer["staff"], answer["state"]) == ("Dạ em xin lỗi", "Minh", "queued")
-    assert [(file["kind"], file["width"], file["height"]) for file in answer["files"]] == [("photo", 40, 30), ("document", None, None)]
+    assert [(file["kind"], file["width"], file["height"]) for file in answer["files"]] == [
+        ("photo", 40, 30),
+        ("document", None, None),
+    ]
     assert (found["line"]["assignee"], found["line"]["state"]) == ("Minh", "waiting_customer")
     photo, text = answer["files"]
     status, body, headers = await minh.get(photo["url"])
@@ -154,7 +161,9 @@ async def test_a_picture_is_one_by_its_bytes_not_by_its_name(desk: Desk) -> None
     ticket, _ = await asks(desk)
     minh = desk.people["minh"]
     evil = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
-    await minh.say(ticket, "", files=[("x.png", "image/png", evil), ("y.html", "text/html", b"<script>alert(1)</script>")])
+    await minh.say(
+        ticket, "", files=[("x.png", "image/png", evil), ("y.html", "text/html", b"<script>alert(1)</script>")]
+    )
     _, found, _ = await minh.get(f"/desk/tickets/{ticket}")
     files = next(line for line in found["lines"] if line.get("who") == "agent")["files"]
     assert [file["kind"] for file in files] == ["document", "document"]
@@ -222,7 +231,12 @@ async def test_wrong_bodies_are_refused_in_words_or_ignored(desk: Desk, path: st
 async def test_an_answer_the_desk_cannot_send_is_refused_in_words(desk: Desk) -> None:
     ticket, _ = await asks(desk)
     minh = desk.people["minh"]
-    for text, key, files in (("", KEY, []), ("x" * 5000, KEY, []), ("x", "short", []), ("x", KEY, [("a", "b/c", b"x")] * 11)):
+    for text, key, files in (
+        ("", KEY, []),
+        ("x" * 5000, KEY, []),
+        ("x", "short", []),
+        ("x", KEY, [("a", "b/c", b"x")] * 11),
+    ):
         status, told = await minh.say(ticket, text, key=key, files=files)
         assert (status, bool(told["error"])) == (422, True)
     assert (await minh.post(f"/desk/tickets/{ticket}/reply", json={"text": "x"}))[0] == 415
@@ -236,7 +250,9 @@ async def test_who_comes_second_is_told_who_was_first(desk: Desk) -> None:
     status, told = await desk.people["hoa"].post(f"/desk/tickets/{ticket}/claim", json={})
     assert status == 409
     assert "Minh" in told["error"]
-    assert (await desk.people["supervisor"].post(f"/desk/tickets/{ticket}/assign", json={"to": desk.people["hoa"].id}))[0] == 200
+    assert (await desk.people["supervisor"].post(f"/desk/tickets/{ticket}/assign", json={"to": desk.people["hoa"].id}))[
+        0
+    ] == 200
 
 
 async def test_what_a_customer_writes_is_shown_and_never_run(desk: Desk) -> None:
@@ -289,7 +305,11 @@ async def test_the_stream_tells_what_happens_and_goes_on_from_a_cursor(desk: Des
     # The page was away meanwhile; from its old cursor it learns all that it missed, once each.
     await desk.people["hoa"].say(ticket, "hai", kind="note", key="another-key-2")
     another, _ = await asks(desk, "chuyện khác", name="Bình")
-    missed = await heard(minh, path, lambda events: {"counts", "line"} <= {kind for kind, _ in events} and events[-1][1].get("text") == "hai")
+    missed = await heard(
+        minh,
+        path,
+        lambda events: {"counts", "line"} <= {kind for kind, _ in events} and events[-1][1].get("text") == "hai",
+    )
     assert [data["text"] for kind, data in missed if kind == "line"] == ["Chị Lan ơi", "một", "hai"]
     assert {data["id"] for kind, data in missed if kind == "ticket"} == {ticket, another}
 
@@ -335,7 +355,10 @@ async def test_dead_letters_are_for_who_supervises_every_shop(desk: Desk) -> Non
     assert b"ValueError: boom" in page
     assert b"&lt;b&gt;/points" in page
     assert (await desk.people["supervisor"].get("/desk/dead-letters"))[0] == 403
-    assert await boss.post("/desk/dead-letters/replay", json={"account": "telegram:1", "key": "7"}) == (200, {"done": True})
+    assert await boss.post("/desk/dead-letters/replay", json={"account": "telegram:1", "key": "7"}) == (
+        200,
+        {"done": True},
+    )
     assert desk.replayed == [("telegram:1", "7")]
     assert (await boss.post("/desk/dead-letters/replay", json={}))[0] == 400
 

@@ -69,7 +69,9 @@ async def lines(store: Store, ticket: int, member: Member) -> list[str]:
 
 
 def ended(message: int, call: int, state: str, error: str | None = None, result: Any = None) -> Ended:
-    return Ended(Call(call, "telegram:1", 77, "sendMessage", "{}", rule=messages.RULE, subject=message), state, error, result)
+    return Ended(
+        Call(call, "telegram:1", 77, "sendMessage", "{}", rule=messages.RULE, subject=message), state, error, result
+    )
 
 
 # ── One conversation, one ticket ───────────────────────────────────────────────────────────────────
@@ -144,7 +146,11 @@ async def test_an_edit_shows_the_new_words_and_keeps_the_old(store: Store, shop:
     assert not await store.write(messages.customer_edits, Source("telegram:1", 77, 99), text="?")
     [message] = await store.read(thread.changed, ticket, minh, at)
     assert isinstance(message, thread.Message)
-    assert (message.id, message.text, [old["text"] for old in message.history]) == (said.message_id, "giá 55", ["giá 50"])
+    assert (message.id, message.text, [old["text"] for old in message.history]) == (
+        said.message_id,
+        "giá 55",
+        ["giá 50"],
+    )
     assert (await store.read(tickets.get, ticket)).preview["text"] == "giá 55"
 
 
@@ -211,7 +217,9 @@ async def test_delivery_is_told_as_it_was_and_a_retry_is_real(store: Store, shop
     # The customer's own answer to it is tied to it.
     _, said = await says(store, lan, shop, "ok", reply_to=Source("telegram:1", 77, 31))
     [answer] = await store.read(thread.some, ticket, minh, [said.seq])
-    assert answer.reply_to == next(line.seq for line in await store.read(thread.page, ticket, minh) if getattr(line, "id", 0) == message)
+    assert answer.reply_to == next(
+        line.seq for line in await store.read(thread.page, ticket, minh) if getattr(line, "id", 0) == message
+    )
 
 
 async def test_of_several_rows_the_worst_counts_and_unknown_gives_way(
@@ -349,7 +357,20 @@ async def test_views_counts_and_unread(store: Store, shop: int, minh: Member, cl
 
 
 @pytest.mark.parametrize(
-    "words", ["ly bi vo", "BỊ VỠ", "nguyen thi", "lan", "#1001", "1001", "0903 123 456", "+84903123456", "đền em", "vỡ ly", "lan nguyễn"]
+    "words",
+    [
+        "ly bi vo",
+        "BỊ VỠ",
+        "nguyen thi",
+        "lan",
+        "#1001",
+        "1001",
+        "0903 123 456",
+        "+84903123456",
+        "đền em",
+        "vỡ ly",
+        "lan nguyễn",
+    ],
 )
 async def test_search_finds_marks_or_none(store: Store, shop: int, lan: int, minh: Member, words: str) -> None:
     other = await store.write(customers.create, name="Bình")
