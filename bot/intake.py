@@ -35,7 +35,9 @@ from store.media import File
 from store.outbox import Call
 from store.shops import Shop
 
-TRIES = 3
+RERUNS = 3
+"""How often a handler runs again after a race."""
+ID_MAX = 2**63
 KINDS = frozenset(Update.model_fields) - {"update_id"}
 
 log = structlog.get_logger()
@@ -108,10 +110,10 @@ class Intake:
         if address is None:
             await self._ignore(account, key, raw, body)
             return False
-        text = body if body is not None else json.dumps(raw, ensure_ascii=False)
+        text = body if body is not None else text_of(raw)
         async with self._in_turn(account, address.chat_id):
             try:
-                for attempt in range(TRIES):
+                for attempt in range(1 + RERUNS):
                     try:
                         return await self._work(messenger, key, raw, text, address, replayed=replayed)
                     except MovedError:
@@ -219,12 +221,12 @@ class Intake:
 
     async def _ignore(self, account: str, key: str, raw: dict[str, Any], body: str | None) -> None:
         log.warning("an update of a kind nobody knows", account=account, key=key, fields=sorted(raw)[:5])
-        text = body if body is not None else json.dumps(raw, ensure_ascii=False)
+        text = body if body is not None else text_of(raw)
         await self._store.write(inbox.record_done, account, key, None, text)
 
     async def _bury(self, messenger: Messenger, key: str, body: str, address: Address, error: Exception) -> None:
         """Keep the update as a dead letter and apologise, once."""
-        told = "".join(traceback.format_exception(error))[-4000:]
+        told = storable("".join(traceback.format_exception(error))[-4000:])
         session = OutboxSession(self._store, messenger.account, messenger.me())
         async with self._store.work() as work:
             first = await work.write(inbox.record_dead, messenger.account, key, address.chat_id, body, told)
@@ -277,8 +279,26 @@ def _close(
         outbox.put(session, sent.calls)
 
 
+def text_of(raw: dict[str, Any]) -> str:
+    """An update as JSON that every database takes."""
+    text = json.dumps(raw, ensure_ascii=False)
+    return text if storable(text) == text else json.dumps(raw)
+
+
+def storable(text: str) -> str:
+    """A text without what no database takes: NUL, and halves of a character."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
 def address_of(raw: dict[str, Any]) -> Address | None:
-    """Whose an update is; None for one of a kind nobody knows."""
+    """Whose an update is; None for one of a kind, or of a shape, that nobody knows."""
+    try:
+        return _address_of(raw)
+    except (AttributeError, TypeError, KeyError):
+        return None
+
+
+def _address_of(raw: dict[str, Any]) -> Address | None:
     kind = next((name for name in raw if name in KINDS), None)
     if kind is None:
         return None
@@ -289,7 +309,7 @@ def address_of(raw: dict[str, Any]) -> Address | None:
     holder = event if "chat" in event else event.get("message") or {}
     chat = holder.get("chat") or {}
     chat_id, user_id = chat.get("id", user.get("id", 0)), user.get("id", 0)
-    if not isinstance(chat_id, int) or not isinstance(user_id, int):
+    if not all(isinstance(number, int) and abs(number) < ID_MAX for number in (chat_id, user_id)):
         return None
     thread = holder.get("message_thread_id") if holder.get("is_topic_message") else None
     name = " ".join(str(user[part]) for part in ("last_name", "first_name") if user.get(part))

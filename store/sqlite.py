@@ -238,6 +238,8 @@ class SqliteStore(Store):
         session = self.writer
         if session.identity_map or session.new:
             session.expunge_all()
+        foreign = work.waited and self.strict and not failed
+        failed = failed or foreign
         if not work.lost and not self.connection.in_transaction:
             self.lose(work)
         if not work.lost:
@@ -259,8 +261,7 @@ class SqliteStore(Store):
             self._commit_due = True
             loop.call_soon(self._commit)
         if work.waited:
-            if self.strict and not failed:
-                await asyncio.shield(committed)
+            if foreign:
                 raise RuntimeError("a work waited for something foreign while it held the pen")
             log.warning("a work waited for something foreign while it held the pen")
         if not failed:

@@ -307,6 +307,7 @@ async def test_a_work_that_awaits_something_foreign_with_the_pen_in_hand_is_an_e
 
     with pytest.raises(RuntimeError, match="foreign"):
         await slow()
+    assert await sqlite.read(names) == []
     async with sqlite.work() as work:
         await asyncio.sleep(0.01)
         await work.write(put, "it may wait before")

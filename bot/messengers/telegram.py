@@ -20,7 +20,7 @@ from bot.messengers.messenger import Messenger, Ready
 from handlers.chat.talk import Can
 from store import leases
 from store.engine import Store
-from store.errors import StoreUnreachableError
+from store.errors import MovedError, StoreUnreachableError
 from store.media import File
 from store.outbox import Ended
 
@@ -211,7 +211,7 @@ class Telegram(Messenger):
                 if batch:
                     await self._take_batch(batch, take)
                     offset = max(int(update["update_id"]) for update in batch) + 1
-            except (ConnectionError, StoreUnreachableError) as error:
+            except (ConnectionError, StoreUnreachableError, MovedError) as error:
                 log.warning("polling goes on in a moment", account=self.account, error=str(error))
                 await asyncio.sleep(AGAIN_SECONDS)
 
@@ -260,22 +260,25 @@ class Telegram(Messenger):
                 return web.Response(status=401)
             body = await request.read()
             text = body.decode("utf-8", "replace").replace("\x00", "")
-            if len(body) > UPDATE_BYTES_MAX:
+            try:
+                return await taken(text, len(body))
+            except (StoreUnreachableError, MovedError):
+                return web.Response(status=503, headers={"Retry-After": "1"})
+
+        async def taken(text: str, size: int) -> web.Response:
+            if size > UPDATE_BYTES_MAX:
                 # Never an honest update: noted by its number alone, so that it doesn't come again and again.
                 found = re.search(r'"update_id"\s*:\s*(\d{1,18})', text[:1000])
-                log.warning("an update of absurd size", size=len(body))
+                log.warning("an update of absurd size", size=size)
                 if found:
                     await take(found[1], {"update_id": int(found[1])}, text[:1000])
                 return web.Response()
             try:
                 update = json.loads(text)
                 key = str(int(update["update_id"]))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 return web.Response(status=400)
-            try:
-                await take(key, update, text)
-            except StoreUnreachableError:
-                return web.Response(status=503, headers={"Retry-After": "1"})
+            await take(key, update, text)
             return web.Response()
 
         return view
