@@ -25,6 +25,8 @@ from tests.running import Running, running
 
 OUTAGE_SECONDS = 5.0
 BACK_SECONDS = 2.0
+STOP_SECONDS = 1.5
+"""Below what the program gives to requests that don't end."""
 FIRST_BUBBLE_MS = 1000.0
 VISITS = 3
 HARM = "</script><script>window.ran = 1</script><img src=x onerror='window.ran = 1'><b>Lan</b>"
@@ -159,6 +161,16 @@ async def test_what_is_written_while_the_server_is_away_arrives_once_and_in_orde
 
 async def visitor_of(page: Page) -> str:
     return str(await page.evaluate("JSON.parse(document.getElementById('boot').textContent).visitor"))
+
+
+async def test_open_pages_do_not_hold_up_a_stop(browser: Browser, sqlite_url: str) -> None:
+    async with window(browser, "http://127.0.0.1", PHONE, expected="Failed to load resource") as page:
+        async with running(sqlite_url) as house:
+            await page.goto(f"{house.url}/chat")
+            await expect(Chat(page).shop.first).to_be_visible()
+            began = time.monotonic()
+        assert time.monotonic() - began < STOP_SECONDS
+        await expect(page.locator("#banner")).to_have_text(SAID("Connection lost, trying again…"))
 
 
 async def test_the_first_bubble_stands_within_a_second(browser: Browser, house: Running) -> None:
