@@ -3,13 +3,15 @@
 import secrets
 import time
 
-_SEQUENCE_BITS = 12
-_NODE_BITS = 8
+_SEQUENCE_BITS = 8
+_NODE_BITS = 14
 
 
 class Ids:
-    """Numbers below 2**63 that rise with time: 41 bits of milliseconds, 8 of a random node, 12 of a counter.
+    """Numbers below 2**63 that rise with time: 41 bits of milliseconds, 14 of a random node, 8 of a counter.
 
+    Two replicas that drew the same node would now and then give the same number, and an update would die of it: with 8 bits
+    four replicas did so once in forty starts, with 14 once in 2,700. A counter that is full borrows the next millisecond.
     One process never gives a number twice nor a smaller one later; between processes the order is that of their clocks.
     """
 
