@@ -33,7 +33,7 @@ def say(message: str) -> None:
 
 def show(line: object = "") -> None:
     """Print what was asked for."""
-    print(line)  # noqa: T201  # the command line's own voice
+    print(line, flush=True)  # noqa: T201  # the command line's own voice; who reads a pipe reads it at once
 
 
 @asynccontextmanager
