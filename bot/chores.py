@@ -20,7 +20,7 @@ LEASE = "clock"
 
 DUE: tuple[Callable[[Session], int], ...] = (points.release_due, points.expire_due, redemptions.lapse_due)
 """Rules that do a batch of what is due now and say how much that was."""
-SWEEPS: tuple[Callable[[Session], object], ...] = (inbox.prune, outbox.prune, attempts.prune)
+SWEEPS: tuple[Callable[[Session], int | None], ...] = (inbox.prune, outbox.prune, attempts.prune)
 
 log = structlog.get_logger()
 
@@ -32,15 +32,25 @@ async def clock_loop(store: Store, owner: str) -> None:
         try:
             if await store.write(leases.hold, LEASE, owner) is not None:
                 for rule in DUE:
-                    while await store.write(rule):  # noqa: ASYNC110  # a turn for the others between batches
-                        await asyncio.sleep(0)
+                    await _to_the_end(store, rule)
                 if ticks % SWEEP_TICKS == 0:
                     for sweep in SWEEPS:
-                        await store.write(sweep)
+                        await _to_the_end(store, sweep)
                 ticks += 1
         except (MovedError, StoreUnreachableError) as error:
             log.warning("what is due waits a moment", error=str(error))
         await asyncio.sleep(TICK_SECONDS)
+
+
+async def _to_the_end(store: Store, rule: Callable[[Session], int | None]) -> None:
+    """Run a rule until it finds nothing more to do. One that fails holds up no other."""
+    try:
+        while await store.write(rule):  # noqa: ASYNC110  # a turn for the others between batches
+            await asyncio.sleep(0)
+    except (MovedError, StoreUnreachableError):
+        raise
+    except Exception:
+        log.exception("what is due could not be done", rule=rule.__qualname__)
 
 
 async def fetch_loop(store: Store, telegram: Telegram, owner: str) -> None:

@@ -21,6 +21,7 @@ from loyalty.customers import Identity
 from store import notices, shops
 from store.clock import now
 from store.engine import Store
+from store.errors import RuleError
 from store.ids import Ids
 from store.notices import Notice
 from store.outbox import Call, Purpose, put
@@ -93,7 +94,12 @@ class Notifier:
                 codes.append((str(notice.params["phone"]), str(notice.params["code"])))
                 notices.settle(session, [notice.id], "queued")
                 continue
-            made = self._calls(session, notice)
+            try:
+                made = self._calls(session, notice)
+            except (LookupError, TypeError, ValueError, RuleError):
+                # What can't be put into words is set aside: those behind it are still to be told.
+                log.exception("a notice could not be put into words", kind=notice.kind, id=notice.id)
+                made = "no words"
             if isinstance(made, str):
                 notices.settle(session, [notice.id], "skipped", made)
                 if notice.rule and notice.subject is not None and notice.rule in self._skipped:

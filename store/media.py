@@ -19,7 +19,9 @@ from store.signals import signal
 
 BYTES_MAX = 20 * 1024 * 1024
 """What Telegram lets a bot download."""
-FETCH_TRIES = 6
+FETCH_TRIES = 20
+FETCH_AGAIN_MAX = timedelta(minutes=10)
+"""With the tries a good two hours: Telegram may be away for a while, and what a customer sent is not lost for it."""
 
 
 class Media(Base):
@@ -207,7 +209,8 @@ def fetched(
     """The bytes of an attachment arrived; `mime` is what they show themselves to be, None where they don't."""
     told = session.execute(select(Attachment.mime).where(Attachment.id == attachment_id)).scalar()
     sha = keep(session, content, mime or told or "application/octet-stream", width, height)
-    _settle(session, attachment_id, state="stored", sha=sha, size=len(content))
+    shown = {"mime": mime, "width": width, "height": height} if mime else {}
+    _settle(session, attachment_id, state="stored", sha=sha, size=len(content), **shown)
 
 
 def not_fetched(session: Session, attachment_id: int, *, final: str | None = None) -> None:
@@ -221,7 +224,7 @@ def not_fetched(session: Session, attachment_id: int, *, final: str | None = Non
     session.execute(
         update(Attachment)
         .where(Attachment.id == attachment_id)
-        .values(attempts=attempts + 1, due_at=now(session) + timedelta(seconds=2**attempts))
+        .values(attempts=attempts + 1, due_at=now(session) + min(FETCH_AGAIN_MAX, timedelta(seconds=2**attempts)))
     )
 
 

@@ -341,16 +341,27 @@ async def test_a_second_chats_429_in_that_time_pauses_the_account(shop: Running)
 
 
 async def test_the_same_chats_second_429_pauses_nobody_else(shop: Running) -> None:
-    lan, minh = shop.api.user(), shop.api.user()
-    shop.api.fault("sendMessage", lan.id, kind="429", retry_after=1, times=2)
-    first = await say(shop, lan, "lan")
-    async with asyncio.timeout(5):
-        while len(shop.api.faulted) < 2:
-            await asyncio.sleep(0.01)
-    await shop.api.world.until(lambda: len(shop.api.faulted) == 2 or None, 5, "a second 429")
-    other = await say(shop, minh, "minh")
-    assert await settled(shop.store, [other]) == ["sent"]
-    assert (await shop.store.read(state_of, first.id))[0] == "queued"
+    mine = shop.app.senders[ACCOUNT]
+    first, other = (Call(number, ACCOUNT, number, "sendMessage", "{}") for number in (1, 2))
+    limited = {"retry_after": 3.0}
+    assert mine._wait_for(first, Ended(first, "queued", facts=limited), 10.0) == 3.0
+    assert mine._wait_for(first, Ended(first, "queued", facts=limited), 11.0) == 3.0
+    assert mine._paused_until == 0.0
+    assert mine._wait_for(other, Ended(other, "queued", facts={"retry_after": 1.0}), 12.0) == 1.0
+    assert mine._paused_until == 14.0  # as long as the longer of the two
+
+
+async def test_what_was_taken_out_of_the_queue_meanwhile_is_not_sent(shop: Running) -> None:
+    lan = shop.api.user()
+    shop.api.fault("sendMessage", lan.id, kind="429", retry_after=1)
+    first, dropped = await say(shop, lan, "one"), await say(shop, lan, "dropped")
+    assert (await ended(shop.store, first))[0] == "queued"
+    await shop.store.write(
+        lambda session: raw(session, "UPDATE outbox SET state = 'dropped' WHERE id = ?", (dropped.id,))
+    )
+    last = await say(shop, lan, "last")
+    assert await settled(shop.store, [first, dropped, last]) == ["sent", "dropped", "sent"]
+    assert sent(shop.api) == ["one", "last"]
 
 
 @pytest.mark.parametrize(
@@ -734,3 +745,27 @@ async def test_a_rule_that_fails_on_how_a_row_ended_stops_neither_the_row_nor_th
         after = await say(shop, lan, "three")
         assert await settled(shop.store, [after]) == ["sent"]
         assert sent(shop.api, lan) == ["one", "three"]
+
+
+async def test_a_rule_that_lost_a_race_is_run_again(
+    postgres_url: str, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[str] = []
+
+    def raced(session: Session, end: Ended) -> None:
+        runs.append(end.state)
+        session.connection().exec_driver_sql("INSERT INTO messenger_accounts VALUES ('ruled', 'x')")
+        if len(runs) == 1:
+            session.connection().exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40P01'; END $$")
+
+    monkeypatch.setitem(composition.END_RULES, "raced", raced)
+    async with running(postgres_url, clock=clock) as shop:
+        await owned(shop.store)
+        call = a_call(shop.store, shop.api.user(), "one", rule="raced", subject=1)
+        await put(shop, call)
+        assert await settled(shop.store, [call]) == ["sent"]
+        assert runs == ["sent", "sent"]
+        rows = await shop.store.read(
+            lambda session: raw(session, "SELECT 1 FROM messenger_accounts WHERE account = 'ruled'")
+        )
+        assert len(rows) == 1

@@ -125,7 +125,14 @@ class Telegram(Messenger):
 
     async def download(self, file_id: str, bytes_max: int) -> bytes:
         """The bytes of a file. Raises ConnectionError, ValueError when it is too big."""
-        found = await self.call("getFile", file_id=file_id)
+        try:
+            found = await self.call("getFile", file_id=file_id)
+        except ConnectionError as error:
+            if "too big" in str(error):
+                raise ValueError("too big") from None
+            raise
+        if "file_path" not in found:
+            raise ConnectionError("getFile: no path yet")
         content = bytearray()
         try:
             async for chunk in self.stream_content(f"{self._files}/{found['file_path']}"):
