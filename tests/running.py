@@ -48,7 +48,12 @@ def settings_for(database_url: str, api: BotApiServer, *, webhook: bool = False,
 
 @asynccontextmanager
 async def running(
-    database_url: str, *, webhook: bool = False, clock: Clock | None = None, demo: bool = False, only: Part | None = None,
+    database_url: str,
+    *,
+    webhook: bool = False,
+    clock: Clock | None = None,
+    demo: bool = False,
+    only: Part | None = None,
     **more: object,
 ) -> AsyncIterator[Running]:
     """Start everything, give it, stop it."""
