@@ -244,7 +244,7 @@ async def test_killed_with_a_backlog(scene: Scene, each: int, bursts: int, kills
         await _burst(scene, each)
         share = each * UPDATES_EACH * 2 // (kills + 2)
         for _ in range(kills):
-            await _kill_within(scene, share // 4, share)
+            await _kill_within(scene, 1, share)
     unknown = await _everything_once(scene)
     updates = len(scene.api.world.updates.delivered)
     print(f"{scene.kills} kills, {updates} updates, {len(scene.api.calls)} calls, {unknown} unknown")
