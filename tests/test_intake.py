@@ -478,34 +478,39 @@ async def test_one_chats_updates_run_one_after_the_other(hooked: Running, way: s
         assert sorted(text for text, _ in answers) == sorted(f"n{number}" for number in range(50))
 
 
-async def test_who_stops_waiting_for_their_turn_holds_up_nobody(hooked: Running) -> None:
-    lan = await arrived(hooked)
-    go = asyncio.Event()
-    begun = asyncio.Event()
+@pytest.mark.parametrize("its_turn", [False, True], ids=["while it waits", "as its turn comes"])
+async def test_who_stops_waiting_for_their_turn_holds_up_nobody(sqlite_url: str, its_turn: bool) -> None:
+    async with running(sqlite_url, webhook=True) as shop:
+        lan = await arrived(shop)
+        go = asyncio.Event()
+        begun = asyncio.Event()
 
-    async def slow(message: Message) -> None:
-        begun.set()
-        await go.wait()
-        await message.answer("slow")
+        async def slow(message: Message) -> None:
+            begun.set()
+            await go.wait()
+            await message.answer("slow")
 
-    handle(hooked, "slow", slow)
+        handle(shop, "slow", slow)
 
-    def take(text: str) -> "asyncio.Future[bool]":
-        update = an_update(lan, text)
-        return asyncio.ensure_future(hooked.app.intake.take(ACCOUNT, str(update["update_id"]), update))
+        def take(text: str) -> "asyncio.Task[bool]":
+            update = an_update(lan, text)
+            return asyncio.ensure_future(shop.app.intake.take(ACCOUNT, str(update["update_id"]), update))
 
-    first = take("slow")
-    await begun.wait()
-    second, third = take("/points"), take("/points")
-    await asyncio.sleep(0)
-    second.cancel()
-    go.set()
-    async with asyncio.timeout(5):
-        assert await first
-        assert await third
-    assert second.cancelled()
-    await lan.wait_for(lambda _message: len(lan.inbox) == GREETED + 2, fresh=False)
-    await points(lan)
+        first = take("slow")
+        await begun.wait()
+        second, third = take("/points"), take("/points")
+        await asyncio.sleep(0)
+        turn = second._fut_waiter
+        go.set()
+        while its_turn and not turn.done():
+            await asyncio.sleep(0)
+        second.cancel()
+        async with asyncio.timeout(5):
+            assert await first
+            assert await third
+        assert second.cancelled()
+        await lan.wait_for(lambda _message: len(lan.inbox) == GREETED + 2, fresh=False)
+        await points(lan)
 
 
 async def test_where_a_conversation_stands_survives_a_restart(database_url: str) -> None:
@@ -562,6 +567,28 @@ async def test_without_a_database_the_webhook_answers_503_and_the_update_comes_a
         await shop.api.wait_delivered()
         assert attempts[-1][1] == 200
         assert len(lan.inbox) == GREETED + 1
+        assert await shop.store.read(inbox.dead_letters) == []
+
+
+async def test_a_store_that_is_away_for_a_moment_makes_no_dead_letter(sqlite_url: str) -> None:
+    async with running(sqlite_url, webhook=True) as shop:
+        lan = await arrived(shop)
+        tries: list[int] = []
+
+        def away(session: Session) -> None:
+            tries.append(1)
+            keep(session, "kept")
+            if len(tries) == 1:
+                raise StoreUnreachableError
+
+        async def answer(message: Message, talk: Talk) -> None:
+            await talk.work.write(away)
+            await message.answer("here again")
+
+        handle(shop, "away", answer)
+        await lan.send("away")
+        await lan.wait_for(lambda message: message["text"] == "here again")
+        assert [status for _, status in shop.api.world.webhook.attempts][-2:] == [503, 200]
         assert await shop.store.read(inbox.dead_letters) == []
 
 
