@@ -137,7 +137,11 @@ class SqliteStore(Store):
         connection = sqlite3.connect(
             self.path, timeout=0, isolation_level=None, cached_statements=512, factory=_Connection
         )
-        for pragma in ("foreign_keys = ON", "synchronous = FULL", "cache_size = -65536", "temp_store = MEMORY"):
+        # recursive_triggers: a REPLACE asks the triggers that forbid a deletion, too.
+        for pragma in (
+            "foreign_keys = ON", "recursive_triggers = ON", "synchronous = FULL", "cache_size = -65536",
+            "temp_store = MEMORY",
+        ):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}")
         return connection
 

@@ -551,3 +551,19 @@ async def test_the_database_itself_refuses_to_rewrite_the_ledger(store: Store, p
         await store.write(rewrite)
     assert await store.read(ledger.check) == []
     assert posted
+
+
+async def test_the_ledger_can_be_neither_replaced_nor_emptied(store: Store, posted: int) -> None:
+    """The ways round an UPDATE and a DELETE: SQLite's REPLACE and PostgreSQL's TRUNCATE."""
+
+    def empty(session: Session) -> None:
+        session.connection().exec_driver_sql(
+            "TRUNCATE transfers, postings CASCADE"
+            if store.shared
+            else "INSERT OR REPLACE INTO transfers SELECT id, key, hash, 'other', at, legs, shop_id, order_id, actor, reason "
+            f"FROM transfers WHERE id = {posted}"
+        )
+
+    with pytest.raises(sa.exc.DBAPIError, match="append-only"):
+        await store.write(empty)
+    assert await store.read(ledger.check) == []

@@ -49,6 +49,10 @@ def _postgresql_triggers() -> None:
             f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
             "FOR EACH ROW EXECUTE FUNCTION append_only()"
         )
+        op.execute(
+            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION append_only()"
+        )
     op.execute(
         "CREATE FUNCTION posting_sealed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         "IF (SELECT count(*) FROM postings WHERE transfer_id = NEW.transfer_id) "
@@ -64,6 +68,7 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         for table in KEPT:
             op.execute(f"DROP TRIGGER {table}_append_only ON {table}")
+            op.execute(f"DROP TRIGGER {table}_no_truncate ON {table}")
         op.execute("DROP TRIGGER postings_sealed ON postings")
         op.execute("DROP FUNCTION posting_sealed()")
         op.execute("DROP FUNCTION append_only()")
