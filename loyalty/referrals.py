@@ -170,7 +170,7 @@ def tally(session: Session, customer_id: int) -> Tally:
         .where(referrals.c.referrer_id == customer_id)
         .group_by(referrals.c.state)
     )
-    rows: dict[str, int] = dict(counts)
+    rows = {str(state): int(count) for state, count in counts}
     rewarded = rows.get("rewarded", 0)
     earned = _earned(session, customer_id)
     return Tally(sum(rows.values()), rewarded, earned)
