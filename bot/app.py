@@ -224,6 +224,13 @@ END_RULES: dict[str, EndRule] = {"*": _learnt, messages.RULE: messages.message_e
 """Rules that rows of the outbox name; `*` hears every end that brought facts."""
 
 
+def settle_memory() -> None:
+    """What is loaded by now stays: the collector need not walk it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 async def run(
     settings: Settings,
     only: Part | None = None,
@@ -253,10 +260,7 @@ async def run(
             loop.add_signal_handler(sign, until.set)
         try:
             await app.start(only)
-            # What is loaded by now stays: the collector need not walk it again and again.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(20_000, 20, 20)
+            settle_memory()
             if ready is not None:
                 await ready(store)
             await until.wait()

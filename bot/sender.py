@@ -196,7 +196,9 @@ class Sender:
 
     async def _look(self) -> None:
         """Read what waits in the outbox; where more waits than fits, replies still come first."""
-        found = await self._store.read(outbox.queued, self._messenger.account, WINDOW)
+        # In a work that writes nothing: on SQLite that is the loop's own reader, ten times as quick as a page's.
+        async with self._store.work() as work:
+            found = await work.read(outbox.queued, self._messenger.account, WINDOW)
         self._horizon = found[-1].purpose if len(found) == WINDOW else None
         for call in found:
             self._add(call)
