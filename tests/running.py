@@ -73,7 +73,7 @@ async def running(
             await store.close()
 
 
-async def until(check: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(check: Callable[[], object], seconds: float = 20.0) -> None:
     """Wait until something holds that no event tells of."""
     async with asyncio.timeout(seconds):
         while not check():
