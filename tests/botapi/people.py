@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .groups import Group
 
 Predicate = Callable[[Json], Any]
-PATIENCE = 5.0
+PATIENCE = 15.0
 ANONYMOUS = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
 
 
