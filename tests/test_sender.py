@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
@@ -270,8 +271,15 @@ async def test_what_could_not_be_sent_for_a_day_is_given_up(shop: Running, clock
     lan = shop.api.user()
     shop.api.fault("sendMessage", lan.id, times=1, kind="500")
     old = a_call(shop.store, lan, "old")
-    await shop.store.write(outbox.put, [old])
-    old.created_at = to_micros(clock.now() - timedelta(hours=25))
+    yesterday = clock.now() - timedelta(hours=25)
+
+    def put_yesterday(session: Session) -> None:
+        outbox.put(session, [old])
+        session.execute(sa.update(outbox.OutboxRow).values(created_at=yesterday))
+
+    # In one commit: the sender may look between two of ours and find the row new.
+    await shop.store.write(put_yesterday)
+    old.created_at = to_micros(yesterday)
     shop.app.push(ACCOUNT, [old])
     assert await ended(shop.store, old) == ("failed", "HTTP 500: Internal Server Error")
 
