@@ -70,6 +70,10 @@ def taken_in(session: Session) -> list[tuple[str, str]]:
     return [tuple(row) for row in raw(session, "SELECT key, state FROM inbox ORDER BY key")]
 
 
+def on_their_way(session: Session) -> int:
+    return int(raw(session, "SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending')")[0][0])
+
+
 async def arrived(shop: Running) -> Person:
     """A customer who has been greeted."""
     lan = shop.api.user(first_name="Lan", last_name="Nguyễn", language_code="en")
@@ -79,8 +83,11 @@ async def arrived(shop: Running) -> Person:
     return lan
 
 
-async def points(lan: Person) -> None:
-    """The proof that all is well: a question and its one answer."""
+async def points(shop: Running, lan: Person) -> None:
+    """The proof that all is well: a question and its one answer, once what was on its way has arrived."""
+    async with asyncio.timeout(20):
+        while await shop.store.read(on_their_way):
+            await asyncio.sleep(0.01)
     before = len(lan.inbox)
     await lan.send("/points")
     await lan.wait_for(lambda message: "0" in message["text"])
@@ -113,10 +120,10 @@ async def posting(shop: Running, secret: str | None = None) -> AsyncIterator[Cal
 async def test_a_redelivered_update_changes_nothing(shop: Running) -> None:
     lan = await arrived(shop)
     shop.api.fault(kind="redelivered")
-    await points(lan)
+    await points(shop, lan)
     await shop.api.wait_delivered()
     before = len(lan.inbox)
-    await points(lan)
+    await points(shop, lan)
     assert len(lan.inbox) == before + 1
 
 
@@ -126,7 +133,7 @@ async def test_the_same_update_many_times_at_once_is_handled_once(hooked: Runnin
     async with posting(hooked) as post:
         assert await asyncio.gather(*(post(update) for _ in range(20))) == [200] * 20
     await lan.wait_for(lambda message: "0" in message["text"])
-    await points(lan)
+    await points(hooked, lan)
     assert len([text for text in lan.texts if "0" in text]) == 2
 
 
@@ -157,7 +164,7 @@ async def test_updates_that_change_places_are_both_handled(shop: Running) -> Non
     await lan.send("/menu")
     await shop.api.wait_delivered()
     await lan.wait_for(lambda _message: len(lan.inbox) == GREETED + 2, fresh=False)
-    await points(lan)
+    await points(shop, lan)
     states = await shop.store.read(taken_in)
     assert {state for _, state in states} == {"done"}
     assert len(states) == 4
@@ -166,7 +173,7 @@ async def test_updates_that_change_places_are_both_handled(shop: Running) -> Non
 async def test_a_kind_nobody_knows_is_recorded_and_stops_nothing(shop: Running) -> None:
     lan = await arrived(shop)
     shop.api.fault(kind="hologram")
-    await points(lan)
+    await points(shop, lan)
     await shop.api.wait_delivered()
     rows = await shop.store.read(
         lambda session: raw(session, "SELECT state, body FROM inbox WHERE body LIKE '%hologram%'")
@@ -223,7 +230,7 @@ async def test_updates_of_no_sensible_shape_are_kept_and_stop_nothing(shop: Runn
             update = {"update_id": hologram.id, **shape}
             hologram.body = json.dumps(update).encode()
         keys.append(str(update["update_id"]))
-    await points(lan)
+    await points(shop, lan)
     await shop.api.wait_delivered()
     assert set(keys) <= set(dict(await shop.store.read(taken_in)))
 
@@ -250,7 +257,7 @@ async def test_signs_that_no_database_takes_stop_nothing(hooked: Running, text: 
             number = next(NUMBERS)
             assert await hooked.app.intake.take(ACCOUNT, str(number), update | {"update_id": number}) in {True, False}
             assert str(number) in dict(await hooked.store.read(taken_in))
-    await points(lan)
+    await points(hooked, lan)
 
 
 async def test_a_body_that_is_no_update_is_refused_and_nothing_stored(sqlite_url: str) -> None:
@@ -268,7 +275,7 @@ async def test_an_update_of_ten_megabytes_changes_nothing_and_does_not_come_agai
     async with posting(hooked) as post:
         assert await post(update) == 200
         assert await post(update) == 200
-    await points(lan)
+    await points(hooked, lan)
     assert dict(await hooked.store.read(taken_in))[str(update["update_id"])] in {"done", "dead"}
     longest = await hooked.store.read(lambda session: raw(session, "SELECT max(length(body)) FROM inbox"))
     assert longest[0][0] < 100_000
@@ -302,7 +309,7 @@ async def test_a_handler_that_raises_leaves_nothing_but_a_dead_letter_and_one_ap
         assert await post(update) == 200
         assert await post(update) == 200
     await lan.wait_for(lambda message: APOLOGY in message["text"], fresh=False)
-    await points(lan)
+    await points(hooked, lan)
     assert await hooked.store.read(kept) == []
     assert len([text for text in lan.texts if APOLOGY in text]) == 1
     assert "never sent" not in lan.texts
@@ -339,7 +346,7 @@ async def test_a_dead_letter_is_replayed_once_and_only_once(hooked: Running) -> 
     assert all(result in {True, False} or isinstance(result, NotFoundError) for result in replays)
     with pytest.raises(NotFoundError):
         await hooked.app.intake.replay(ACCOUNT, key)
-    await points(lan)
+    await points(hooked, lan)
     assert await hooked.store.read(kept) == ["kept 1"]
     assert lan.texts.count("better late") == 1
     assert len([text for text in lan.texts if APOLOGY in text]) == 1
@@ -418,7 +425,7 @@ async def test_a_conversation_that_moved_runs_its_handler_again_three_times(hook
         await lan.wait_for(lambda message: APOLOGY in message["text"], fresh=False)
         assert await hooked.store.read(kept) == []
         assert len(runs) == 4
-    await points(lan)
+    await points(hooked, lan)
     assert lan.texts.count("done") == (1 if moves <= 3 else 0)
 
 
@@ -510,7 +517,7 @@ async def test_who_stops_waiting_for_their_turn_holds_up_nobody(sqlite_url: str,
             assert await third
         assert second.cancelled()
         await lan.wait_for(lambda _message: len(lan.inbox) == GREETED + 2, fresh=False)
-        await points(lan)
+        await points(shop, lan)
 
 
 async def test_where_a_conversation_stands_survives_a_restart(database_url: str) -> None:
@@ -626,7 +633,7 @@ async def test_a_file_that_another_process_holds_for_too_long_answers_503(
         finally:
             other.execute("ROLLBACK")
             other.close()
-        await points(lan)
+        await points(shop, lan)
         assert await shop.store.read(inbox.dead_letters) == []
 
 
