@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
 from bot.messengers.telegram import Telegram
-from loyalty import attempts, points, redemptions
+from loyalty import attempts, holds, points, redemptions
 from store import inbox, leases, media, outbox
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
@@ -18,7 +18,12 @@ TICK_SECONDS = 1.0
 SWEEP_TICKS = 600
 LEASE = "clock"
 
-DUE: tuple[Callable[[Session], int], ...] = (points.release_due, points.expire_due, redemptions.lapse_due)
+DUE: tuple[Callable[[Session], int], ...] = (
+    points.release_due,
+    points.expire_due,
+    redemptions.lapse_due,
+    holds.lapse_due,
+)
 """Rules that do a batch of what is due now and say how much that was."""
 SWEEPS: tuple[Callable[[Session], int | None], ...] = (inbox.prune, outbox.prune, attempts.prune)
 

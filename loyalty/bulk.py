@@ -20,7 +20,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from loyalty import customers, ledger, orders, points, programme, referrals, tiers
+from loyalty import customers, ledger, lots, orders, points, programme, referrals, tiers
 from loyalty.imports import OrderLine, Taken
 from loyalty.orders import Status
 from store import secret, shops
@@ -230,7 +230,7 @@ def _worked_out(
     thresholds = [tier.threshold for tier in ladder]
     order_ids = iter(_numbers(session, orders.orders, len(lines)))
     transfer_ids = iter(_numbers(session, ledger.transfers, 2 * len(lines)))
-    lot_ids = iter(_numbers(session, points.lots, len(lines)))
+    lot_ids = iter(_numbers(session, lots.lots, len(lines)))
     for line in lines:
         order = line.order
         buyer = buyers[order.phone or ""]
@@ -259,7 +259,7 @@ def _worked_out(
             buyer.balances["tier"] += want_tier
             if want:
                 expires_at = programme.expires_at(order.placed_at, months, shop.timezone)
-                left = want if until else points.after_debt(buyer.balances["available"], want)
+                left = want if until else lots.after_debt(buyer.balances["available"], want)
                 lot_id = next(lot_ids)
                 if left and until is None and expires_at is not None and expires_at <= moment:
                     over = [(buyer.accounts["available"], held["expired"], left)]

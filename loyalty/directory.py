@@ -9,17 +9,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Subquery, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from loyalty import customers, ledger
 from loyalty.customers import CODE_SIGNS, Customer
+from loyalty.lots import lots
 from loyalty.orders import Status, orders
-from loyalty.points import lots
-from store import shops
-from store.base import like
+from store import paging, shops
+from store.base import EPOCH, UtcTime, like
 from store.clock import now
 from store.errors import NotFoundError
+from store.paging import FIRST, By, Place
 from store.text import fold
 
 PAGE = 40
@@ -66,11 +67,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
+    """`total` as `paging.count` counts; `before` and `after` are the marks of the pages beside this one."""
+
     lines: list[Line]
-    number: int
-    """From 1 on."""
-    pages: int
     total: int
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,9 @@ def page(
     sort: Sort = Sort.LAST,
     descending: bool = True,
     only: Only | None = None,
-    number: int = 1,
+    place: Place = FIRST,
 ) -> Page:
-    """A page of a shop's customers; one past the end is the last one."""
+    """A page of a shop's customers."""
     c, held, bought = customers.customers.c, ledger.accounts.c, facts(session, shop_id)
     wanted = [c.merged_into.is_(None), _of_shop(session, shop_id, bought)]
     if words := fold(search.replace("\x00", "")).strip():
@@ -102,34 +104,28 @@ def page(
     elif only is Only.EXPIRING:
         wanted.append(c.id.in_(select(lots.c.customer_id).where(expiring(session, shop_id))))
     joined = customers.customers.outerjoin(bought, bought.c.customer_id == c.id)
+    last_at = func.coalesce(bought.c.last_at, literal(EPOCH, UtcTime()))
     columns = {
         Sort.NAME: c.folded, Sort.POINTS: held.balance, Sort.ORDERS: func.coalesce(bought.c.orders, 0),
-        Sort.SPENT: func.coalesce(bought.c.spent, 0), Sort.LAST: bought.c.last_at, Sort.JOINED: c.joined_at,
+        Sort.SPENT: func.coalesce(bought.c.spent, 0), Sort.LAST: last_at, Sort.JOINED: c.joined_at,
     }  # fmt: skip
-    by = columns[sort]
     # Who has no name, or never bought, comes last whichever way the list is sorted.
-    order = [{Sort.NAME: c.name == "", Sort.LAST: by.is_(None)}.get(sort), by.desc() if descending else by.asc()]
+    lacks = {Sort.NAME: c.folded == "", Sort.LAST: bought.c.last_at.is_(None)}.get(sort)
+    order = [] if lacks is None else [By(case((lacks, 1), else_=0))]
+    order += [By(columns[sort], descending), By(c.id, descending=True)]
     shown: tuple[ColumnElement[Any], ...] = (
         c.id, c.name, c.phone, c.code, c.tier_id, held.balance, func.coalesce(bought.c.orders, 0),
         func.coalesce(bought.c.spent, 0), bought.c.last_at, c.joined_at,
     )  # fmt: skip
     query = (
-        select(*shown, func.count().over().label("total"))
+        select(*shown)
         .select_from(joined)
         .join(ledger.accounts, and_(held.owner == "customer", held.owner_id == c.id, held.name == "available"))
         .where(*wanted)
-        .order_by(*(part for part in order if part is not None), c.id.desc())
     )
-    # Adding up what several shops sold is the dear part: the count rides along, and only a page past the end costs twice.
-    rows = session.execute(query.limit(PAGE).offset((max(1, number) - 1) * PAGE)).all()
-    if not rows and number > 1:
-        total = int(session.execute(select(func.count()).select_from(joined).where(*wanted)).scalar_one())
-        number = max(1, -(-total // PAGE))
-        rows = session.execute(query.limit(PAGE).offset((number - 1) * PAGE)).all()
-    total = rows[0].total if rows else 0
-    pages = max(1, -(-total // PAGE))
-    number = min(max(1, number), pages)
-    return Page([Line(*row[:-1]) for row in rows], number, pages, total)
+    cut = paging.cut(session, query, order, PAGE, place)
+    total = paging.count(session, select(c.id).select_from(joined).where(*wanted))
+    return Page([Line(*row[: len(shown)]) for row in cut.rows], total, cut.before, cut.after)
 
 
 def find(session: Session, shop_id: int, customer_id: int) -> Customer:
@@ -163,7 +159,8 @@ def facts(session: Session, shop_id: int) -> Subquery:
     else:
         query = (
             select(
-                orders.c.customer_id, func.count().label("orders"), func.sum(orders.c.counted).label("spent"),
+                orders.c.customer_id, func.count().label("orders"),
+                cast(func.sum(orders.c.counted), BigInteger).label("spent"),
                 func.max(orders.c.placed_at).label("last_at"),
             )
             .where(orders.c.shop_id == shop_id, orders.c.customer_id.is_not(None), *_REAL)

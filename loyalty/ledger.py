@@ -1,6 +1,6 @@
 """The ledger: double entry, append-only, held to that by the database itself.
 
-An account has an owner, a name and a unit (`point` or `tier`). A posting moves an amount above 0 from one account to
+An account has an owner, a name and a unit (points, tier points, đồng of a budget, uses of a stock). A posting moves an amount above 0 from one account to
 another of the same unit; a transfer groups postings under a key that comes from the cause (`earn:order:12:1`) and never
 expires: the same key with the same inputs is the same transfer, with others a conflict. A transfer says beforehand how
 many postings it has, so nothing can be added to it later. Balances stand on the account rows, written in the same
@@ -22,9 +22,13 @@ from store.base import Base, BigId, UtcTime, raw, table
 from store.clock import now
 from store.errors import ConflictError, RuleError
 
-Unit = Literal["point", "tier"]
-UNITS: dict[str, Unit] = {"tier": "tier", "tier_source": "tier"}
-"""Accounts of this name hold tier points; all others hold points."""
+Owner = Literal["shop", "customer", "program", "prize"]
+Unit = Literal["point", "tier", "dong", "use"]
+UNITS: dict[str, Unit] = {"tier": "tier", "budget": "dong", "stock": "use"}
+"""By the first word of an account's name; all others hold points."""
+HELD = {"available": "held", "budget": "budget_held", "stock": "stock_held"}
+"""The account beside an account where holds keep what they set aside."""
+HELD_NAMES = frozenset(HELD.values())
 
 
 class AccountRow(Base):
@@ -36,14 +40,16 @@ class AccountRow(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     owner: Mapped[str] = mapped_column(Text)
-    """`shop` or `customer`."""
+    """shop, customer, program or prize."""
     owner_id: Mapped[int]
     name: Mapped[str] = mapped_column(Text)
-    """Shop: wallet, mint, redeemed, expired, tier_source. Customer: available, pending, tier."""
+    """Shop: wallet, mint, redeemed, expired, tier_source. Customer: available, held, pending, tier. Programme: budget;
+    programme and prize: stock; each with its _source, _held and _used.
+    """
     unit: Mapped[str] = mapped_column(Text)
     balance: Mapped[int] = mapped_column(default=0)
     hot: Mapped[int] = mapped_column(default=0)
-    """1 for a shop's accounts, which many customers touch: they are locked last."""
+    """1 for all but a customer's accounts, which many customers touch: they are locked last."""
 
 
 class TransferRow(Base):
@@ -129,10 +135,15 @@ _SAID = json.JSONEncoder(sort_keys=True, default=str)
 
 def unit_of(name: str) -> Unit:
     """The unit of the accounts of this name."""
-    return UNITS.get(name, "point")
+    return UNITS.get(name.split("_", maxsplit=1)[0], "point")
 
 
-def account(session: Session, owner: Literal["shop", "customer"], owner_id: int, name: str) -> int:
+def held_name(name: str) -> str:
+    """The account that holds of the accounts of this name use; KeyError for one that nothing can be held of."""
+    return HELD[name]
+
+
+def account(session: Session, owner: Owner, owner_id: int, name: str) -> int:
     """The number of an account, opened at its first use."""
     where = (accounts.c.owner == owner, accounts.c.owner_id == owner_id, accounts.c.name == name)
     found = session.execute(select(accounts.c.id).where(*where)).scalar()
@@ -143,13 +154,13 @@ def account(session: Session, owner: Literal["shop", "customer"], owner_id: int,
 
         session.execute(
             upsert(AccountRow)
-            .values(owner=owner, owner_id=owner_id, name=name, unit=unit_of(name), hot=int(owner == "shop"))
+            .values(owner=owner, owner_id=owner_id, name=name, unit=unit_of(name), hot=int(owner != "customer"))
             .on_conflict_do_nothing()
         )
     else:
         session.execute(
             insert(accounts).values(
-                owner=owner, owner_id=owner_id, name=name, unit=unit_of(name), balance=0, hot=int(owner == "shop")
+                owner=owner, owner_id=owner_id, name=name, unit=unit_of(name), balance=0, hot=int(owner != "customer")
             )
         )
     return int(session.execute(select(accounts.c.id).where(*where)).scalar_one())
@@ -160,12 +171,12 @@ def balance(session: Session, account_id: int) -> int:
     return int(session.execute(select(accounts.c.balance).where(accounts.c.id == account_id)).scalar_one())
 
 
-def balances(session: Session, owner: Literal["shop", "customer"], owner_id: int) -> dict[str, int]:
+def balances(session: Session, owner: Owner, owner_id: int) -> dict[str, int]:
     """Every account of an owner by name; one that was never used is not there. On the way of every `/points`."""
     return {name: int(amount) for name, _, amount in _of_owner(session, owner, owner_id)}
 
 
-def held(session: Session, owner: Literal["shop", "customer"], owner_id: int) -> dict[str, tuple[int, int]]:
+def held(session: Session, owner: Owner, owner_id: int) -> dict[str, tuple[int, int]]:
     """Number and balance of every account of an owner, by name."""
     return {name: (number, int(amount)) for name, number, amount in _of_owner(session, owner, owner_id)}
 

@@ -14,7 +14,7 @@ from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, func, in
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import customers, points, programme, redemptions, referrals, tiers
+from loyalty import customers, lots, points, programme, redemptions, referrals, tiers
 from store import events, notices, secret, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
@@ -258,8 +258,8 @@ def state(session: Session, order_id: int) -> OrderState:
     """What an order came to; raises NotFoundError."""
     order = get(session, order_id)
     pending = session.execute(
-        select(func.coalesce(func.sum(points.lots.c.remaining), 0)).where(
-            points.lots.c.order_id == order_id, points.lots.c.pending_until.is_not(None)
+        select(func.coalesce(func.sum(lots.lots.c.remaining), 0)).where(
+            lots.lots.c.order_id == order_id, lots.lots.c.pending_until.is_not(None)
         )
     ).scalar_one()
     paid = order.total - order.refunded if order.status in (Status.COMPLETED, Status.REFUNDED) else 0

@@ -1,67 +1,19 @@
-"""Points of a customer: earned into lots, spent soonest-to-expire first, given back to the lots they came from.
-
-A lot is what one earn gave and when it expires. What is left in a customer's open lots is their available balance; when a
-refund took back points that were already spent the balance is below 0, and the next lots pay that debt first.
-"""
+"""Points of a customer: earned, spent, given back, taken back, released, expired. What each does to the lots is in `lots`."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import ForeignKey, Index, func, insert, literal, select, text, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import func, literal, select, update
+from sqlalchemy.orm import Session
 
-from loyalty import ledger
+from loyalty import holds, ledger, lots
 from loyalty.ledger import Leg
-from store.base import Base, BigId, UtcTime, from_micros, raw, table
+from loyalty.lots import Expiring
 from store.clock import now
 from store.errors import InvalidError
 
 POINTS_MAX = 1_000_000_000
-
-
-class LotRow(Base):
-    __tablename__ = "lots"
-    __table_args__ = (
-        Index(
-            "ix_lots_open", "customer_id", "expires_at",
-            sqlite_where=text("remaining > 0"), postgresql_where=text("remaining > 0"),
-        ),
-        Index(
-            "ix_lots_due", "expires_at",
-            sqlite_where=text("remaining > 0"), postgresql_where=text("remaining > 0"),
-        ),
-        Index(
-            "ix_lots_pending", "pending_until",
-            sqlite_where=text("pending_until IS NOT NULL"), postgresql_where=text("pending_until IS NOT NULL"),
-        ),
-        Index("ix_lots_order_id", "order_id"),
-        Index("ix_lots_transfer_id", "transfer_id"),
-    )  # fmt: skip
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
-    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
-    """Whose wallet issued it."""
-    transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"))
-    order_id: Mapped[int | None]
-    amount: Mapped[int]
-    remaining: Mapped[int]
-    earned_at: Mapped[datetime] = mapped_column(UtcTime)
-    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    pending_until: Mapped[datetime | None] = mapped_column(UtcTime)
-
-
-class LotMove(Base):
-    """What a transfer took from a lot (below 0) or put back into it."""
-
-    __tablename__ = "lot_moves"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    lot_id: Mapped[int] = mapped_column(ForeignKey("lots.id"), index=True)
-    transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"), index=True)
-    amount: Mapped[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +25,7 @@ class Wallet:
     available: int
     pending: int
     tier_points: int
-    expiring: list["Expiring"]
-
-
-@dataclass(frozen=True, slots=True)
-class Expiring:
-    """Points that can be used until the end of the day `on`."""
-
-    points: int
-    on: date
-
-
-lots = table(LotRow)
-lot_moves = table(LotMove)
+    expiring: list[Expiring]
 
 
 def balances(session: Session, customer_id: int) -> tuple[int, int, int]:
@@ -97,21 +37,8 @@ def balances(session: Session, customer_id: int) -> tuple[int, int, int]:
 def wallet(session: Session, customer_id: int, zone: str) -> Wallet:
     """A customer's balances and the schedule of what expires; days are the time zone's."""
     available, pending, tier_points = balances(session, customer_id)
-    expiring = []
-    if available > 0:
-        rows = raw(
-            session,
-            "SELECT expires_at, sum(remaining) FROM lots WHERE customer_id = ? AND remaining > 0 "
-            "AND pending_until IS NULL AND expires_at IS NOT NULL GROUP BY expires_at ORDER BY expires_at",
-            (customer_id,),
-        )
-        expiring = [Expiring(int(points), last_day(from_micros(at), zone)) for at, points in rows]
+    expiring = lots.schedule(session, customer_id, zone) if available > 0 else []
     return Wallet(available, pending, tier_points, expiring)
-
-
-def last_day(expires_at: datetime, zone: str) -> date:
-    """The last day that points can be used which expire at this moment."""
-    return (expires_at - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()
 
 
 def earn(
@@ -150,38 +77,11 @@ def earn(
         session, key, kind, legs, shop_id=shop_id, order_id=order_id, actor=actor, reason=reason, inputs=inputs
     )
     if points and done.new:
-        _open_lot(
+        lots.open_lot(
             session, customer_id, shop_id, done.transfer_id, points, expires_at=expires_at,
             earned_at=earned_at or now(session), pending_until=pending_until, order_id=order_id, into=into,
         )  # fmt: skip
     return done
-
-
-def _open_lot(
-    session: Session,
-    customer_id: int,
-    shop_id: int,
-    transfer_id: int,
-    amount: int,
-    *,
-    expires_at: datetime | None,
-    earned_at: datetime,
-    pending_until: datetime | None,
-    order_id: int | None,
-    into: int,
-) -> None:
-    left = amount if pending_until else after_debt(ledger.balance(session, into), amount)
-    session.execute(
-        insert(lots).values(
-            customer_id=customer_id, shop_id=shop_id, transfer_id=transfer_id, order_id=order_id, amount=amount,
-            remaining=left, earned_at=earned_at, expires_at=expires_at, pending_until=pending_until,
-        )
-    )  # fmt: skip
-
-
-def after_debt(balance_after: int, amount: int) -> int:
-    """What of a new amount is left after it paid what the balance was below 0."""
-    return max(0, min(amount, balance_after))
 
 
 def spend(
@@ -210,7 +110,7 @@ def spend(
         reason=reason, inputs=inputs,
     )  # fmt: skip
     if done.new:
-        _take(session, customer_id, done.transfer_id, points)
+        lots.take(session, customer_id, done.transfer_id, points)
     return done
 
 
@@ -235,15 +135,7 @@ def give_back(
         session, key, kind, legs, shop_id=was.shop_id, order_id=was.order_id, actor=actor, inputs=[spent]
     )
     if done.new:
-        moves = session.execute(
-            select(lot_moves.c.lot_id, lot_moves.c.amount).where(lot_moves.c.transfer_id == spent)
-        ).all()
-        room = max(0, balances(session, customer_id)[0]) - _open_total(session, customer_id)
-        for move in moves:
-            back = min(-move.amount, room)
-            if back > 0:
-                _move(session, move.lot_id, done.transfer_id, back)
-                room -= back
+        lots.give_back(session, customer_id, spent, done.transfer_id, sum(leg.amount for leg in legs))
     return done
 
 
@@ -268,11 +160,11 @@ def claw_back(
     wallet_id = ledger.account(session, "shop", shop_id, "wallet")
     legs: list[Leg] = []
     own = session.execute(
-        select(lots.c.id, lots.c.remaining, lots.c.pending_until)
-        .where(lots.c.order_id == order_id, lots.c.customer_id == customer_id, lots.c.remaining > 0)
-        .order_by(lots.c.pending_until.is_(None), lots.c.id.desc())
+        select(lots.lots.c.id, lots.lots.c.remaining, lots.lots.c.pending_until)
+        .where(lots.lots.c.order_id == order_id, lots.lots.c.customer_id == customer_id, lots.lots.c.remaining > 0)
+        .order_by(lots.lots.c.pending_until.is_(None), lots.lots.c.id.desc())
         if order_id is not None
-        else select(lots.c.id, lots.c.remaining, lots.c.pending_until).where(literal(value=False))
+        else select(lots.lots.c.id, lots.lots.c.remaining, lots.lots.c.pending_until).where(literal(value=False))
     ).all()
     waiting = min(points, sum(lot.remaining for lot in own if lot.pending_until is not None))
     if waiting:
@@ -292,19 +184,21 @@ def claw_back(
         for lot in own:
             taken = min(left, lot.remaining)
             if taken:
-                _move(session, lot.id, done.transfer_id, -taken)
+                lots.move(session, lot.id, done.transfer_id, -taken)
                 left -= taken
         if left:
-            _take(session, customer_id, done.transfer_id, left)
+            lots.take(session, customer_id, done.transfer_id, left)
     return done
 
 
 def release_due(session: Session, limit: int = 500) -> int:
     """Make points available whose return window has ended; how many lots that were."""
     rows = session.execute(
-        select(lots.c.id, lots.c.customer_id, lots.c.shop_id, lots.c.remaining, lots.c.order_id)
-        .where(lots.c.pending_until <= now(session))
-        .order_by(lots.c.pending_until)
+        select(
+            lots.lots.c.id, lots.lots.c.customer_id, lots.lots.c.shop_id, lots.lots.c.remaining, lots.lots.c.order_id
+        )
+        .where(lots.lots.c.pending_until <= now(session))
+        .order_by(lots.lots.c.pending_until)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
@@ -317,29 +211,29 @@ def release_due(session: Session, limit: int = 500) -> int:
                 session, f"release:lot:{lot.id}", "release", [Leg(source, available, left)], shop_id=lot.shop_id,
                 order_id=lot.order_id,
             )  # fmt: skip
-            left = after_debt(ledger.balance(session, available), left)
-        session.execute(update(lots).where(lots.c.id == lot.id).values(pending_until=None, remaining=left))
+            left = lots.after_debt(ledger.balance(session, available), left)
+        session.execute(update(lots.lots).where(lots.lots.c.id == lot.id).values(pending_until=None, remaining=left))
     return len(rows)
 
 
 def expire_due(session: Session, limit: int = 500) -> int:
     """Let lots go whose time is over; how many."""
     rows = session.execute(
-        select(lots.c.id, lots.c.customer_id, lots.c.shop_id, lots.c.remaining)
-        .where(lots.c.remaining > 0, lots.c.expires_at <= now(session), lots.c.pending_until.is_(None))
-        .order_by(lots.c.expires_at, lots.c.id)
+        select(lots.lots.c.id, lots.lots.c.customer_id, lots.lots.c.shop_id, lots.lots.c.remaining)
+        .where(lots.lots.c.remaining > 0, lots.lots.c.expires_at <= now(session), lots.lots.c.pending_until.is_(None))
+        .order_by(lots.lots.c.expires_at, lots.lots.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
     for lot in rows:
-        before = session.execute(select(func.count()).where(lot_moves.c.lot_id == lot.id)).scalar_one()
+        before = session.execute(select(func.count()).where(lots.lot_moves.c.lot_id == lot.id)).scalar_one()
         source = ledger.account(session, "customer", lot.customer_id, "available")
         done = ledger.post(
             session, f"expire:lot:{lot.id}:{before}", "expire",
             [Leg(source, ledger.account(session, "shop", lot.shop_id, "expired"), lot.remaining, covered=False)],
             shop_id=lot.shop_id,
         )  # fmt: skip
-        _move(session, lot.id, done.transfer_id, -lot.remaining)
+        lots.move(session, lot.id, done.transfer_id, -lot.remaining)
     return len(rows)
 
 
@@ -378,7 +272,7 @@ def adjust(
 def move_to(session: Session, from_id: int, to_id: int, shop_id: int) -> None:
     """Carry everything one customer holds over to another: balances by postings, lots as they are (used by a merge)."""
     legs = []
-    for name in ("available", "pending", "tier"):
+    for name in ("available", "held", "pending", "tier"):
         source = ledger.account(session, "customer", from_id, name)
         target = ledger.account(session, "customer", to_id, name)
         amount = ledger.balance(session, source)
@@ -388,42 +282,13 @@ def move_to(session: Session, from_id: int, to_id: int, shop_id: int) -> None:
             legs.append(Leg(target, source, -amount, covered=False))
     if legs:
         ledger.post(session, f"merge:customer:{from_id}", "merge", legs, shop_id=shop_id)
-    session.execute(update(lots).where(lots.c.customer_id == from_id).values(customer_id=to_id))
+    holds.carry(session, from_id, to_id)
+    session.execute(update(lots.lots).where(lots.lots.c.customer_id == from_id).values(customer_id=to_id))
     # One side's debt is paid from the other side's lots, soonest-to-expire first.
-    surplus = _open_total(session, to_id) - max(0, balances(session, to_id)[0])
+    surplus = lots.open_total(session, to_id) - max(0, balances(session, to_id)[0])
     transfer_id = ledger.posted(session, f"merge:customer:{from_id}")
     if surplus > 0 and transfer_id is not None:
-        _take(session, to_id, transfer_id, surplus)
-
-
-def _open_total(session: Session, customer_id: int) -> int:
-    return int(
-        session.execute(
-            select(func.coalesce(func.sum(lots.c.remaining), 0)).where(
-                lots.c.customer_id == customer_id, lots.c.remaining > 0, lots.c.pending_until.is_(None)
-            )
-        ).scalar_one()
-    )
-
-
-def _take(session: Session, customer_id: int, transfer_id: int, points: int) -> None:
-    """Take points from open lots, soonest-to-expire first; what they don't hold is debt."""
-    rows = session.execute(
-        select(lots.c.id, lots.c.remaining)
-        .where(lots.c.customer_id == customer_id, lots.c.remaining > 0, lots.c.pending_until.is_(None))
-        .order_by(lots.c.expires_at.is_(None), lots.c.expires_at, lots.c.id)
-    )
-    for lot in rows.all():
-        taken = min(points, lot.remaining)
-        _move(session, lot.id, transfer_id, -taken)
-        points -= taken
-        if not points:
-            break
-
-
-def _move(session: Session, lot_id: int, transfer_id: int, amount: int) -> None:
-    session.execute(insert(lot_moves).values(lot_id=lot_id, transfer_id=transfer_id, amount=amount))
-    session.execute(update(lots).where(lots.c.id == lot_id).values(remaining=lots.c.remaining + amount))
+        lots.take(session, to_id, transfer_id, surplus)
 
 
 def check(session: Session) -> list[ledger.Fault]:
@@ -431,11 +296,12 @@ def check(session: Session) -> list[ledger.Fault]:
     faults: list[ledger.Fault] = []
     for name, pending in (("available", False), ("pending", True)):
         held = (
-            select(lots.c.customer_id, func.sum(lots.c.remaining).label("points"))
+            select(lots.lots.c.customer_id, func.sum(lots.lots.c.remaining).label("points"))
             .where(
-                lots.c.remaining > 0, lots.c.pending_until.is_not(None) if pending else lots.c.pending_until.is_(None)
+                lots.lots.c.remaining > 0,
+                lots.lots.c.pending_until.is_not(None) if pending else lots.lots.c.pending_until.is_(None),
             )
-            .group_by(lots.c.customer_id)
+            .group_by(lots.lots.c.customer_id)
             .subquery()
         )
         accounts = ledger.accounts

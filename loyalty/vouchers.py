@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ForeignKey, Index, Text, func, insert, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import customers, ledger, points, voucher_programs
+from loyalty import customers, ledger, lots, voucher_programs
 from loyalty.voucher_programs import Program, programs
 from store import events, notices, secret, shops
 from store.base import Base, BigId, UtcTime, table
@@ -234,7 +234,7 @@ def last_day(session: Session, voucher: Voucher, offer: Program) -> str | None:
     """The last day it can be used, as YYYY-MM-DD."""
     if voucher.expires_at is None:
         return None
-    return points.last_day(voucher.expires_at, _zone(session, offer)).isoformat()
+    return lots.last_day(voucher.expires_at, _zone(session, offer)).isoformat()
 
 
 def get(session: Session, voucher_id: int, *, lock: bool = False) -> Voucher:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from loyalty import bulk, customers, ledger, orders, points, programme, referrals, tiers
+from loyalty import bulk, customers, ledger, lots, orders, points, programme, referrals, tiers
 from loyalty.imports import OrderLine, Taken
 from loyalty.orders import OrderInput, Status
 from store import shops
@@ -61,7 +61,7 @@ def one_by_one(session: Session, shop_id: int, lines: Sequence[OrderLine]) -> Ta
 
 def picture(session: Session) -> dict[str, Any]:
     """All that an import leaves behind, without the numbers of rows."""
-    c, o, lots = customers.customers.c, orders.orders.c, points.lots.c
+    c, o, lot = customers.customers.c, orders.orders.c, lots.lots.c
     phones = {row.id: row.phone for row in session.execute(select(c.id, c.phone))}
     ids = {row.id: row.external_id for row in session.execute(select(o.id, o.external_id))}
     changes = table(tiers.TierChange).c
@@ -88,7 +88,7 @@ def picture(session: Session) -> dict[str, Any]:
         "lots": sorted(
             (phones[row.customer_id], ids[row.order_id], row.amount, row.remaining, row.earned_at, str(row.expires_at),
              str(row.pending_until))
-            for row in session.execute(select(points.lots).where(lots.order_id.is_not(None)))
+            for row in session.execute(select(lots.lots).where(lot.order_id.is_not(None)))
         ),
         "transfers": sorted(
             (row.kind, row.legs, row.shop_id, str(ids.get(row.order_id)))

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from bot.commands import importing
 from handlers.words import words
-from loyalty import customers, ledger, orders, points, programme, sheets
+from loyalty import customers, ledger, lots, orders, points, programme, sheets
 from store.engine import Store
 from store.errors import InvalidError
 
@@ -239,7 +239,7 @@ async def test_a_cut_off_import_goes_on_where_it_stopped(store: Store, shop: int
     assert (taken.same, taken.new, taken.changed) == (importing.BATCH, 1_200 - importing.BATCH, 0)
 
     def total(session: Any) -> int:
-        return int(session.execute(select(func.sum(points.lots.c.amount))).scalar_one())
+        return int(session.execute(select(func.sum(lots.lots.c.amount))).scalar_one())
 
     assert await store.read(total) == sum((10_000 + number) // 1_000 for number in range(1_200))
     assert await store.read(ledger.check) == []

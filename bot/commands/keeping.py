@@ -25,11 +25,10 @@ def check() -> None:
     """Prove every balance from its postings and every lot and voucher from the ledger. Raises CommandError (1) with the
     first fault; all of them are printed.
     """
-    from loyalty import ledger, points, redemptions, vouchers
+    from loyalty import proof
 
     async def work(_settings: Settings, store: Store) -> None:
-        proofs = (ledger.check, points.check, vouchers.check, redemptions.check_states)
-        faults = [fault for proof in proofs for fault in await store.read(proof)]
+        faults = await store.read(proof.faults)
         for fault in faults:
             show(f"{fault.what} {fault.subject}: expected {fault.expected}, found {fault.found}")
         if faults:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from handlers.api.bodies import NUMBER_MAX, Body, CustomerRef, Day, Name, Phone, example
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.problems import field_error, invalid
-from loyalty import customers, points, statement, tiers
+from loyalty import customers, lots, points, statement, tiers
 from store import shops
 from store.errors import NotFoundError
 
@@ -197,7 +197,7 @@ def entry_of(entry: statement.Entry, zone: str) -> Entry:
         points=entry.points,
         balance=entry.balance,
         order=entry.order,
-        expires_on=points.last_day(entry.expires_at, zone) if entry.expires_at else None,
+        expires_on=lots.last_day(entry.expires_at, zone) if entry.expires_at else None,
     )
 
 

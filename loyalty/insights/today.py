@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from loyalty import directory
+from loyalty.lots import lots
 from loyalty.orders import Status, orders
-from loyalty.points import lots
 from loyalty.voucher_programs import FIELDS, Program, programs
 from store import clock, shops
 

@@ -18,7 +18,7 @@ from handlers.web.lines import open_line
 from handlers.web.site import Handler
 from loyalty import phones, tiers
 from loyalty.addressing import Address, given_name, vocative
-from loyalty.points import last_day
+from loyalty.lots import last_day
 from store import inbox, media, shops, staff
 from store.errors import ForbiddenError, InvalidError, NotFoundError, RuleError
 from store.staff import Member, Right

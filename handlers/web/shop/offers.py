@@ -15,7 +15,7 @@ from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import counter, customers, points, rewards, voucher_programs, vouchers
+from loyalty import counter, customers, lots, rewards, voucher_programs, vouchers
 from loyalty.attempts import TooManyError
 from loyalty.voucher_programs import CHANGEABLE, PROMISED, Kind, Program
 from loyalty.vouchers import LimitError, SoldOutError
@@ -74,7 +74,7 @@ def _shown(said: Words, offer: Program, used: int, zone: str, moment: datetime) 
 
 def _period(said: Words, offer: Program, zone: str) -> str:
     begins = said.date(offer.starts_at.astimezone(ZoneInfo(zone)).date()) if offer.starts_at else None
-    ends = said.date(points.last_day(offer.ends_at, zone)) if offer.ends_at else None
+    ends = said.date(lots.last_day(offer.ends_at, zone)) if offer.ends_at else None
     if begins and ends:
         return f"{begins} – {ends}"
     if ends:
@@ -112,7 +112,7 @@ def _filled(said: Words, offer: Program, zone: str) -> dict[str, str]:
     if offer.starts_at:
         form["starts_on"] = offer.starts_at.astimezone(ZoneInfo(zone)).date().isoformat()
     if offer.ends_at:
-        form["ends_on"] = points.last_day(offer.ends_at, zone).isoformat()
+        form["ends_on"] = lots.last_day(offer.ends_at, zone).isoformat()
     if not offer.hidden:
         form["listed"] = "on"
     if offer.shop_id is None:
@@ -174,7 +174,7 @@ def _preview(said: Words, form: Mapping[str, str], zone: str) -> dict[str, str]:
         0, None, form.get("name", ""), kind or "", tolerant("value") or 0, tolerant("cap") if kind == Kind.PERCENT else None,
         tolerant("min_order") or 0, None, 0, None, price, None, ends_at, None, False, None,
     )  # fmt: skip
-    last = points.last_day(ends_at, zone).isoformat() if ends_at else None
+    last = lots.last_day(ends_at, zone).isoformat() if ends_at else None
     bare = kind != Kind.GIFT and offer.value <= 0
     return {
         "title": offer.name.strip()[:voucher_programs.NAME_CHARS_MAX] or said("Your voucher's name"),

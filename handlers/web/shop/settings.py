@@ -13,7 +13,7 @@ from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import orders, points, programme
+from loyalty import lots, orders, programme
 from store import audit, shops
 from store.errors import ForbiddenError, InvalidError
 
@@ -81,7 +81,7 @@ def _sample(said: Words, here: Frame, form: Mapping[str, str], moment: datetime)
         "contrast": f"{ratio // 10}{',' if said.language == 'vi' else '.'}{ratio % 10}",
         "order": said.money(SAMPLE_ORDER), "earned": said.number(earned), "ranked": said.number(ranked),
         "when": said.plural("after {n} day", "after {n} days", wait) if wait else said("at once"),
-        "expires": said.date(points.last_day(ends, shop.timezone)) if ends else None,
+        "expires": said.date(lots.last_day(ends, shop.timezone)) if ends else None,
         "points": said.number(SAMPLE_POINTS), "worth": said.money(worth),
     }  # fmt: skip
 

@@ -1,0 +1,174 @@
+"""Lots: what one earn gave and when it expires. Spent soonest-to-expire first, given back to the lots they came from.
+
+What is left in a customer's open lots is their available balance. When a refund took back points that were already spent
+the balance is below 0, and the next lots pay that debt first.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ForeignKey, Index, func, insert, select, text, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from loyalty import ledger
+from store.base import Base, BigId, UtcTime, from_micros, raw, table
+
+
+class LotRow(Base):
+    __tablename__ = "lots"
+    __table_args__ = (
+        Index(
+            "ix_lots_open", "customer_id", "expires_at",
+            sqlite_where=text("remaining > 0"), postgresql_where=text("remaining > 0"),
+        ),
+        Index(
+            "ix_lots_due", "expires_at",
+            sqlite_where=text("remaining > 0"), postgresql_where=text("remaining > 0"),
+        ),
+        Index(
+            "ix_lots_pending", "pending_until",
+            sqlite_where=text("pending_until IS NOT NULL"), postgresql_where=text("pending_until IS NOT NULL"),
+        ),
+        Index("ix_lots_order_id", "order_id"),
+        Index("ix_lots_transfer_id", "transfer_id"),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
+    """Whose wallet issued it."""
+    transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"))
+    order_id: Mapped[int | None]
+    amount: Mapped[int]
+    remaining: Mapped[int]
+    earned_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    pending_until: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class LotMove(Base):
+    """What a transfer took from a lot (below 0) or put back into it."""
+
+    __tablename__ = "lot_moves"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    lot_id: Mapped[int] = mapped_column(ForeignKey("lots.id"), index=True)
+    transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"), index=True)
+    amount: Mapped[int]
+    undoes: Mapped[int | None] = mapped_column(index=True)
+    """The transfer whose taking this puts back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """Points that can be used until the end of the day `on`."""
+
+    points: int
+    on: date
+
+
+lots = table(LotRow)
+lot_moves = table(LotMove)
+
+
+def schedule(session: Session, customer_id: int, zone: str) -> list[Expiring]:
+    """What of a customer's open lots expires when, soonest first; days are the time zone's."""
+    rows = raw(
+        session,
+        "SELECT expires_at, sum(remaining) FROM lots WHERE customer_id = ? AND remaining > 0 "
+        "AND pending_until IS NULL AND expires_at IS NOT NULL GROUP BY expires_at ORDER BY expires_at",
+        (customer_id,),
+    )
+    return [Expiring(int(points), last_day(from_micros(at), zone)) for at, points in rows]
+
+
+def last_day(expires_at: datetime, zone: str) -> date:
+    """The last day that points can be used which expire at this moment."""
+    return (expires_at - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()
+
+
+def after_debt(balance_after: int, amount: int) -> int:
+    """What of a new amount is left after it paid what the balance was below 0."""
+    return max(0, min(amount, balance_after))
+
+
+def open_lot(
+    session: Session,
+    customer_id: int,
+    shop_id: int,
+    transfer_id: int,
+    amount: int,
+    *,
+    expires_at: datetime | None,
+    earned_at: datetime,
+    pending_until: datetime | None,
+    order_id: int | None,
+    into: int,
+) -> None:
+    """Open the lot of an earn on account `into`; in available points it pays a debt first."""
+    left = amount if pending_until else after_debt(ledger.balance(session, into), amount)
+    session.execute(
+        insert(lots).values(
+            customer_id=customer_id, shop_id=shop_id, transfer_id=transfer_id, order_id=order_id, amount=amount,
+            remaining=left, earned_at=earned_at, expires_at=expires_at, pending_until=pending_until,
+        )
+    )  # fmt: skip
+
+
+def open_total(session: Session, customer_id: int) -> int:
+    """Points left in a customer's open lots."""
+    return int(
+        session.execute(
+            select(func.coalesce(func.sum(lots.c.remaining), 0)).where(
+                lots.c.customer_id == customer_id, lots.c.remaining > 0, lots.c.pending_until.is_(None)
+            )
+        ).scalar_one()
+    )
+
+
+def take(session: Session, customer_id: int, transfer_id: int, points: int) -> None:
+    """Take points from open lots, soonest-to-expire first; what they don't hold is debt."""
+    rows = session.execute(
+        select(lots.c.id, lots.c.remaining)
+        .where(lots.c.customer_id == customer_id, lots.c.remaining > 0, lots.c.pending_until.is_(None))
+        .order_by(lots.c.expires_at.is_(None), lots.c.expires_at, lots.c.id)
+    )
+    for lot in rows.all():
+        taken = min(points, lot.remaining)
+        move(session, lot.id, transfer_id, -taken)
+        points -= taken
+        if not points:
+            break
+
+
+def give_back(session: Session, customer_id: int, taken_by: int, transfer_id: int, points: int) -> None:
+    """Put points that transfer `taken_by` took back into the lots they came from, the last to expire first; what a debt
+    has swallowed stays away. The balance holds them already, and the account is locked.
+    """
+    returned = {
+        row.lot_id: int(row.points)
+        for row in session.execute(
+            select(lot_moves.c.lot_id, func.sum(lot_moves.c.amount).label("points"))
+            .where(lot_moves.c.undoes == taken_by)
+            .group_by(lot_moves.c.lot_id)
+        )
+    }
+    taken = session.execute(
+        select(lot_moves.c.lot_id, lot_moves.c.amount)
+        .where(lot_moves.c.transfer_id == taken_by, lot_moves.c.amount < 0)
+        .order_by(lot_moves.c.id.desc())
+    ).all()
+    available = ledger.balances(session, "customer", customer_id).get("available", 0)
+    left = min(points, max(0, available) - open_total(session, customer_id))
+    for row in taken:
+        back = min(-row.amount - returned.get(row.lot_id, 0), left)
+        if back > 0:
+            move(session, row.lot_id, transfer_id, back, undoes=taken_by)
+            left -= back
+
+
+def move(session: Session, lot_id: int, transfer_id: int, amount: int, undoes: int | None = None) -> None:
+    """Write that a transfer put `amount` into a lot (below 0: took it)."""
+    session.execute(insert(lot_moves).values(lot_id=lot_id, transfer_id=transfer_id, amount=amount, undoes=undoes))
+    session.execute(update(lots).where(lots.c.id == lot_id).values(remaining=lots.c.remaining + amount))
