@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from loyalty import customers, orders, points, redemptions, referrals, vouchers
+from loyalty import (
+    customers,
+    orders,
+    points,
+    qualification,
+    redemptions,
+    referral_merges,
+    referrals,
+    tier_gifts,
+    vouchers,
+)
 from store import events, shops
 from store.clock import now
 from store.errors import ConflictError, NotFoundError
@@ -65,12 +75,7 @@ def claim_order(session: Session, customer_id: int, token: str) -> Claimed:
     shop = shops.get(session, order.shop_id)
     before = points.balances(session, customer_id)
     if order.customer_id is None:
-        session.execute(
-            update(orders.orders)
-            .where(orders.orders.c.id == order.id)
-            .values(customer_id=customer_id, version=order.version + 1)
-        )
-        orders.settle(session, order.id, quiet=True)
+        hand_over(session, order, customer_id, quiet=True)
         owner = customer_id
     else:
         owner = customers.resolve(session, order.customer_id)
@@ -83,6 +88,16 @@ def claim_order(session: Session, customer_id: int, token: str) -> Claimed:
     after = points.balances(session, owner)
     gained = after[0] + after[1] - before[0] - before[1]
     return Claimed(owner, gained, order.external_id, shop.name)
+
+
+def hand_over(session: Session, order: orders.Order, customer_id: int, *, quiet: bool) -> None:
+    """Give a locked order that is nobody's yet to a customer, with all it counts for."""
+    session.execute(
+        update(orders.orders)
+        .where(orders.orders.c.id == order.id)
+        .values(customer_id=customer_id, version=order.version + 1)
+    )
+    orders.settle(session, order.id, quiet=quiet)
 
 
 def merge(session: Session, into_id: int, from_id: int) -> None:
@@ -114,7 +129,7 @@ def merge(session: Session, into_id: int, from_id: int) -> None:
     if into.phone is None and gone.phone is not None:
         known |= {"phone": gone.phone, "phone_verified_at": gone.phone_verified_at}
     session.execute(update(customers.customers).where(c.id == into.id).values(**known))
-    orders.retier(session, into.id, into.home_shop_id, quiet=True)
+    qualification.retier(session, into.id, into.home_shop_id, quiet=True)
     events.happened(session, "merged", customer_id=into.id, gone=gone.id)
 
 
@@ -128,22 +143,17 @@ def _move_orders(session: Session, from_id: int, to_id: int) -> None:
     session.execute(update(orders.orders).where(orders.orders.c.customer_id == from_id).values(customer_id=to_id))
 
 
-def _move_referrals(session: Session, from_id: int, to_id: int) -> None:
-    r = referrals.referrals
-    session.execute(update(r).where(r.c.referrer_id == from_id).values(referrer_id=to_id))
-    taken = select(r.c.id).where(r.c.friend_id == to_id)
-    if session.execute(taken).first() is None:
-        session.execute(update(r).where(r.c.friend_id == from_id).values(friend_id=to_id))
-    has_link = select(referrals.links.c.code).where(referrals.links.c.customer_id == to_id)
-    if session.execute(has_link).first() is None:
-        session.execute(
-            update(referrals.links).where(referrals.links.c.customer_id == from_id).values(customer_id=to_id)
-        )
-
-
-MOVES = [_move_identities, _move_orders, _move_referrals, vouchers.move, redemptions.move]
+MOVES = [
+    _move_identities,
+    _move_orders,
+    referral_merges.move,
+    vouchers.move,
+    redemptions.move,
+    tier_gifts.move,
+    qualification.forget,
+]
 """What hangs on a customer and goes along in a merge; each noun that refers to customers adds its own line here."""
 
 
 def _settle(session: Session, customer_id: int) -> None:
-    referrals.order_settled(session, customer_id, quiet=False)
+    referrals.settle_friend(session, customer_id)

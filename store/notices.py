@@ -25,6 +25,7 @@ class NoticeRow(Base):
             "ix_notices_replaces", "replaces",
             sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'"),
         ),
+        Index("ix_notices_customer_id", "customer_id", "id"),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -74,5 +74,6 @@ if (picker && written) {
   picker.addEventListener("input", () => { written.value = picker.value.toUpperCase(); });
   written.addEventListener("input", () => { if (/^#[0-9a-f]{6}$/i.test(written.value)) picker.value = written.value; });
 }
-document.getElementById("only")?.addEventListener("change", (event) => event.target.form.requestSubmit());
-document.getElementById("status")?.addEventListener("change", (event) => event.target.form.requestSubmit());
+document.addEventListener("change", (event) => {
+  if (event.target.matches?.("[data-submit]")) event.target.form.requestSubmit();
+});

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from handlers.web.shop import offers, people, settings, team, today
+from handlers.web.shop import amends, offers, people, person, settings, team, today, webhooks
 from handlers.web.shop.frame import console
 from store.staff import Right
 
@@ -13,8 +13,14 @@ def setup_shop(app: web.Application) -> None:
     add, shop, owner = app.router, console(), console(Right.STAFF)
     add.add_get("/shop", shop(today.page))
     add.add_get("/shop/customers", shop(people.page))
-    add.add_get(f"/shop/customers/{ID}", shop(people.person))
-    add.add_post(f"/shop/customers/{ID}/points", shop(people.adjust))
+    add.add_get(f"/shop/customers/{ID}", shop(person.person))
+    add.add_get(f"/shop/customers/{ID}/story", shop(person.told))
+    add.add_post(f"/shop/customers/{ID}/points", shop(person.adjust))
+    add.add_post(f"/shop/customers/{ID}/phone", shop(amends.phone))
+    add.add_post(f"/shop/customers/{ID}/orders", shop(amends.attach))
+    add.add_post(f"/shop/customers/{ID}/orders/new", shop(amends.enter))
+    add.add_get(f"/shop/customers/{ID}/merge", shop(amends.merging))
+    add.add_post(f"/shop/customers/{ID}/merge", shop(amends.merge))
     add.add_get("/shop/orders", shop(people.orders))
     add.add_get("/shop/offers", shop(offers.page))
     add.add_post("/shop/offers", shop(offers.create))
@@ -34,3 +40,9 @@ def setup_shop(app: web.Application) -> None:
     add.add_post(f"/shop/team/{ID}/remove", owner(team.remove))
     add.add_post("/shop/team/keys", owner(team.add_key))
     add.add_post(f"/shop/team/keys/{ID}/revoke", owner(team.revoke_key))
+    add.add_get("/shop/webhooks", owner(webhooks.page))
+    add.add_post("/shop/webhooks", owner(webhooks.add))
+    add.add_get(f"/shop/webhooks/{ID}", owner(webhooks.one))
+    add.add_post(f"/shop/webhooks/{ID}", owner(webhooks.change))
+    add.add_post(f"/shop/webhooks/{ID}/{{action:on|off|ping|replay|secret|remove}}", owner(webhooks.act))
+    add.add_post(f"/shop/webhooks/deliveries/{ID}/replay", owner(webhooks.replay))

@@ -1,0 +1,152 @@
+"""One customer: who they are, what they have, their timeline, and points given or taken by hand with a reason."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy.orm import Session
+
+from handlers.web import site
+from handlers.web.shop import fields, frame, lists, story
+from handlers.web.shop.frame import Frame
+from handlers.words import Words
+from loyalty import customers, directory, ledger, phones, points, programme, qualification, tiers, vouchers
+from store import audit
+from store.clock import now
+from store.errors import ConflictError, InvalidError, RuleError
+from support import timeline
+from support.timeline import Kind
+
+GLANCE = 6
+"""Lines of the timeline beside the list."""
+KEY_CHARS_MAX = 64
+ACTS = ("points", "phone", "order", "merge")
+
+
+async def person(request: web.Request) -> web.StreamResponse:
+    """A customer: a glance beside the list for a script, else their page."""
+    return await shown(request, {}, {})
+
+
+async def shown(
+    request: web.Request, form: Mapping[str, str], errors: Mapping[str, str], *, act: str = "", status: int = 200
+) -> web.Response:
+    """A customer with what was typed into the form of an act, and what is wrong with it."""
+    here, number = frame.frame_of(request), frame.named(request)
+    glance = frame.by_script(request)
+    kind = lists.choice(Kind, request.query.get("show"))
+    after = request.query.get("after", "")
+
+    def look(session: Session) -> dict[str, Any]:
+        told = timeline.page(
+            session, number, here.member, here.shop.id, kinds=[kind] if kind and not glance else (),
+            after="" if glance else after, size=GLANCE if glance else timeline.PAGE,
+        )  # fmt: skip
+        return {**_person(session, here, number), "story": told}
+
+    said = site.words_of(request)
+    context = await site.store_of(request).read(look)
+    context |= {
+        "form": {"key": secrets.token_urlsafe(18), **form}, "errors": errors, "local": phones.local,
+        "shown_code": vouchers.shown, "tell": lambda line: story.tell(said, line), "kinds": story.kinds(said),
+        "show": kind.value if kind else "", "later": bool(after), "act": act or _act(request),
+    }  # fmt: skip
+    if glance:
+        return await frame.part(request, "shop/person_glance.html", context, status=status)
+    return await frame.render(request, "shop/person.html", context, page="customers", status=status)
+
+
+async def told(request: web.Request) -> web.StreamResponse:
+    """The timeline alone, for a script."""
+    here, said, number = frame.frame_of(request), site.words_of(request), frame.named(request)
+    kind, after = lists.choice(Kind, request.query.get("show")), request.query.get("after", "")
+
+    def look(session: Session) -> tuple[customers.Customer, timeline.Page]:
+        owner = directory.find(session, here.shop.id, number)
+        return owner, timeline.page(
+            session, number, here.member, here.shop.id, kinds=[kind] if kind else (), after=after
+        )
+
+    owner, page = await site.store_of(request).read(look)
+    context = {
+        "person": owner, "story": page, "tell": lambda line: story.tell(said, line), "kinds": story.kinds(said),
+        "show": kind.value if kind else "", "later": bool(after),
+    }  # fmt: skip
+    return await frame.part(request, "shop/story.html", context)
+
+
+def _act(request: web.Request) -> str:
+    """Which form is open."""
+    wanted = request.query.get("act", "")
+    return wanted if wanted in ACTS else ""
+
+
+def _person(session: Session, here: Frame, customer_id: int) -> dict[str, Any]:
+    found = directory.find(session, here.shop.id, customer_id)
+    wallet = points.wallet(session, found.id, here.shop.timezone)
+    ladder = tiers.every(session)
+    standing = qualification.of(session, found.id)
+    return {
+        "person": found, "wallet": wallet, "standing": standing, "rank": ladder.index(standing.tier),
+        "progress": standing.progress,
+        "vouchers": vouchers.wallet(session, found.id, shop_id=here.shop.id),
+        "bought": directory.bought_by(session, here.shop.id, found.id),
+        "reaches": [
+            (identity.account.partition(":")[0], identity.reachable)
+            for identity in customers.identities_of(session, found.id)
+        ],
+    }  # fmt: skip
+
+
+async def adjust(request: web.Request) -> web.StreamResponse:
+    """Give or take points by hand. The form's key makes a second tap change nothing."""
+    said, here, form = site.words_of(request), frame.frame_of(request), await fields.read(request)
+    try:
+        given = fields.needed(form, "points")
+        await site.store_of(request).write(
+            _adjust, here, frame.named(request), given, form.get("reason", ""), key_of(form)
+        )
+    except (InvalidError, ledger.UncoveredError) as error:
+        errors = {"points" if isinstance(error, ledger.UncoveredError) else error.field: _refusal(said, error)}
+        return await shown(request, form, errors, act="points", status=422)
+    except ConflictError:
+        # The same form came with other numbers: a new form, and nothing done twice.
+        kept = {name: form.get(name, "") for name in ("points", "reason")}
+        wrong = {"points": said("Please check once more and send it again.")}
+        return await shown(request, kept, wrong, act="points", status=422)
+    words = said("{points} points, done.", points=said.signed(given))
+    if frame.by_script(request):
+        return frame.told(await shown(request, {}, {}), words)
+    return await frame.done(request, f"/shop/customers/{frame.named(request)}", words)
+
+
+def key_of(form: Mapping[str, str]) -> str:
+    """What tells this form from others; one that comes without gets its own."""
+    return f"console:{form.get('key', '')[:KEY_CHARS_MAX] or secrets.token_urlsafe(18)}"
+
+
+def _adjust(session: Session, here: Frame, customer_id: int, given: int, reason: str, key: str) -> None:
+    owner = directory.find(session, here.shop.id, customer_id).id
+    available = ledger.account(session, "customer", owner, "available")
+    # Two taps at one instant: the second waits here and then finds what the first one posted.
+    ledger.lock(session, [available, ledger.account(session, "shop", here.shop.id, "wallet")])
+    months = programme.get(session).expiry_months
+    posted = points.adjust(
+        session, key, customer_id=owner, shop_id=here.shop.id, points=given, reason=reason,
+        expires_at=programme.expires_at(now(session), months, here.shop.timezone), actor=here.actor,
+    )  # fmt: skip
+    if posted.new:
+        audit.record(session, here.actor, "points_adjusted", here.shop.id, customer=owner, points=given, reason=reason)
+
+
+def _refusal(said: Words, error: RuleError) -> str:
+    if isinstance(error, ledger.UncoveredError):
+        return said("They only have {n} points.", n=said.number(max(0, error.available)))
+    assert isinstance(error, InvalidError)
+    return {
+        ("points", "empty"): said("How many points?"),
+        ("points", "number"): said("Write a whole number, for example 50 or -20."),
+        ("points", "range"): said("Write a number other than 0, up to a billion."),
+        ("reason", "length"): said("Write the reason in a few words: the customer may ask about it."),
+    }.get((error.field, error.problem)) or site.say(said, error)

@@ -1,0 +1,171 @@
+"""A customer's timeline in words: what each line was, in the language of who reads it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import unescape
+from typing import Any
+
+from handlers.chat import notices
+from handlers.chat.voice import Voice
+from handlers.web.desk import shown
+from handlers.words import Words
+from loyalty import vouchers
+from loyalty.redemptions import RedemptionState
+from support.timeline import Kind, Line
+
+WORDS_MAX = 280
+"""So much of a message is shown; the thread has the rest."""
+SENT = {"queued", "sent"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A line as the page shows it. `tone`: good, warn, bad, note or nothing; `ticket` is where the whole thread is."""
+
+    icon: str
+    title: str
+    words: str = ""
+    amount: str = ""
+    tone: str = ""
+    plus: bool = False
+    ticket: int | None = None
+
+
+def kinds(said: Words) -> list[tuple[Kind, str]]:
+    """What the timeline can be narrowed down to."""
+    return [
+        (Kind.ORDERS, said("Orders")), (Kind.POINTS, said("Points")), (Kind.VOUCHERS, said("Vouchers")),
+        (Kind.MESSAGES, said("Messages")), (Kind.TICKETS, said("Requests")), (Kind.EVENTS, said("Events")),
+    ]  # fmt: skip
+
+
+def tell(said: Words, line: Line) -> Told:
+    """One line of the timeline."""
+    return _TELLERS[line.kind](said, line)
+
+
+def _order(said: Words, line: Line) -> Told:
+    facts = line.facts
+    tone, state = {
+        "pending": ("", said("not completed yet")), "cancelled": ("bad", said("cancelled")),
+        "refunded": ("warn", said("refunded")),
+    }.get(line.what, ("", ""))  # fmt: skip
+    if facts["refunded"]:
+        tone, state = "warn", said("{money} refunded", money=said.money(facts["refunded"], facts["currency"]))
+    parts = [state, said("{n} points", n=said.signed(facts["points"])) if facts["points"] else ""]
+    if facts["source"] == "console":
+        parts.append(said("entered by hand"))
+    title = said("Order {order}", order=facts["order"])
+    return Told("file", title, _joined(parts), said.money(facts["total"], facts["currency"]), tone)
+
+
+def _points(said: Words, line: Line) -> Told:
+    facts = line.facts
+    parts = [facts["order"] or "", facts["reason"] or ""] if line.ours else [said("at another shop")]
+    gained = facts["points"] > 0
+    return Told("star", transfer(said, line.what), _joined(parts), said.signed(facts["points"]), plus=gained)
+
+
+def transfer(said: Words, kind: str) -> str:
+    """What moved somebody's points, in words."""
+    return {
+        "earn": said("Earned"), "refund": said("Taken back after a refund"), "buy": said("Spent on a reward"),
+        "pay": said("Paid with points"), "pay_back": said("Taken back at the till"), "expire": said("Expired"),
+        "release": said("Now available"), "adjust": said("Changed by hand"), "merge": said("Two accounts became one"),
+        "referral": said("Friend brought along"), "opening": said("Opening balance"),
+    }.get(kind, said("Other change"))  # fmt: skip
+
+
+def _voucher(said: Words, line: Line) -> Told:
+    facts = line.facts
+    code = vouchers.shown(facts["code"])
+    if line.what == "given":
+        return Told("gift", said("Voucher received: {name}", name=facts["name"]), code)
+    title, tone = {
+        RedemptionState.RESERVED: (said("Voucher reserved: {name}", name=facts["name"]), ""),
+        RedemptionState.CONFIRMED: (said("Voucher used: {name}", name=facts["name"]), "good"),
+        RedemptionState.ROLLED_BACK: (said("Voucher given back: {name}", name=facts["name"]), "warn"),
+    }.get(RedemptionState(line.what), (said("Voucher not used after all: {name}", name=facts["name"]), ""))
+    off = said.money(-facts["discount"]) if facts["discount"] else ""
+    return Told("ticket", title, _joined([facts["order"], code]), off, tone)
+
+
+def _message(said: Words, line: Line) -> Told:
+    facts = line.facts
+    if line.what == "notice":
+        return _notice(said, facts)
+    text = _short(facts["text"])
+    if facts["files"]:
+        files = said.plural("{n} file", "{n} files", facts["files"])
+        text = f"{text} [{files}]" if text else f"[{files}]"
+    if line.what == "customer":
+        return Told("chat", said("The customer wrote"), text, ticket=facts["ticket"])
+    if line.what == "note":
+        return Told(
+            "note", said("Note by {name}", name=facts["staff"] or "?"), text, tone="note", ticket=facts["ticket"]
+        )
+    tone = "" if facts["state"] in SENT else "bad"
+    title = said("{name} answered", name=facts["staff"] or said("The shop"))
+    if tone:
+        title += " · " + said("did not arrive")
+    return Told("reply", title, text, tone=tone, ticket=facts["ticket"])
+
+
+def _notice(said: Words, facts: dict[str, Any]) -> Told:
+    """What the bot said, as it says it to somebody whose name it doesn't know."""
+    try:
+        told = notices.render(facts["kind"], Voice(said, None, ""), facts["params"])
+    except (KeyError, TypeError, ValueError):
+        # Its facts were erased, or it is older than its words.
+        told = None
+    text = _short(unescape(re.sub(r"<[^>]+>", "", told.text))) if told is not None else ""
+    if facts["state"] == "skipped":
+        return Told("bell", said("Not told"), _joined([text, shown.reason(said, facts["reason"])]), tone="warn")
+    return Told(
+        "bell", said("The bot wrote") if facts["state"] == "queued" else said("The bot is about to write"), text
+    )
+
+
+def _ticket(said: Words, line: Line) -> Told:
+    facts, number = line.facts, f"#{line.facts['ticket']}"
+    who = facts["staff"] or ""
+    title, words, tone = {
+        "opened": (said("Asked for help, request {number}", number=number), facts["subject"], ""),
+        "resolved": (said("Request {number} resolved", number=number), who, "good"),
+        "reopened": (said("Request {number} opened again", number=number), who, "warn"),
+        "closed": (said("Request {number} closed", number=number), who, ""),
+        "rated": (said("Rated the help, request {number}", number=number),
+                  _joined(["★" * int(facts.get("stars", 0)), str(facts.get("comment") or "")]), ""),
+    }.get(line.what, (number, line.what, ""))  # fmt: skip
+    return Told("help", title, words, tone=tone, ticket=facts["ticket"])
+
+
+def _event(said: Words, line: Line) -> Told:
+    facts = line.facts
+    known = {
+        "tier_up": ("star", said("Rose to tier {tier}", tier=facts.get("tier", ""))),
+        "tier_down": ("star", said("Went down to tier {tier}", tier=facts.get("tier", ""))),
+        "referral_opened": ("users", said("Came by a friend's invitation")),
+        "referral_rewarded": ("users", said("A friend they brought placed a first order")),
+        "merged": ("users", said("Another account became a part of this one")),
+        "phone_changed": ("phone", said("The phone number was changed by the shop")),
+        "offers_agreed": ("bell", said("Agreed to offers")),
+        "offers_stopped": ("bell", said("Asked for no more offers")),
+    }
+    icon, title = known.get(line.what, ("info", line.what.replace("_", " ").capitalize()))
+    return Told(icon, title)
+
+
+def _joined(parts: list[str]) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WORDS_MAX else f"{text[: WORDS_MAX - 1].rstrip()}…"
+
+
+_TELLERS: dict[Kind, Callable[[Words, Line], Told]] = {
+    Kind.ORDERS: _order, Kind.POINTS: _points, Kind.VOUCHERS: _voucher, Kind.MESSAGES: _message,
+    Kind.TICKETS: _ticket, Kind.EVENTS: _event,
+}  # fmt: skip
