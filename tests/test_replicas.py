@@ -364,10 +364,14 @@ async def test_an_update_that_reaches_both_has_one_effect(replicas: Replicas) ->
 async def test_a_chat_is_answered_in_its_order_by_one_sender(replicas: Replicas) -> None:
     people = [replicas.api.user(first_name="Lan", language_code="vi") for _ in range(8)]
     asked = ["/points", "/help", "/tickets", "/vouchers", "/language", "/rewards"] * 3
+    # Answers that take their time: a second sender would be seen calling for a chat whose call is still open.
+    replicas.api.fault("sendMessage", kind="slow", seconds=0.1, times=None)
     for text in asked:
         for person in people:
             await person.send(text)
     await replicas.settled()
+    replicas.api.world.faults.clear()
+    assert not [post for post in replicas.api.posts if post.overlapping]
     for person in people:
         replies = [str(call.params["text"]) for call in replicas.api.calls_of("sendMessage", chat=person.id)]
         assert len(replies) == len(asked)
