@@ -9,8 +9,8 @@ from PIL import Image, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
 from bot.messengers.telegram import Telegram
-from loyalty import attempts, holds, points, redemptions
-from store import inbox, leases, media, outbox
+from loyalty import attempts, holds, points, redemptions, referrals, tier_review
+from store import deliveries, inbox, leases, media, outbox
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
 
@@ -23,9 +23,11 @@ DUE: tuple[Callable[[Session], int], ...] = (
     points.expire_due,
     redemptions.lapse_due,
     holds.lapse_due,
+    referrals.pay_due,
+    tier_review.review_due,
 )
 """Rules that do a batch of what is due now and say how much that was."""
-SWEEPS: tuple[Callable[[Session], int | None], ...] = (inbox.prune, outbox.prune, attempts.prune)
+SWEEPS: tuple[Callable[[Session], int | None], ...] = (inbox.prune, outbox.prune, deliveries.prune, attempts.prune)
 
 log = structlog.get_logger()
 

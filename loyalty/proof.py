@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from loyalty import holds, ledger, points, redemptions, vouchers
+from loyalty import holds, ledger, points, redemptions, referral_rewards, vouchers
 from loyalty.ledger import Fault
 
 PROOFS: tuple[Callable[[Session], list[Fault]], ...] = (
@@ -13,6 +13,8 @@ PROOFS: tuple[Callable[[Session], list[Fault]], ...] = (
     holds.check,
     vouchers.check,
     redemptions.check_states,
+    redemptions.check_limits,
+    referral_rewards.check,
 )
 
 
