@@ -24,6 +24,10 @@ from store.errors import ConflictError, InvalidError, NotFoundError
 AMOUNT_MAX = 1_000_000_000
 """đồng in one sale; more is a slip of the finger."""
 KEY_CHARS_MAX = 64
+LATE_MAX = timedelta(days=3)
+"""How long a sale may wait in a till without a connection."""
+EARLY_MAX = timedelta(minutes=5)
+"""How far a till's own clock may run ahead."""
 ORDER_PREFIX = "T-"
 ORDER_SIGNS = 8
 
@@ -51,6 +55,8 @@ class SaleRow(Base):
     earned: Mapped[int]
     at: Mapped[datetime] = mapped_column(UtcTime)
     undone_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    shift_id: Mapped[int | None]
+    """The closed shift it stands in (see shifts); it can't be taken back any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +154,14 @@ def sell(
     phone: str | None = None,
     voucher_code: str | None = None,
     points_to_use: int = 0,
+    at: datetime | None = None,
 ) -> Sale | UnknownVoucherError:
     """Sell for `amount` đồng to a customer, to a phone (in any form; a new one makes a guest) or to somebody unknown.
 
+    `at`: when it was rung up, where the till had no connection then (at most LATE_MAX ago).
+
     The same `key` with the same entry is the same sale. A voucher code that isn't there is returned, not raised, for it was
-    counted; nothing was sold then. Raises InvalidError("amount", "points", "phone", "key"), UnusableVoucherError,
+    counted; nothing was sold then. Raises InvalidError("amount", "points", "phone", "key", "at"), UnusableVoucherError,
     MinOrderError, UncoveredError, TooManyError, NotFoundError, KeyConflictError.
     """
     _checked_amount(amount)
@@ -160,6 +169,10 @@ def sell(
         raise InvalidError("key", "length", key)
     if points_to_use < 0 or (points_to_use and customer_id is None):
         raise InvalidError("points", "range", points_to_use)
+    moment = now(session)
+    if at is not None and not moment - LATE_MAX <= at <= moment + EARLY_MAX:
+        raise InvalidError("at", "range", at)
+    rung = min(at or moment, moment)
     sealed = ledger.seal("sale", [shop_id, staff_id, amount, customer_id, phone, voucher_code, points_to_use])
     known = _by_key(session, key, sealed)
     if known is not None:
@@ -167,7 +180,7 @@ def sell(
     if voucher_code:
         attempts.guard(session, f"staff:{staff_id}")
     entry = OrderInput(
-        total=amount, currency=shops.get(session, shop_id).currency, placed_at=now(session), status=Status.COMPLETED,
+        total=amount, currency=shops.get(session, shop_id).currency, placed_at=rung, status=Status.COMPLETED,
         customer_id=customer_id, phone=phones.normal(phone) if phone and customer_id is None else None,
     )  # fmt: skip
     try:
@@ -178,7 +191,7 @@ def sell(
                     insert(sales)
                     .values(
                         key=key, hash=sealed, shop_id=shop_id, staff_id=staff_id, amount=amount, discount=0,
-                        points_used=0, points_paid=0, earned=0, at=now(session),
+                        points_used=0, points_paid=0, earned=0, at=rung,
                     )
                     .returning(sales.c.id)
                 ).scalar_one()
@@ -271,20 +284,21 @@ def get(session: Session, sale_id: int) -> Sale:
 def _rows(session: Session, *where: object) -> list[Sale]:
     s, o, c = sales.c, orders.orders.c, customers.customers.c
     rows = session.execute(
-        select(sales, o.external_id, o.customer_id, o.total, o.claim_token, c.name, c.phone)
+        select(sales, o.external_id, o.customer_id, o.total, o.claim_token, c.name, c.phone, c.tier_id)
         .join(orders.orders, o.id == s.order_id)
         .outerjoin(customers.customers, c.id == o.customer_id)
         .where(*where)  # type: ignore[arg-type]  # conditions of this file
         .order_by(s.id.desc())
     ).all()
     ladder = tiers.every(session)
+    levels = {tier.id: tier.name for tier in ladder}
     undo = timedelta(minutes=programme.get(session).undo_minutes)
     found = []
     for row in rows:
         balance, tier = 0, None
         if row.customer_id is not None:
-            balance, _, tier_points = points.balances(session, row.customer_id)
-            tier = tiers.standing(ladder, tier_points).tier.name
+            balance = points.balances(session, row.customer_id)[0]
+            tier = levels.get(row.tier_id or 0, ladder[0].name)
         found.append(
             Sale(
                 row.id, row.shop_id, row.staff_id, row.order_id, row.external_id, row.customer_id, row.amount,
@@ -304,8 +318,8 @@ def today(session: Session, shop_id: int, staff_id: int) -> list[Sale]:
 
 
 def undo(session: Session, *, shop_id: int, staff_id: int, sale_id: int) -> Sale:
-    """Take the cashier's last sale at this shop back, once. Raises NotFoundError, UndoOverError (too late, or a later sale
-    stands on it).
+    """Take the cashier's last sale at this shop back, once. Raises NotFoundError, UndoOverError (too late, a later sale
+    stands on it, or its shift is closed).
     """
     row = session.execute(
         select(sales)
@@ -320,7 +334,7 @@ def undo(session: Session, *, shop_id: int, staff_id: int, sale_id: int) -> Sale
     last = session.execute(
         select(func.max(sales.c.id)).where(sales.c.shop_id == shop_id, sales.c.staff_id == staff_id)
     ).scalar_one()
-    if last != sale_id or now(session) >= sale.undo_until:
+    if last != sale_id or row.shift_id is not None or now(session) >= sale.undo_until:
         raise UndoOverError(f"sale {sale_id}")
     order = orders.get(session, sale.order_id)
     if row.redemption_id is not None:

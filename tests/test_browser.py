@@ -15,13 +15,13 @@ from sqlalchemy import select
 from loyalty import customers, points, programme, voucher_programs, vouchers
 from loyalty.customers import Customer, identities
 from loyalty.voucher_programs import Kind
-from store import shops
+from store import pins, shops, staff
 from store.engine import open_store
 from store.staff import Role
 from support import messages, tickets
 from tests.browsing import DESK, PHONE, SAID, Chat, Desk, Till, add_staff, chromium, loaded, photo, sign_in, window
 from tests.processes import process, watched_api
-from tests.running import Running, running
+from tests.running import SECRET, Running, running
 
 OUTAGE_SECONDS = 5.0
 BACK_SECONDS = 2.0
@@ -350,6 +350,87 @@ async def test_a_cashier_takes_a_voucher_and_points(browser: Browser, house: Run
         await page.locator("#query").press("Enter")
         await expect(page.locator("#find-error")).to_be_visible()
     assert (await house.store.read(points.balances, person.id))[0] == left // 1000
+
+
+async def test_without_a_connection_sales_wait_and_go_in_once(browser: Browser, house: Running) -> None:
+    link = await add_staff(house.store, Role.CASHIER, house.shop_id)
+    person = await add_customer(house, name="Trần Thị Lan", phone="+84903123456")
+    async with window(browser, house.url, PHONE, expected="ERR_INTERNET_DISCONNECTED") as page:
+        till = Till(page)
+        await sign_in(page, link)
+        await page.evaluate("navigator.serviceWorker.ready")
+        await page.reload()
+        await expect(page.locator("#finder")).to_be_visible()
+        await page.context.set_offline(True)
+        for who, amount in (("0903 123 456", "85000"), ("0000 000 000", "20000")):
+            await till.find(who)
+            await till.enter(amount)
+            await till.go_on()
+            await expect(page.locator("#confirm-gets")).to_have_text(
+                SAID("The points are added once there is a connection.")
+            )
+            await till.collect()
+            await expect(page.locator("#done-title")).to_have_text(
+                SAID("{amount} noted", amount=SAID.money(int(amount)))
+            )
+            await page.locator("#next").click()
+        await expect(page.locator("#offline")).to_be_visible()
+        # Even a page that is loaded anew without a connection still has them, and can sell.
+        await page.reload()
+        await expect(page.locator("#queued")).to_contain_text(SAID("{n} sales wait for a connection", n=2))
+        await page.locator("#walk-in").click()
+        await till.enter("5000")
+        await till.go_on()
+        await till.collect()
+        await page.locator("#next").click()
+        assert (await house.store.read(points.balances, person.id))[0] == 0
+
+        await page.context.set_offline(False)
+        await expect(page.locator("#queued")).to_contain_text(SAID("1 sale waits for a connection"))
+        await expect(page.locator("#offline")).to_be_hidden()
+        assert (await house.store.read(points.balances, person.id))[0] == 85
+        await page.locator("#queued").click()
+        refused = page.locator("#day .entry.refused")
+        await expect(refused).to_have_count(1)
+        await refused.get_by_role("button", name=SAID("Sell without a customer")).click()
+        await expect(page.locator("#day .entry:not(.refused):not(.waiting)")).to_have_count(3)
+        await expect(page.locator("#day-paid")).to_have_text(SAID.money(110_000))
+        await expect(page.locator("#queued")).to_be_hidden()
+
+
+async def test_a_shared_till_passes_on_by_pin_and_closes_the_shift(browser: Browser, house: Running) -> None:
+    link = await add_staff(house.store, Role.CASHIER, house.shop_id, "Hoa")
+    other = await house.store.write(staff.add, "Nguyễn Văn Nam", Role.CASHIER, house.shop_id)
+    await house.store.write(pins.choose, other, "271828", SECRET)
+    async with window(browser, house.url, PHONE, expected="404") as page:
+        till = Till(page)
+        await sign_in(page, link)
+        await page.locator("#walk-in").click()
+        await till.enter("85000")
+        await till.go_on()
+        await till.collect()
+        await page.locator("#next").click()
+        await page.locator("#show-today").click()
+        await page.locator("#shift").click()
+        await page.locator("#shift-counted").fill("84000")
+        await expect(page.locator("#shift-off")).to_have_text(
+            SAID("{amount} too little in the drawer", amount=SAID.money(1_000))
+        )
+        await page.locator("#shift-close").click()
+        await expect(page.locator("#shift-off")).to_have_text(SAID("The shift is closed. Thank you!"))
+        await page.locator("#shift-sheet [data-close]").click()
+        await page.locator("#hide-today").click()
+
+        for pin, right in (("271829", False), ("271828", True)):
+            if not right:
+                await page.locator("#turn").click()
+                await page.get_by_role("button", name="Nguyễn Văn Nam").click()
+            for digit in pin:
+                await page.locator(f"#pin-pad [data-key='{digit}']").click()
+            if not right:
+                await expect(page.locator("#pin-error")).to_have_text(SAID("This isn't the right PIN."))
+        await expect(page.locator(".whose")).to_contain_text("Nguyễn Văn Nam")
+        await expect(page.locator("#day-brief")).to_be_hidden()
 
 
 # ── The console ────────────────────────────────────────────────────────────────────────────────────

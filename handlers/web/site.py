@@ -7,7 +7,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +27,7 @@ from store import shops, staff, webchat
 from store.engine import Store
 from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RuleError, StoreUnreachableError
 from store.media import Content
+from store.sealed import Seal
 from store.staff import Member, Right, Role
 
 HERE = Path(__file__).parent
@@ -56,6 +57,13 @@ class Site:
     """Give the web chat's update with its key to the bot; returns after the commit."""
     replay: Callable[[str, str], Awaitable[bool]]
     """Run a dead letter (account, key) again; whether it went through now."""
+    private_webhooks: bool = False
+    """Webhooks may be on http and in private networks: in a demo, or by setting."""
+
+    @property
+    def seal(self) -> Seal:
+        """What keeps secrets that have to be given back as they were."""
+        return Seal(self.secret_key)
 
 
 class Limits:
@@ -132,16 +140,28 @@ async def signed_in(request: web.Request) -> Member | None:
         member = await store.read(staff.get, int(known["id"]))
     except NotFoundError:
         return None
-    return member if member.session_epoch == known.get("epoch") else None
+    if member.session_epoch != known.get("epoch"):
+        return None
+    till = known.get("till")
+    return member if till is None else replace(member, roles=((Role.CASHIER, int(till)),))
 
 
-async def sign_in(request: web.Request, member: Member) -> None:
-    """Open a browser session; the visitor's chat in the same browser stays theirs, everything else starts anew."""
+async def by_pin(request: web.Request) -> bool:
+    """Whether who is signed in came by a PIN, at a shared till."""
+    known = (await get_session(request)).get("staff")
+    return isinstance(known, dict) and known.get("till") is not None
+
+
+async def sign_in(request: web.Request, member: Member, *, till: int | None = None) -> None:
+    """Open a browser session; the visitor's chat in the same browser stays theirs, everything else starts anew. `till`:
+    the shop whose till is all that the session opens (somebody came by a PIN).
+    """
     old = await get_session(request)
     chat = old.get("chat")
     session = await new_session(request)
     session["staff"] = {
         "id": member.id, "epoch": member.session_epoch, "at": int(store_of(request).clock.now().timestamp()),
+        "till": till,
     }  # fmt: skip
     if chat is not None:
         session["chat"] = chat

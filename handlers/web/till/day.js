@@ -8,10 +8,30 @@ export class Day {
   #count = document.getElementById("day-count");
   #paid = document.getElementById("day-paid");
   #brief = document.getElementById("day-brief");
+  #queued = document.createElement("div");
 
-  /** tools: {words, ask, money, number, count, shop, undo(sale)} */
+  /** tools: {words, ask, money, number, count, shop, undo(sale), queue} */
   constructor(tools) {
     this.#tools = tools;
+    this.#list.before(this.#queued);
+  }
+
+  /** What waits for a connection, and what was refused after it, above the day's list. */
+  drawQueue() {
+    const { queue, words, money } = this.#tools;
+    const act = (name, words, doing) => el("button", { type: "button", class: "button small", onclick: doing }, icon(name), words);
+    this.#queued.replaceChildren(...queue.items.reverse().map(({ key, at, name, amount, state, error }) => {
+      const refused = state === "refused";
+      return el("div", { class: `entry ${state}` },
+        el("time", {}, words.time(new Date(at))),
+        el("span", { class: "name" }, name || words.say("unknown")),
+        el("span", { class: "amount" }, money(amount)),
+        el("span", { class: "more" }, el("span", { class: refused ? "badge bad" : "badge" }, words.say(refused ? "refused_mark" : "queued_mark")), refused ? el("span", {}, error) : null),
+        refused ? el("div", { class: "acts" },
+          act("retry", words.say("retry"), () => queue.retry(key)),
+          act("user", words.say("as_walk_in"), () => queue.retry(key, { walkIn: true })),
+          act("trash", words.say("discard"), () => queue.drop(key))) : null);
+    }));
   }
 
   async load() {

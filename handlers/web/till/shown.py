@@ -13,6 +13,7 @@ from loyalty.sales import Preview, Sale
 from loyalty.voucher_programs import MinOrderError
 from loyalty.vouchers import Kept, VoucherState
 from store.errors import InvalidError, NotFoundError, RuleError
+from store.pins import PinClosedError
 
 
 def ranks(session: Session) -> dict[str, int]:
@@ -87,6 +88,12 @@ def refusal(said: Words, error: RuleError) -> str | None:
         return said("This voucher is for bills from {amount}.", amount=said.money(error.min_order))
     if isinstance(error, InvalidError) and error.field == "points":
         return said("More points than the bill can take. Take a little less.")
+    if isinstance(error, InvalidError) and error.field == "pin":
+        return said("A PIN is six digits, and not one that everybody tries first such as 123456.")
+    if isinstance(error, InvalidError) and error.field == "at":
+        return said("This sale waited for more than three days. Please ask the shop's manager to enter it.")
+    if isinstance(error, PinClosedError):
+        return said("Too many wrong PINs. Try again in {minutes} minutes.", minutes=(error.seconds + 59) // 60)
     if isinstance(error, NotFoundError) and error.what == "sale":
         return said("This sale isn't yours to take back.")
     return {
@@ -99,5 +106,7 @@ def refusal(said: Words, error: RuleError) -> str | None:
             "This number, or this customer's own, is already confirmed. They can change it in the chat."
         ),
         "idempotency_conflict": said("This sale is already in with other numbers. Look at today's list first."),
+        "wrong_pin": said("This isn't the right PIN."),
+        "empty_shift": said("Nothing was sold in this shift yet."),
         "too_many": said("Too many wrong codes. Please wait a minute."),
     }.get(error.code)

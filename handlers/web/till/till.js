@@ -1,14 +1,17 @@
 // The till: find a customer, enter the bill, a voucher and points, see what will happen, take the money, take it back.
 //
-// boot: {shop, csrf, point_value, amount_max, strings}. Calls (JSON, each with the shop's number): find {query} → {card, phone, voucher};
+// boot: {shop, member, csrf, point_value, amount_max, strings}. Calls (JSON, each with the shop's number): find {query} → {card, phone, voucher};
 // preview {customer, amount, voucher, points} → {discount, points_max, points, points_paid, paid, earns, refusal};
 // sell {the same, phone, key} and undo {sale} → a sale; confirm-phone {customer, phone} → {card, points}.
-// The key is made for what is on the confirming sheet: pressing again after a lost answer is the same sale.
+// The key is made for what is on the confirming sheet: pressing again after a lost answer is the same sale. Without a connection
+// a bill without voucher and points is noted in the queue (queue.js) under that key.
 
 import { Words, el, icon } from "../chat/dom.js";
 import { toast } from "../regulars.js";
 import { Day } from "./day.js";
+import { Lost, Queue } from "./queue.js";
 import { canScan, scan } from "./scanner.js";
+import { Turns } from "./turns.js";
 
 const boot = JSON.parse(document.getElementById("boot").textContent);
 const language = document.documentElement.lang;
@@ -22,7 +25,7 @@ const money = (value) => {
 
 const count = (what, value) => words.say(value === 1 ? `${what}_one` : what, { n: number(value) });
 
-const fresh = () => ({ card: null, phone: null, voucher: null, amount: 0, points: 0, seen: null, key: null });
+const fresh = () => ({ card: null, phone: null, query: null, voucher: null, amount: 0, points: 0, seen: null, key: null });
 let entry = fresh();
 let asked = 0; // numbers the previews, so that a slow answer for an earlier entry is dropped
 let last = null; // the sale on the last screen
@@ -38,12 +41,36 @@ async function ask(path, { json } = {}) {
       body: json ? JSON.stringify({ shop: boot.shop, ...json }) : undefined,
     });
   } catch {
-    throw new Error(words.say("lost"));
+    online(false);
+    throw new Lost(words.say("lost"));
   }
   if (answer.status === 401) location.assign("/login?next=/till");
-  const told = await answer.json().catch(() => ({}));
+  const told = await answer.json().catch(() => null);
+  if (answer.status >= 500 || told === null) {
+    online(false);
+    throw new Lost(words.say("lost"));
+  }
+  online(true);
   if (!answer.ok) throw new Error(told.error ?? words.say("lost"));
   return told;
+}
+
+/** Show whether there is a connection; once it is back, what waits is sent. */
+function online(is) {
+  const back = is && !find("offline").hidden;
+  find("offline").hidden = is;
+  if (back) queue.send();
+}
+
+const queue = new Queue({ shop: boot.shop, member: boot.member, ask, changed: queueChanged });
+
+function queueChanged(sale) {
+  const { length } = queue.items;
+  find("queued").hidden = !length;
+  find("queued").querySelector("span").textContent = count("queued_n", length);
+  if (sale) toast(words.say("queued_in", { amount: money(sale.paid) }));
+  day.drawQueue();
+  if (sale) day.load().catch(() => {});
 }
 
 /** Run one act at a time, its button busy meanwhile; what goes wrong is said at `place`. */
@@ -81,13 +108,19 @@ function show(screen) {
 // ── Finding ──────────────────────────────────────────────────────────────────────────────────────
 
 async function look(query) {
-  const found = await ask("/till/find", { json: { query } });
+  let found;
+  try {
+    found = await ask("/till/find", { json: { query } });
+  } catch (error) {
+    if (!(error instanceof Lost)) throw error;
+    return begin({ query });
+  }
   if (found.voucher && !found.voucher.free) throw new Error(words.say("voucher_taken"));
   begin(found);
 }
 
-function begin({ card = null, phone = null, voucher = null }) {
-  entry = { ...fresh(), card, phone: card ? null : phone, voucher };
+function begin({ card = null, phone = null, voucher = null, query = null }) {
+  entry = { ...fresh(), card, phone: card ? null : phone, voucher, query };
   find("query").value = "";
   show("sale");
   document.activeElement?.blur();
@@ -97,7 +130,12 @@ function begin({ card = null, phone = null, voucher = null }) {
 function restart() {
   entry = fresh();
   last = null;
-  show("find");
+  addEventListener("offline", () => online(false));
+addEventListener("online", () => day.load().catch(() => {}));
+navigator.serviceWorker?.register("/till/worker.js", { scope: "/till" }).catch(() => {});
+show("find");
+queueChanged(null);
+queue.send();
 }
 
 find("finder").addEventListener("submit", (event) => {
@@ -152,9 +190,16 @@ async function preview() {
 /** What the entry comes to, from the server; the points that can't pay any more are let go. */
 async function see() {
   const mine = ++asked;
-  const seen = await ask("/till/preview", { json: {
-    customer: entry.card?.id ?? null, amount: entry.amount, voucher: entry.voucher?.code ?? null, points: entry.points,
-  } });
+  let seen;
+  try {
+    seen = await ask("/till/preview", { json: {
+      customer: entry.card?.id ?? null, amount: entry.amount, voucher: entry.voucher?.code ?? null, points: entry.points,
+    } });
+  } catch (error) {
+    if (!(error instanceof Lost)) throw error;
+    if (entry.voucher || entry.points) throw new Error(words.say("offline_extras"));
+    seen = { amount: entry.amount, discount: 0, points: 0, points_paid: 0, points_max: 0, paid: entry.amount, earns: null, refusal: null };
+  }
   if (mine !== asked) return null;
   entry.seen = seen;
   entry.points = seen.points;
@@ -182,14 +227,16 @@ function draw() {
 }
 
 function drawWho() {
-  const { card, phone } = entry;
-  const title = card ? card.name || card.phone || words.say("unnamed") : words.say(phone ? "guest" : "unknown");
+  const { card, phone, query } = entry;
+  const title = query ?? (card ? card.name || card.phone || words.say("unnamed") : words.say(phone ? "guest" : "unknown"));
   const facts = [];
   if (card) {
     facts.push(el("span", { class: "tier", data: { rank: Math.min(card.rank, 3) } }, card.tier));
     facts.push(el("span", { class: "strong" }, count("points", card.available)));
     if (card.vouchers.length) facts.push(el("span", { class: "muted" }, count("vouchers", card.vouchers.length)));
     if (card.pending) facts.push(el("span", { class: "muted" }, words.say("pending", { n: number(card.pending) })));
+  } else if (query) {
+    facts.push(el("span", { class: "muted" }, words.say("offline_who")));
   } else {
     facts.push(el("span", { class: "muted" }, phone ? `${phone.shown} · ${words.say("guest_words")}` : words.say("unknown_words")));
   }
@@ -302,7 +349,7 @@ find("go-on").addEventListener("click", () => acting(find("go-on"), "sale-error"
   find("confirm-sums").replaceChildren(...(seen.paid === seen.amount && !entry.voucher ? [] : sums(seen, entry.voucher?.name)));
   find("confirm-due").textContent = money(seen.paid);
   const who = entry.card ? entry.card.name || entry.card.phone || words.say("unnamed") : entry.phone?.shown;
-  find("confirm-gets").textContent = !seen.earns ? words.say("gets_none")
+  find("confirm-gets").textContent = seen.earns === null ? words.say("offline_gets") : !seen.earns ? words.say("gets_none")
     : who ? words.say("gets", { name: who, n: number(seen.earns) }) : words.say("unknown_gets", { n: number(seen.earns) });
   find("sell").textContent = seen.paid ? words.say("collected", { amount: money(seen.paid) }) : words.say("nothing_due");
   tell("confirm-error", "");
@@ -311,13 +358,23 @@ find("go-on").addEventListener("click", () => acting(find("go-on"), "sale-error"
 }));
 
 find("sell").addEventListener("click", () => acting(find("sell"), "confirm-error", async () => {
-  const sale = await ask("/till/sell", { json: {
-    key: entry.key, customer: entry.card?.id ?? null, phone: entry.card ? null : entry.phone?.number ?? null,
-    amount: entry.amount, voucher: entry.voucher?.code ?? null, points: entry.points,
-  } });
+  const sold = { key: entry.key, customer: entry.card?.id ?? null, phone: entry.card ? null : entry.phone?.number ?? null, amount: entry.amount };
+  let sale = null;
+  try {
+    if (entry.query) throw new Lost(words.say("lost"));
+    sale = await ask("/till/sell", { json: { ...sold, voucher: entry.voucher?.code ?? null, points: entry.points } });
+  } catch (error) {
+    // With a voucher or points only the server can say what it came to: press again, and it is the same sale.
+    if (!(error instanceof Lost) || entry.voucher || entry.points) throw error;
+  }
   sheet("confirm").close();
   navigator.vibrate?.(60);
-  finish(sale);
+  if (sale) finish(sale);
+  else {
+    const name = entry.query ?? entry.card?.name ?? entry.card?.phone ?? entry.phone?.shown ?? "";
+    finishQueued(queue.add({ ...sold, query: entry.query, name }));
+    queue.send();
+  }
   day.load().catch(() => {});
 }));
 
@@ -325,6 +382,7 @@ function finish(sale) {
   last = sale;
   left = sale.undo_seconds;
   const name = sale.name || sale.phone || words.say("unnamed");
+  find("done").classList.remove("waits");
   find("done").classList.toggle("undone", sale.undone);
   find("tick").replaceChildren(icon(sale.undone ? "undo" : "check"));
   find("done-title").textContent = sale.undone ? words.say("undone_mark")
@@ -339,6 +397,20 @@ function finish(sale) {
   const parts = sale.paid === sale.amount ? [] : sums(sale);
   find("done-sums").replaceChildren(...parts, line(words.say("collected_label"), money(sale.paid)));
   find("done-sums").hidden = sale.undone || (!sale.customer && !parts.length);
+  countDown();
+  show("done");
+  find("next").focus({ preventScroll: true });
+}
+
+/** A bill that waits for a connection. */
+function finishQueued(item) {
+  last = null;
+  find("done").classList.remove("undone");
+  find("done").classList.add("waits");
+  find("tick").replaceChildren(icon("clock"));
+  find("done-title").textContent = words.say("queued", { amount: money(item.amount) });
+  find("done-words").textContent = words.say("queued_words");
+  find("receipt").hidden = find("done-sums").hidden = true;
   countDown();
   show("done");
   find("next").focus({ preventScroll: true });
@@ -377,9 +449,10 @@ find("undo-sure").addEventListener("click", async () => {
 
 // ── The day, keys, sheets ────────────────────────────────────────────────────────────────────────
 
-const day = new Day({ words, ask, money, number, count, shop: boot.shop, undo: askUndo });
+const day = new Day({ words, ask, money, number, count, shop: boot.shop, undo: askUndo, queue });
+new Turns({ words, ask, money, number, count, shop: boot.shop, queue, changed: () => day.load().catch(() => {}) });
 const showDay = (on) => find("till").classList.toggle("shows-day", on);
-for (const id of ["show-today", "day-brief"]) {
+for (const id of ["show-today", "day-brief", "queued"]) {
   find(id).addEventListener("click", () => {
     day.load().catch((error) => toast(error.message));
     showDay(true);

@@ -1,39 +1,28 @@
 """The till: a cashier's phone at the counter. The page's protocol stands in till.js."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from handlers.pictures.qr import draw_qr
 from handlers.web import site
-from handlers.web.site import Handler
 from handlers.web.till import shown
+from handlers.web.till.calls import NUMBER_MAX, Asked, asked, till
+from handlers.web.till.turns import setup_turns
 from loyalty import counter, programme, sales
-from loyalty.attempts import TooManyError
 from loyalty.counter import Found
 from loyalty.sales import Sale
 from store import shops
-from store.errors import InvalidError, NotFoundError, RuleError
+from store.errors import NotFoundError
 from store.staff import Member, Right
 
-NUMBER_MAX = 2**53
 TEXT_CHARS_MAX = 200
-
-
-class Asked(BaseModel):
-    """What every call of the page names: the shop whose till it is."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    shop: int = Field(ge=1, le=NUMBER_MAX)
-
-
-T = TypeVar("T", bound=Asked)
 
 
 class Query(Asked):
@@ -50,6 +39,8 @@ class Entry(Asked):
 class Sold(Entry):
     key: str = Field(min_length=8, max_length=sales.KEY_CHARS_MAX)
     phone: str | None = Field(default=None, max_length=TEXT_CHARS_MAX)
+    at: int | None = Field(default=None, ge=0, le=NUMBER_MAX)
+    """When it was rung up without a connection, in milliseconds since 1970 UTC."""
 
 
 class Undone(Asked):
@@ -63,44 +54,16 @@ class Confirmed(Asked):
 
 def setup_till(app: web.Application) -> None:
     add = app.router
-    add.add_get("/till", _till(page))
-    add.add_post("/till/find", _till(find))
-    add.add_post("/till/preview", _till(preview))
-    add.add_post("/till/sell", _till(sell))
-    add.add_post("/till/undo", _till(undo))
-    add.add_post("/till/confirm-phone", _till(confirm_phone))
-    add.add_get("/till/today/{shop:\\d{1,15}}", _till(today))
-    add.add_get("/till/receipt/{shop:\\d{1,15}}/{sale:\\d{1,15}}.png", _till(receipt))
-
-
-def _till(handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """A route of the till: staff with a till only, refusals in the till's words."""
-
-    async def told(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except ValidationError as error:
-            raise web.HTTPBadRequest from error
-        except RuleError as error:
-            words = shown.refusal(site.words_of(request), error)
-            if words is None:
-                raise
-            status = (
-                422 if isinstance(error, InvalidError)
-                else 404 if isinstance(error, NotFoundError)
-                else 429 if isinstance(error, TooManyError)
-                else 409
-            )  # fmt: skip
-            return web.json_response({"error": words, "code": error.code}, status=status)
-
-    return site.need(Right.TILL)(told)
-
-
-async def _asked(request: web.Request, shape: type[T]) -> T:
-    """The body, its shop being one where the member has a till."""
-    asked = shape.model_validate_json(await request.read())
-    site.member_of(request).need(Right.TILL, asked.shop)
-    return asked
+    add.add_get("/till", till(page))
+    add.add_post("/till/find", till(find))
+    add.add_post("/till/preview", till(preview))
+    add.add_post("/till/sell", till(sell))
+    add.add_post("/till/undo", till(undo))
+    add.add_post("/till/confirm-phone", till(confirm_phone))
+    add.add_get("/till/worker.js", worker)
+    setup_turns(app)
+    add.add_get("/till/today/{shop:\\d{1,15}}", till(today))
+    add.add_get("/till/receipt/{shop:\\d{1,15}}/{sale:\\d{1,15}}.png", till(receipt))
 
 
 async def page(request: web.Request) -> web.StreamResponse:
@@ -112,10 +75,15 @@ async def page(request: web.Request) -> web.StreamResponse:
     chosen = next((shop for shop in mine if str(shop.id) == request.query.get("shop")), mine[0])
     boot = {
         "shop": chosen.id, "csrf": await site.csrf_token(request), "point_value": value,
-        "amount_max": sales.AMOUNT_MAX,
+        "amount_max": sales.AMOUNT_MAX, "member": member.id,
     }  # fmt: skip
     context = {"boot": boot, "shop": chosen, "shops": mine, "brand": chosen.brand}
     return await site.render(request, "till/till.html", context)
+
+
+async def worker(_request: web.Request) -> web.FileResponse:
+    """The page's service worker; it must lie under /till to serve the till without a connection."""
+    return web.FileResponse(Path(__file__).parent / "worker.js", headers={"Cache-Control": "no-cache"})
 
 
 def _tills(session: Session, member: Member) -> tuple[list[shops.Shop], int]:
@@ -125,10 +93,10 @@ def _tills(session: Session, member: Member) -> tuple[list[shops.Shop], int]:
 
 async def find(request: web.Request) -> web.Response:
     """Who a scan or a typed line means."""
-    asked, said = await _asked(request, Query), site.words_of(request)
+    told, said = await asked(request, Query), site.words_of(request)
 
     def look(session: Session) -> dict[str, Any] | NotFoundError:
-        found = counter.find(session, asked.query, shop_id=asked.shop, staff_id=site.member_of(request).id)
+        found = counter.find(session, told.query, shop_id=told.shop, staff_id=site.member_of(request).id)
         return shown.found(said, found, shown.ranks(session)) if isinstance(found, Found) else found
 
     answer = await site.store_of(request).write(look)
@@ -139,20 +107,21 @@ async def find(request: web.Request) -> web.Response:
 
 async def preview(request: web.Request) -> web.Response:
     """What an entry would come to."""
-    asked, said = await _asked(request, Entry), site.words_of(request)
+    told, said = await asked(request, Entry), site.words_of(request)
     seen = await site.store_of(request).write(
-        sales.preview, shop_id=asked.shop, staff_id=site.member_of(request).id, customer_id=asked.customer,
-        amount=asked.amount, voucher_code=asked.voucher or None, points_to_use=asked.points,
+        sales.preview, shop_id=told.shop, staff_id=site.member_of(request).id, customer_id=told.customer,
+        amount=told.amount, voucher_code=told.voucher or None, points_to_use=told.points,
     )  # fmt: skip
     return web.json_response(shown.preview(said, seen))
 
 
 async def sell(request: web.Request) -> web.Response:
     """Enter a sale; the page's `key` makes a second try the same sale."""
-    asked, said = await _asked(request, Sold), site.words_of(request)
+    told, said = await asked(request, Sold), site.words_of(request)
     sold = await site.store_of(request).write(
-        sales.sell, shop_id=asked.shop, staff_id=site.member_of(request).id, key=asked.key, amount=asked.amount,
-        customer_id=asked.customer, phone=asked.phone, voucher_code=asked.voucher or None, points_to_use=asked.points,
+        sales.sell, shop_id=told.shop, staff_id=site.member_of(request).id, key=told.key, amount=told.amount,
+        customer_id=told.customer, phone=told.phone, voucher_code=told.voucher or None, points_to_use=told.points,
+        at=None if told.at is None else datetime.fromtimestamp(told.at / 1000, UTC),
     )  # fmt: skip
     if not isinstance(sold, Sale):
         return web.json_response({"error": shown.wrong_code(said), "code": "wrong_code"}, status=404)
@@ -161,9 +130,9 @@ async def sell(request: web.Request) -> web.Response:
 
 async def undo(request: web.Request) -> web.Response:
     """Take the last sale back."""
-    asked = await _asked(request, Undone)
+    told = await asked(request, Undone)
     undone = await site.store_of(request).write(
-        sales.undo, shop_id=asked.shop, staff_id=site.member_of(request).id, sale_id=asked.sale
+        sales.undo, shop_id=told.shop, staff_id=site.member_of(request).id, sale_id=told.sale
     )
     return web.json_response(await _shown(request, undone))
 
@@ -195,13 +164,13 @@ async def today(request: web.Request) -> web.Response:
 
 async def confirm_phone(request: web.Request) -> web.Response:
     """The cashier vouches for a phone of the customer before them."""
-    asked, said = await _asked(request, Confirmed), site.words_of(request)
+    told, said = await asked(request, Confirmed), site.words_of(request)
 
     def confirm(session: Session) -> dict[str, Any]:
         claimed = counter.confirm_phone(
-            session, asked.customer, asked.phone, shop_id=asked.shop, staff_id=site.member_of(request).id
+            session, told.customer, told.phone, shop_id=told.shop, staff_id=site.member_of(request).id
         )
-        card = counter.card(session, claimed.customer_id, asked.shop)
+        card = counter.card(session, claimed.customer_id, told.shop)
         return {"card": shown.card(said, card, shown.ranks(session)), "points": claimed.points}
 
     return web.json_response(await site.store_of(request).write(confirm))

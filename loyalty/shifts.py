@@ -1,0 +1,167 @@
+"""Shifts: what a cashier took at a shop's till from one closing to the next, so that the drawer can be counted."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, case, func, insert, literal, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from loyalty import orders, sales
+from store import audit
+from store.base import Base, BigId, UtcTime, table
+from store.clock import now
+from store.errors import ConflictError, InvalidError
+
+
+class ShiftRow(Base):
+    """A closed shift. Money in đồng; its sums are as they stood at the closing: no sale of it can be undone after."""
+
+    __tablename__ = "shifts"
+    __table_args__ = (UniqueConstraint("staff_id", "last_sale_id"), Index("ix_shifts_shop", "shop_id", "id"))
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    last_sale_id: Mapped[int] = mapped_column(ForeignKey("sales.id"))
+    opened_at: Mapped[datetime] = mapped_column(UtcTime)
+    closed_at: Mapped[datetime] = mapped_column(UtcTime)
+    count: Mapped[int]
+    undone: Mapped[int]
+    amount: Mapped[int]
+    discount: Mapped[int]
+    points_used: Mapped[int]
+    points_paid: Mapped[int]
+    paid: Mapped[int]
+    earned: Mapped[int]
+    counted: Mapped[int | None]
+    """đồng that the cashier counted in the drawer, where they said so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What some sales came to: `count` that stand and `undone` ones; of those that stand `amount` on the bills, `discount`
+    by vouchers, `points_used` that paid `points_paid`, and `paid` in money (đồng), with the points they `earned`.
+    """
+
+    count: int
+    undone: int
+    amount: int
+    discount: int
+    points_used: int
+    points_paid: int
+    paid: int
+    earned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A shift, open while `closed_at` is None; `counted` in đồng."""
+
+    id: int | None
+    shop_id: int
+    staff_id: int
+    last_sale_id: int | None
+    opened_at: datetime | None
+    closed_at: datetime | None
+    sums: Sums
+    counted: int | None
+
+
+class EmptyShiftError(ConflictError):
+    """There is nothing to close."""
+
+    code = "empty_shift"
+
+
+shifts = table(ShiftRow)
+_SUMS = tuple(shifts.c[name] for name in Sums.__dataclass_fields__)
+
+
+def current(session: Session, shop_id: int, staff_id: int) -> Shift:
+    """A cashier's open shift at a shop: their sales since they last closed one. `opened_at` is None before the first."""
+    s = sales.sales.c
+    return _summed(session, shop_id, staff_id, s.shift_id.is_(None))
+
+
+def _summed(session: Session, shop_id: int, staff_id: int, which: ColumnElement[bool]) -> Shift:
+    s = sales.sales.c
+    stands = s.undone_at.is_(None)
+
+    def total(column: ColumnElement[int]) -> ColumnElement[int]:
+        return func.coalesce(func.sum(case((stands, column), else_=0)), 0)
+
+    row = session.execute(
+        select(
+            total(literal(1)), func.coalesce(func.sum(case((stands, 0), else_=1)), 0), total(s.amount),
+            total(s.discount), total(s.points_used), total(s.points_paid),
+            total(s.amount - s.discount - s.points_paid), total(s.earned), func.min(s.at), func.max(s.id),
+        ).where(s.shop_id == shop_id, s.staff_id == staff_id, which)
+    ).one()  # fmt: skip
+    *sums, opened_at, last = row
+    return Shift(None, shop_id, staff_id, last, opened_at, None, Sums(*(int(one) for one in sums)), None)
+
+
+def close(session: Session, shop_id: int, staff_id: int, *, last_sale_id: int, counted: int | None = None) -> Shift:
+    """Close a cashier's shift as they saw it, `last_sale_id` being the newest sale they were shown; a later one falls in
+    the next shift. Closing the same one again gives the closed one.
+
+    Raises EmptyShiftError, InvalidError("counted").
+    """
+    if counted is not None and not 0 <= counted <= orders.MONEY_MAX:
+        raise InvalidError("counted", "range", counted)
+    s = sales.sales.c
+    mine = (s.shop_id == shop_id, s.staff_id == staff_id, s.shift_id.is_(None), s.id <= last_sale_id)
+    # Whoever is just taking one of these back, or closing them, is waited for.
+    waiting = session.execute(select(s.id).where(*mine).order_by(s.id).with_for_update()).scalars().all()
+    known = _rows(session, shifts.c.staff_id == staff_id, shifts.c.last_sale_id == last_sale_id)
+    if known:
+        return known[0]
+    if last_sale_id not in waiting:
+        raise EmptyShiftError(f"staff {staff_id}")
+    moment = now(session)
+    number = session.execute(
+        insert(shifts)
+        .values(
+            shop_id=shop_id, staff_id=staff_id, last_sale_id=last_sale_id, opened_at=moment, closed_at=moment,
+            counted=counted, **dict.fromkeys(Sums.__dataclass_fields__, 0),
+        )
+        .returning(shifts.c.id)
+    ).scalar_one()  # fmt: skip
+    session.execute(update(sales.sales).where(s.id.in_(waiting)).values(shift_id=number))
+    sums = _summed(session, shop_id, staff_id, s.shift_id == number)
+    session.execute(update(shifts).where(shifts.c.id == number).values(opened_at=sums.opened_at, **asdict(sums.sums)))
+    audit.record(
+        session, f"staff:{staff_id}", "shift_closed", shop_id, paid=sums.sums.paid, sales=sums.sums.count,
+        counted=counted,
+    )  # fmt: skip
+    return _rows(session, shifts.c.id == number)[0]
+
+
+def of_shop(session: Session, shop_id: int, limit: int = 50) -> list[Shift]:
+    """A shop's closed shifts, newest first."""
+    return _rows(session, shifts.c.shop_id == shop_id, limit=limit)
+
+
+def _rows(session: Session, *where: ColumnElement[bool], limit: int = 1) -> list[Shift]:
+    rows = session.execute(
+        select(
+            shifts.c.id, shifts.c.shop_id, shifts.c.staff_id, shifts.c.last_sale_id, shifts.c.opened_at, shifts.c.closed_at, shifts.c.counted,
+            *_SUMS,
+        )
+        .where(*where)
+        .order_by(shifts.c.id.desc())
+        .limit(limit)
+    )  # fmt: skip
+    return [
+        Shift(
+            row.id,
+            row.shop_id,
+            row.staff_id,
+            row.last_sale_id,
+            row.opened_at,
+            row.closed_at,
+            Sums(*row[7:]),
+            row.counted,
+        )
+        for row in rows
+    ]
