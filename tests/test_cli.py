@@ -275,6 +275,43 @@ def test_dead_letters_are_listed(shop: Path, sqlite_url: str, capsys: pytest.Cap
     assert (account, key, tries, error) == ("web", "k1", "1", "ValueError: no such cake")
 
 
+def _letter(path: str, key: str, message: dict[str, object]) -> None:
+    """A web visitor's message whose handler failed."""
+
+    async def keep() -> None:
+        store = open_store(path)
+        update = {"update_id": 1, "message": {"message_id": 1, "date": 1, **message}}
+        await store.write(inbox.record_dead, "web", key, 7, json.dumps(update), "Traceback\nValueError: no such cake\n")
+        await store.close()
+
+    asyncio.run(keep())
+
+
+def test_a_dead_letter_is_replayed(shop: Path, sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    visitor = {"id": 7, "is_bot": False, "first_name": "Lan", "language_code": "en"}
+    said = {"chat": {"id": 7, "type": "private"}, "from": visitor, "text": "/points"}
+    _letter(sqlite_url, "good", said)
+    _letter(sqlite_url, "also good", said)
+    _letter(sqlite_url, "bad", said | {"text": 5})
+    assert status(["inbox", "replay", "web", "good"]) == 0
+    assert "1 of 1" in one_line(capsys.readouterr().err)
+    again = regulars("inbox", "replay", "--all", cwd=shop)
+    assert again.returncode == 1
+    assert again.stdout == ""
+    counted, failed = again.stderr.splitlines()
+    assert "1 of 2" in counted
+    assert failed.endswith("web bad")
+    with sqlite3.connect(sqlite_url.partition("///")[2]) as connection:
+        letters = connection.execute("SELECT key, state, attempts FROM inbox ORDER BY key").fetchall()
+        assert letters == [("also good", "done", 2), ("bad", "dead", 2), ("good", "done", 2)]
+        answers = connection.execute("SELECT state, payload FROM outbox WHERE chat = 7").fetchall()
+        assert [state for state, _ in answers] == ["queued", "queued"]
+        assert all("0" in json.loads(payload)["text"] for _, payload in answers)
+    connection.close()
+    assert status(["inbox", "list"]) == 0
+    assert one_line(capsys.readouterr().out).startswith("web\tbad\t")
+
+
 def test_an_import_that_is_killed_goes_on(shop: Path, sqlite_url: str) -> None:
     """kill -9 in the middle, and again from the start: nothing twice, nothing missing."""
     path = shop / "orders.csv"

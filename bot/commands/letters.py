@@ -1,6 +1,9 @@
 """Dead letters: updates whose handler failed, looked at and run again."""
 
 import asyncio
+import logging
+
+import structlog
 
 from bot.commands.opening import CommandError, refuse, say, show, with_store
 from bot.settings import Settings, load
@@ -37,7 +40,7 @@ def replay(account: str | None, key: str | None, *, every: bool) -> None:
     say(f"{len(chosen) - len(failed)} of {len(chosen)} done")
     if failed:
         listed = ", ".join(" ".join(name) for name in failed)
-        raise CommandError(f"failed again, and kept: {listed}")
+        raise CommandError(f"failed again, and kept (`regulars inbox list` shows why): {listed}")
 
 
 async def _letters(_settings: Settings, store: Store) -> list[DeadLetter]:
@@ -49,6 +52,8 @@ async def _replay(settings: Settings, chosen: list[tuple[str, str]]) -> list[tup
     # Only here: what talks to messengers takes seconds to import.
     from bot import app
 
+    # Who fails again is named in the last line, and the letter keeps the error: no pages of traceback in between.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     failed = []
     for account, key in chosen:
         try:
