@@ -1,29 +1,28 @@
 """Redemptions: a voucher used on an order. Reserve, then confirm or cancel; a reservation nobody settles lapses.
 
-A voucher has at most one live redemption (reserved or confirmed), which the database holds it to. Every step may be
-repeated without a second effect. The order is one of the shop's by its external id, which need not be known here yet.
+A voucher has at most one live redemption (reserved or confirmed), which the database holds it to; a shared code has as many
+as its programme's limits allow. What a use takes of a budget or a stock is held with the reservation, spent with its
+confirmation and given back with every other end. Every step may be repeated without a second effect. The order is one of
+the shop's by its external id, which need not be known here yet.
 """
 
-import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, Text, func, insert, select, text, update
+from sqlalchemy import ForeignKey, Index, Text, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import attempts, customers, ledger, voucher_programs, vouchers
-from loyalty.voucher_programs import MONEY_MAX, MinOrderError
-from loyalty.vouchers import UnknownVoucherError, UnusableVoucherError, VoucherState
-from store import events
+from loyalty import holds, ledger, voucher_limits, voucher_programs, vouchers
+from loyalty.voucher_programs import Returns, programs
+from loyalty.vouchers import Voucher, VoucherState
+from store import events, notices
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
 
 HOLDS_FOR = timedelta(minutes=15)
-EXTERNAL_ID_CHARS_MAX = 100
 
 
 class RedemptionState(StrEnum):
@@ -36,17 +35,17 @@ class RedemptionState(StrEnum):
 
 
 LIVE = (RedemptionState.RESERVED.value, RedemptionState.CONFIRMED.value)
-_LIVE = text("state IN ('reserved', 'confirmed')")
+_LIVE_SINGLE = text("state IN ('reserved', 'confirmed') AND NOT shared")
 _RESERVED = text("state = 'reserved'")
 
 
 class RedemptionRow(Base):
     __tablename__ = "redemptions"
     __table_args__ = (
-        Index("uq_redemptions_live", "voucher_id", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+        Index("uq_redemptions_holder", "voucher_id", unique=True, sqlite_where=_LIVE_SINGLE, postgresql_where=_LIVE_SINGLE),
         Index("ix_redemptions_due", "expires_at", sqlite_where=_RESERVED, postgresql_where=_RESERVED),
         Index("ix_redemptions_order", "shop_id", "order"),
-    )
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     voucher_id: Mapped[int] = mapped_column(ForeignKey("vouchers.id"), index=True)
@@ -62,6 +61,15 @@ class RedemptionRow(Base):
     at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    shared: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Of a code for everybody."""
+    lines: Mapped[str | None] = mapped_column(Text)
+    """The hash of the order's lines, where they were told: others are a changed basket."""
+    budget_hold: Mapped[int | None]
+    stock_hold: Mapped[int | None]
+    """The holds of what it takes from its programme's limits."""
+    turn: Mapped[int] = mapped_column(server_default=text("1"))
+    """Rises when its discount is worked out anew; it is in the keys of its holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +85,11 @@ class Redemption:
     discount: int
     state: str
     expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What a code comes to on an order: `discount` in đồng; `reason` is `invalid` whatever is wrong with the code, or
-    `min_order` for a right one.
-    """
-
-    valid: bool
-    discount: int
-    reason: str | None
+    shared: bool = False
+    lines: str | None = None
+    budget_hold: int | None = None
+    stock_hold: int | None = None
+    turn: int = 1
 
 
 class SettledError(ConflictError):
@@ -101,146 +103,30 @@ class SettledError(ConflictError):
 
 
 redemptions = table(RedemptionRow)
-_FIELDS = tuple(redemptions.c[name] for name in Redemption.__dataclass_fields__)
+FIELDS = tuple(redemptions.c[name] for name in Redemption.__dataclass_fields__)
 
 
-def check(
-    session: Session, code: str, order_total: int, *, shop_id: int, actor: str, customer_id: int | None = None
-) -> Checked:
-    """What a code would give on an order. A writing rule, for it counts wrong codes of `actor` (`key:2`, `staff:4`).
-
-    Raises TooManyError, InvalidError("order_total").
-    """
-    attempts.guard(session, actor)
-    _checked_total(order_total)
-    voucher = vouchers.by_code(session, code)
-    held = _live(session, voucher.id) if voucher is not None else None
-    offer = None
-    if held is None or _is_over(session, held):
-        with suppress(UnknownVoucherError, UnusableVoucherError):
-            offer = vouchers.offer_for(session, voucher, shop_id, customer_id)
-    if offer is None:
-        attempts.wrong(session, actor)
-        return Checked(valid=False, discount=0, reason="invalid")
-    try:
-        return Checked(valid=True, discount=voucher_programs.discount(offer, order_total), reason=None)
-    except MinOrderError:
-        return Checked(valid=False, discount=0, reason="min_order")
+# ── Looking ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def reserve(
-    session: Session,
-    code: str,
-    *,
-    shop_id: int,
-    order: str,
-    order_total: int,
-    actor: str,
-    customer_id: int | None = None,
-) -> Redemption | UnknownVoucherError:
-    """Hold a voucher for an order, 15 minutes long. The same order again gets the same reservation, its discount worked
-    out anew where the total has changed.
-
-    A code that isn't there is returned, not raised, for it was counted and the count must stay. Raises
-    UnusableVoucherError, MinOrderError, TooManyError, InvalidError("order", "order_total").
-    """
-    attempts.guard(session, actor)
-    try:
-        return hold(session, code, shop_id=shop_id, order=order, order_total=order_total, customer_id=customer_id)
-    except UnknownVoucherError as refused:
-        attempts.wrong(session, actor)
-        return refused
-
-
-def hold(
-    session: Session, code: str, *, shop_id: int, order: str, order_total: int, customer_id: int | None = None
-) -> Redemption:
-    """`reserve` without counting wrong codes, which it raises as UnknownVoucherError: for a rule that counts itself."""
-    _checked_total(order_total)
-    if not order.strip() or len(order) > EXTERNAL_ID_CHARS_MAX:
-        raise InvalidError("order", "length", order)
-    voucher = vouchers.by_code(session, code, lock=True)
-    known = _live(session, voucher.id) if voucher is not None else None
-    if known is not None and _is_over(session, known):
-        _settle(session, known, RedemptionState.LAPSED)
-        known = None
-    mine = known is not None and (known.shop_id, known.order) == (shop_id, order)
-    if known is not None and mine and known.order_total == order_total:
-        return known
-    offer = vouchers.offer_for(session, voucher, shop_id, customer_id)
-    assert voucher is not None
-    if known is not None and (not mine or known.state == RedemptionState.CONFIRMED):
-        raise UnusableVoucherError("used or held by another order")
-    _lock_order(session, shop_id, order)
-    off = min(
-        voucher_programs.discount(offer, order_total), order_total - _other_discounts(session, shop_id, order, known)
-    )
-    if known is not None:
-        session.execute(
-            update(redemptions)
-            .where(redemptions.c.id == known.id)
-            .values(order_total=order_total, discount=max(0, off))
-        )
-        return get(session, known.id, shop_id)
-    owner = voucher.customer_id if customer_id is None else customers.resolve(session, customer_id)
-    row = session.execute(
-        insert(redemptions)
-        .values(
-            voucher_id=voucher.id, shop_id=shop_id, order=order, customer_id=owner, order_total=order_total,
-            discount=max(0, off), state=RedemptionState.RESERVED.value, at=now(session),
-            expires_at=now(session) + HOLDS_FOR,
-        )
-        .returning(*_FIELDS)
-    ).one()  # fmt: skip
-    vouchers.mark(session, voucher.id, VoucherState.HELD)
-    return Redemption(*row)
-
-
-def _checked_total(order_total: int) -> None:
-    if not 0 <= order_total <= MONEY_MAX:
-        raise InvalidError("order_total", "range", order_total)
-
-
-def _lock_order(session: Session, shop_id: int, order: str) -> None:
-    """Let one work at a time reserve for an order: two vouchers together take no more off it than it comes to."""
-    if session.get_bind().dialect.name == "postgresql":
-        number = int.from_bytes(hashlib.sha256(f"{shop_id}:{order}".encode()).digest()[:8], "big", signed=True)
-        session.execute(select(func.pg_advisory_xact_lock(number)))
-
-
-def _other_discounts(session: Session, shop_id: int, order: str, known: Redemption | None) -> int:
-    return sum(other.discount for other in of_order(session, shop_id, order) if known is None or other.id != known.id)
-
-
-def _live(session: Session, voucher_id: int) -> Redemption | None:
-    """What holds a voucher, be its time over, or has used it."""
-    row = session.execute(
-        select(*_FIELDS).where(redemptions.c.voucher_id == voucher_id, redemptions.c.state.in_(LIVE))
-    ).first()
+def live(session: Session, voucher: Voucher, shop_id: int | None = None, order: str | None = None) -> Redemption | None:
+    """What holds a voucher, be its time over, or has used it; of a shared code, for an order."""
+    query = select(*FIELDS).where(redemptions.c.voucher_id == voucher.id, redemptions.c.state.in_(LIVE))
+    if voucher.shared:
+        query = query.where(redemptions.c.shop_id == shop_id, redemptions.c.order == order)
+    row = session.execute(query.limit(1)).first()
     return Redemption(*row) if row else None
 
 
-def _is_over(session: Session, redemption: Redemption) -> bool:
+def is_over(session: Session, redemption: Redemption) -> bool:
+    """Whether a reservation's time is over, be it let go yet or not."""
     return redemption.state == RedemptionState.RESERVED and redemption.expires_at <= now(session)
-
-
-def _settle(session: Session, redemption: Redemption, state: RedemptionState) -> Redemption:
-    """End a redemption (or confirm it), and say what its voucher now is."""
-    row = session.execute(
-        update(redemptions)
-        .where(redemptions.c.id == redemption.id)
-        .values(state=state.value, settled_at=now(session))
-        .returning(*_FIELDS)
-    ).one()
-    used = state is RedemptionState.CONFIRMED
-    vouchers.mark(session, redemption.voucher_id, VoucherState.USED if used else VoucherState.OPEN)
-    return Redemption(*row)
 
 
 def get(session: Session, redemption_id: int, shop_id: int) -> Redemption:
     """A redemption at a shop; raises NotFoundError."""
     row = session.execute(
-        select(*_FIELDS).where(redemptions.c.id == redemption_id, redemptions.c.shop_id == shop_id)
+        select(*FIELDS).where(redemptions.c.id == redemption_id, redemptions.c.shop_id == shop_id)
     ).first()
     if row is None:
         raise NotFoundError("redemption", redemption_id)
@@ -250,18 +136,65 @@ def get(session: Session, redemption_id: int, shop_id: int) -> Redemption:
 def of_order(session: Session, shop_id: int, order: str) -> list[Redemption]:
     """The live redemptions of an order, oldest first."""
     rows = session.execute(
-        select(*_FIELDS)
+        select(*FIELDS)
         .where(redemptions.c.shop_id == shop_id, redemptions.c.order == order, redemptions.c.state.in_(LIVE))
         .order_by(redemptions.c.id)
     )
-    return [found for found in (Redemption(*row) for row in rows.all()) if not _is_over(session, found)]
+    return [found for found in (Redemption(*row) for row in rows.all()) if not is_over(session, found)]
+
+
+def used(session: Session, program_ids: Sequence[int]) -> dict[int, int]:
+    """How often each programme's vouchers were used; a programme without any use is not in it."""
+    v = vouchers.vouchers.c
+    rows = session.execute(
+        select(v.program_id, func.count().label("used"))
+        .join(redemptions, redemptions.c.voucher_id == v.id)
+        .where(v.program_id.in_(program_ids), redemptions.c.state == RedemptionState.CONFIRMED.value)
+        .group_by(v.program_id)
+    )
+    return {row.program_id: row.used for row in rows}
+
+
+# ── How one ends ───────────────────────────────────────────────────────────────────────────────────
+
+
+def settle(session: Session, redemption: Redemption, state: RedemptionState) -> Redemption:
+    """End a redemption (or confirm it), and say what its voucher and its programme's limits now are. For the rules of
+    redemptions and reservations, which hold the voucher's row.
+    """
+    row = session.execute(
+        update(redemptions)
+        .where(redemptions.c.id == redemption.id)
+        .values(state=state.value, settled_at=now(session))
+        .returning(*FIELDS)
+    ).one()
+    confirmed = state is RedemptionState.CONFIRMED
+    if confirmed:
+        for number in _holds(redemption):
+            holds.post(session, number)
+    else:
+        put_back(session, redemption)
+    if not redemption.shared:
+        vouchers.mark(session, redemption.voucher_id, VoucherState.USED if confirmed else VoucherState.OPEN)
+    return Redemption(*row)
+
+
+def put_back(session: Session, redemption: Redemption) -> None:
+    """Give back what a redemption took of its programme's limits."""
+    for number in _holds(redemption):
+        voucher_limits.give_back(session, number)
+
+
+def _holds(redemption: Redemption) -> list[int]:
+    """Its holds, in the order in which every rule takes them."""
+    return [number for number in (redemption.stock_hold, redemption.budget_hold) if number is not None]
 
 
 def _locked(session: Session, redemption_id: int, shop_id: int) -> Redemption:
     """A redemption with its voucher's row locked, so that it stands still until the work ends."""
     vouchers.get(session, get(session, redemption_id, shop_id).voucher_id, lock=True)
     found = get(session, redemption_id, shop_id)
-    return _settle(session, found, RedemptionState.LAPSED) if _is_over(session, found) else found
+    return settle(session, found, RedemptionState.LAPSED) if is_over(session, found) else found
 
 
 def confirm(session: Session, redemption_id: int, *, shop_id: int) -> Redemption:
@@ -276,7 +209,7 @@ def confirm(session: Session, redemption_id: int, *, shop_id: int) -> Redemption
         session, "voucher_redeemed", customer_id=found.customer_id, shop_id=shop_id, program=voucher.program_id,
         voucher=voucher.id, order=found.order, discount=found.discount,
     )  # fmt: skip
-    return _settle(session, found, RedemptionState.CONFIRMED)
+    return settle(session, found, RedemptionState.CONFIRMED)
 
 
 def cancel(session: Session, redemption_id: int, *, shop_id: int) -> Redemption:
@@ -286,7 +219,7 @@ def cancel(session: Session, redemption_id: int, *, shop_id: int) -> Redemption:
         return found
     if found.state != RedemptionState.RESERVED:
         raise SettledError(found.state)
-    return _settle(session, found, RedemptionState.CANCELLED)
+    return settle(session, found, RedemptionState.CANCELLED)
 
 
 def roll_back(session: Session, redemption_id: int, *, shop_id: int) -> Redemption:
@@ -302,12 +235,17 @@ def roll_back(session: Session, redemption_id: int, *, shop_id: int) -> Redempti
         session, "voucher_returned", customer_id=found.customer_id, shop_id=shop_id, voucher=found.voucher_id,
         order=found.order,
     )  # fmt: skip
-    return _settle(session, found, RedemptionState.ROLLED_BACK)
+    return settle(session, found, RedemptionState.ROLLED_BACK)
 
 
-def confirm_for_order(session: Session, shop_id: int, order: str, redemption_ids: Sequence[int]) -> None:
-    """Confirm the redemptions that an order names. Raises InvalidError("redemptions") for one that isn't this order's,
-    SettledError.
+# ── What an order does ─────────────────────────────────────────────────────────────────────────────
+
+
+def confirm_for_order(
+    session: Session, shop_id: int, order: str, redemption_ids: Sequence[int], *, undone: bool = False
+) -> None:
+    """Confirm the redemptions that an order names; of an order that is `undone`, those that were rolled back with it stay
+    so. Raises InvalidError("redemptions") for one that isn't this order's, SettledError.
     """
     for redemption_id in sorted(set(redemption_ids)):
         try:
@@ -316,28 +254,56 @@ def confirm_for_order(session: Session, shop_id: int, order: str, redemption_ids
             raise InvalidError("redemptions", "unknown", redemption_id) from error
         if found.order != order:
             raise InvalidError("redemptions", "other_order", redemption_id)
-        confirm(session, redemption_id, shop_id=shop_id)
+        if not (undone and found.state == RedemptionState.ROLLED_BACK):
+            confirm(session, redemption_id, shop_id=shop_id)
 
 
-def lapse_due(session: Session, limit: int = 500) -> int:
-    """Let reservations go whose time is over; how many. For the clock."""
-    due = session.execute(
+def order_undone(session: Session, shop_id: int, order: str, *, whole: bool, quiet: bool) -> None:
+    """An order was cancelled or refunded, as a `whole` or in part: what it had reserved is free, what it used comes back
+    as its programme says (`returns`). Repeatable. Who gets a voucher back is told, unless `quiet`.
+    """
+    for found in of_order(session, shop_id, order):
+        if found.state == RedemptionState.RESERVED:
+            if whole:
+                cancel(session, found.id, shop_id=shop_id)
+            continue
+        voucher = vouchers.get(session, found.voucher_id)
+        offer = voucher_programs.get(session, voucher.program_id)
+        if offer.returns == Returns.NEVER or (not whole and offer.returns != Returns.ANY):
+            continue
+        roll_back(session, found.id, shop_id=shop_id)
+        ends_at = vouchers.ends(voucher, offer)
+        usable = ends_at is None or ends_at > now(session)
+        if usable and not quiet and voucher.customer_id is not None:
+            notices.tell(
+                session, "voucher_returned", customer_id=voucher.customer_id, shop_id=shop_id, program=offer.name,
+                order=order, last_day=vouchers.last_day(session, voucher, offer),
+            )  # fmt: skip
+
+
+def lapse_due(session: Session, limit: int = 500, *, program_id: int | None = None) -> int:
+    """Let reservations go whose time is over, of one programme or of all; how many. For the clock."""
+    query = (
         select(redemptions.c.id, redemptions.c.shop_id, redemptions.c.voucher_id)
         .where(redemptions.c.state == RedemptionState.RESERVED.value, redemptions.c.expires_at <= now(session))
         .order_by(redemptions.c.expires_at)
         .limit(limit)
-    ).all()
+    )
+    v = vouchers.vouchers.c
+    if program_id is not None:
+        query = query.join(vouchers.vouchers, v.id == redemptions.c.voucher_id).where(v.program_id == program_id)
+    due = session.execute(query).all()
+    if not due:
+        return 0
     # Vouchers are locked first here as everywhere, those that somebody settles at this moment left out.
     free = session.execute(
-        select(vouchers.vouchers.c.id)
-        .where(vouchers.vouchers.c.id.in_([row.voucher_id for row in due]))
-        .with_for_update(skip_locked=True)
+        select(v.id).where(v.id.in_({row.voucher_id for row in due})).order_by(v.id).with_for_update(skip_locked=True)
     ).scalars()
     mine = set(free.all())
-    for row in due:
-        if row.voucher_id in mine:
-            _locked(session, row.id, row.shop_id)
-    return len(mine)
+    lapsed = [row for row in due if row.voucher_id in mine]
+    for row in lapsed:
+        _locked(session, row.id, row.shop_id)
+    return len(lapsed)
 
 
 def move(session: Session, from_id: int, to_id: int) -> None:
@@ -345,17 +311,48 @@ def move(session: Session, from_id: int, to_id: int) -> None:
     session.execute(update(redemptions).where(redemptions.c.customer_id == from_id).values(customer_id=to_id))
 
 
+# ── Proof ──────────────────────────────────────────────────────────────────────────────────────────
+
+
 def check_states(session: Session) -> list[ledger.Fault]:
     """Prove each voucher's state from its redemptions."""
+    v = vouchers.vouchers.c
     stands = {RedemptionState.RESERVED.value: VoucherState.HELD, RedemptionState.CONFIRMED.value: VoucherState.USED}
+    free = {VoucherState.OPEN, VoucherState.GIFT, VoucherState.WITHDRAWN}
     live = select(redemptions.c.voucher_id, redemptions.c.state).where(redemptions.c.state.in_(LIVE)).subquery()
     rows = session.execute(
-        select(vouchers.vouchers.c.id, vouchers.vouchers.c.state, live.c.state.label("redemption")).outerjoin(
-            live, live.c.voucher_id == vouchers.vouchers.c.id
-        ).where(live.c.state.is_not(None) | (vouchers.vouchers.c.state != VoucherState.OPEN.value))
-    )  # fmt: skip
+        select(v.id, v.state, live.c.state.label("redemption"))
+        .outerjoin(live, live.c.voucher_id == v.id)
+        .where(v.shared.is_(False), live.c.state.is_not(None) | (v.state != VoucherState.OPEN.value))
+    )
     return [
         ledger.Fault(f"voucher {row.state}, redemption {row.redemption}", row.id, 0, 1)
         for row in rows
-        if row.state != stands.get(row.redemption or "", VoucherState.OPEN)
+        if (row.state != stands[row.redemption] if row.redemption else row.state not in free)
+    ]
+
+
+def check_limits(session: Session) -> list[ledger.Fault]:
+    """Prove what each programme's budget and stock say is spent from its confirmed redemptions."""
+    r, v, a = redemptions.c, vouchers.vouchers.c, ledger.accounts.c
+    rows = session.execute(
+        select(programs.c.id, programs.c.kind, programs.c.value, r.discount, r.budget_hold, r.stock_hold)
+        .join(vouchers.vouchers, v.id == r.voucher_id)
+        .join(programs, programs.c.id == v.program_id)
+        .where(r.state == RedemptionState.CONFIRMED.value, r.budget_hold.is_not(None) | r.stock_hold.is_not(None))
+    )
+    spent: dict[tuple[int, str], int] = {}
+    for row in rows:
+        cost = row.value if row.kind == voucher_programs.Kind.GIFT else row.discount
+        for name, amount, held in (("budget_used", cost, row.budget_hold), ("stock_used", 1, row.stock_hold)):
+            if held is not None:
+                spent[row.id, name] = spent.get((row.id, name), 0) + amount
+    said = session.execute(
+        select(a.owner_id, a.name, a.balance).where(a.owner == "program", a.name.in_(("budget_used", "stock_used")))
+    )
+    found = {(row.owner_id, row.name): int(row.balance) for row in said}
+    return [
+        ledger.Fault(f"programme's {name}", number, spent.get((number, name), 0), found.get((number, name), 0))
+        for number, name in sorted(spent.keys() | found.keys())
+        if spent.get((number, name), 0) != found.get((number, name), 0)
     ]

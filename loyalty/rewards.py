@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from loyalty import attempts, customers, points, voucher_programs, vouchers
+from loyalty import attempts, customers, points, tiers, voucher_gifts, voucher_programs, vouchers
 from loyalty.ledger import KeyConflictError
 from loyalty.voucher_programs import Program, in_period, programs
 from loyalty.vouchers import SoldOutError, UnknownVoucherError, Voucher
@@ -20,6 +20,7 @@ class Reward:
 
     program: Program
     price: int
+    """In points, for this customer: a tier may pay less."""
     left: int | None
 
 
@@ -58,10 +59,10 @@ def catalogue(session: Session, customer_id: int) -> list[Reward]:
     cheapest first.
     """
     p, v = programs.c, vouchers.vouchers.c
-    moment = now(session)
+    moment, owner = now(session), customers.resolve(session, customer_id)
     own = (
         select(v.program_id, func.count().label("count"))
-        .where(v.customer_id == customers.resolve(session, customer_id))
+        .where(v.customer_id == owner, v.state != vouchers.VoucherState.WITHDRAWN.value)
         .group_by(v.program_id)
         .subquery()
     )
@@ -83,7 +84,8 @@ def catalogue(session: Session, customer_id: int) -> list[Reward]:
             None if offer.stock is None else offer.stock - offer.issued,
             None if offer.per_customer is None else offer.per_customer - count,
         ) if limit is not None]  # fmt: skip
-        rewards.append(Reward(offer, offer.price_points or 0, min(ends, default=None)))
+        price = tiers.price(session, owner, offer.price_points or 0)
+        rewards.append(Reward(offer, price, min(ends, default=None)))
     return rewards
 
 
@@ -105,8 +107,9 @@ def buy(session: Session, customer_id: int, program_id: int, *, price: int, key:
         raise NotFoundError("reward", program_id)
     if not in_period(offer, now(session)):
         raise SoldOutError(f"program {program_id}")
-    if offer.price_points != price:
-        raise PriceChangedError(offer.price_points)
+    asked = tiers.price(session, owner, offer.price_points)
+    if asked != price:
+        raise PriceChangedError(asked)
     shop_id = offer.shop_id or customers.get(session, owner).home_shop_id or shops.every(session)[0].id
     points.spend(
         session, f"buy:{key}", "buy", customer_id=owner, shop_id=shop_id, points=price, actor=f"customer:{owner}",
@@ -118,8 +121,13 @@ def buy(session: Session, customer_id: int, program_id: int, *, price: int, key:
 
 
 def offer_code(session: Session, program_id: int) -> str:
-    """The code under which a programme is offered to everybody (`v_CODE`), made at the first call."""
+    """The code under which a programme is offered to everybody (`v_CODE`), made at the first call.
+
+    Raises NotFoundError, SharedProgramError (its own code is there for everybody).
+    """
     offer = voucher_programs.get(session, program_id, lock=True)
+    if offer.shared:
+        raise vouchers.SharedProgramError(f"program {program_id}")
     if offer.offer_code is not None:
         return offer.offer_code
     code = secret.code(vouchers.CODE_SIGNS)
@@ -127,22 +135,31 @@ def offer_code(session: Session, program_id: int) -> str:
     return code
 
 
-def open_offer(session: Session, code: str, customer_id: int) -> Opened | UnknownVoucherError:
-    """A person opened `v_CODE`: a programme's public code gives them one voucher of it, once; the code of a bearer's
-    voucher makes that one theirs.
+def open_offer(
+    session: Session, code: str, customer_id: int, *, address: str | None = None
+) -> Opened | UnknownVoucherError:
+    """A person opened `v_CODE`: a programme's public code gives them one voucher of it, once; a friend's gift and the code
+    of a bearer's voucher make that one theirs.
 
-    A code that isn't there (or is somebody else's) is returned, not raised, for it was counted and the count must stay.
-    Raises SoldOutError (also out of its period), LimitError, TooManyError.
+    A code that isn't there (or is somebody else's) is returned, not raised, for it was counted and the count must stay:
+    against the person, and against the network `address` they came from, where one is known. Raises SoldOutError (also out
+    of its period), LimitError, TooManyError.
     """
     owner = customers.resolve(session, customer_id)
-    actor = f"customer:{owner}"
-    attempts.guard(session, actor)
+    actors = [f"customer:{owner}", *([f"address:{address}"] if address else [])]
+    for actor in actors:
+        attempts.guard(session, actor)
     program_id = session.execute(select(programs.c.id).where(programs.c.offer_code == vouchers.folded(code))).scalar()
     if program_id is not None:
         return _from_program(session, program_id, owner)
+    gift = voucher_gifts.take(session, code, owner)
+    if gift is not None:
+        offer = voucher_programs.get(session, gift.voucher.program_id)
+        return Opened(gift.voucher, offer, new=gift.new)
     voucher = vouchers.by_code(session, code, lock=True)
-    if voucher is None or voucher.customer_id not in {None, owner}:
-        attempts.wrong(session, actor)
+    if voucher is None or voucher.shared or voucher.customer_id not in {None, owner}:
+        for actor in actors:
+            attempts.wrong(session, actor)
         return UnknownVoucherError()
     offer = voucher_programs.get(session, voucher.program_id)
     if voucher.customer_id == owner:

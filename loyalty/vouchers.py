@@ -1,18 +1,19 @@
 """Vouchers: the codes that a programme gives out, each worth one use.
 
-A code is 13 signs (64 random bits), compared with case, spaces and dashes aside. A voucher is personal (it has an owner) or
-its bearer's. Stock and the limit per customer bound what is given out; a programme's row is locked while it gives, so
-neither can be overrun.
+A code of ours is 13 signs (64 random bits); one that a shop brings along (an imported list, a shared code) is as it is.
+Codes are compared with case, spaces and dashes aside. A voucher is personal (it has an owner) or its bearer's. Stock and
+the limit per customer bound what is given out; a programme's row is locked while it gives, so neither can be overrun.
+
+A shared code is a row too: it stays open, and what bounds its uses stands in `voucher_limits`.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ForeignKey, Index, Text, func, insert, or_, select, update
+from sqlalchemy import ForeignKey, Index, Text, func, insert, or_, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import customers, ledger, lots, voucher_programs
@@ -24,6 +25,8 @@ from store.errors import ConflictError, InvalidError, NotFoundError
 
 CODE_SIGNS = 13
 CODE_GROUP = 4
+OWN_CODE = re.compile(r"[A-Z0-9]{4,40}")
+"""A code that a shop brings along, folded."""
 COUNT_MAX = 100_000
 """Vouchers that one call may make."""
 
@@ -33,6 +36,14 @@ class VoucherState(StrEnum):
     HELD = "held"
     """An order has reserved it (see redemptions)."""
     USED = "used"
+    GIFT = "gift"
+    """Its owner offers it to a friend (see voucher_gifts)."""
+    WITHDRAWN = "withdrawn"
+    """Taken back by the shop; it is nobody's any more."""
+
+
+GONE = (VoucherState.USED.value, VoucherState.WITHDRAWN.value)
+_OF_BATCH = text("batch_id IS NOT NULL")
 
 
 class VoucherRow(Base):
@@ -40,6 +51,7 @@ class VoucherRow(Base):
     __table_args__ = (
         Index("ix_vouchers_customer", "customer_id", "state"),
         Index("ix_vouchers_program", "program_id", "customer_id"),
+        Index("ix_vouchers_batch", "batch_id", "id", sqlite_where=_OF_BATCH, postgresql_where=_OF_BATCH),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -52,6 +64,10 @@ class VoucherRow(Base):
     expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
     key: Mapped[str | None] = mapped_column(Text, unique=True)
     """What caused it, where that may come twice: the same cause gives the same voucher."""
+    batch_id: Mapped[int | None]
+    """The batch that it was made in (see batches)."""
+    shared: Mapped[bool] = mapped_column(server_default=text("false"))
+    """A code for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,7 @@ class Voucher:
     issued_at: datetime
     expires_at: datetime | None
     key: str | None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +120,14 @@ class LimitError(ConflictError):
     code = "limit_reached"
 
 
+class SharedProgramError(ConflictError):
+    """The programme has one code for everybody and gives none out."""
+
+    code = "shared_program"
+
+
 vouchers = table(VoucherRow)
-_FIELDS = tuple(vouchers.c[name] for name in Voucher.__dataclass_fields__)
+FIELDS = tuple(vouchers.c[name] for name in Voucher.__dataclass_fields__)
 
 
 def folded(code: str) -> str:
@@ -113,7 +136,9 @@ def folded(code: str) -> str:
 
 
 def shown(code: str) -> str:
-    """A code as people read it: `K7MD-2QXW-9HPTA`."""
+    """A code as people read it: `K7MD-2QXW-9HPTA`; one of another length than ours as the shop wrote it."""
+    if len(code) != CODE_SIGNS:
+        return code
     groups = max(1, len(code) // CODE_GROUP)
     cuts = [*range(0, groups * CODE_GROUP, CODE_GROUP), len(code)]
     return "-".join(code[start:end] for start, end in zip(cuts, [*cuts[1:-1], len(code)], strict=False))
@@ -124,7 +149,7 @@ def issue(
 ) -> Voucher:
     """Give one voucher, to a customer or to whoever bears it; the same `key` gives the same voucher again.
 
-    `tell`: let the customer know. Raises NotFoundError, SoldOutError, LimitError, KeyConflictError.
+    `tell`: let the customer know. Raises NotFoundError, SoldOutError, LimitError, SharedProgramError, KeyConflictError.
     """
     offer = voucher_programs.get(session, program_id, lock=True)
     owner = customers.resolve(session, customer_id) if customer_id is not None else None
@@ -134,14 +159,14 @@ def issue(
         return known
     if owner is not None:
         _within_limit(session, offer, owner)
-    _take(session, offer, 1)
+    take_stock(session, offer, 1)
     row = session.execute(
         insert(vouchers)
         .values(
             program_id=offer.id, code=secret.code(CODE_SIGNS), customer_id=owner, state=VoucherState.OPEN.value,
-            issued_at=now(session), expires_at=_expiry(session, offer), key=key,
+            issued_at=now(session), expires_at=expiry(session, offer), key=key,
         )
-        .returning(*_FIELDS)
+        .returning(*FIELDS)
     ).one()  # fmt: skip
     given = Voucher(*row)
     if owner is not None:
@@ -156,18 +181,28 @@ def issue_many(session: Session, program_id: int, count: int) -> list[str]:
     if not 1 <= count <= COUNT_MAX:
         raise InvalidError("count", "range", count)
     offer = voucher_programs.get(session, program_id, lock=True)
-    _take(session, offer, count)
+    take_stock(session, offer, count)
     codes = [secret.code(CODE_SIGNS) for _ in range(count)]
     same = {
         "program_id": offer.id, "customer_id": None, "state": VoucherState.OPEN.value, "issued_at": now(session),
-        "expires_at": _expiry(session, offer), "key": None,
+        "expires_at": expiry(session, offer), "key": None,
     }  # fmt: skip
     session.execute(insert(vouchers), [same | {"code": code} for code in codes])
     return codes
 
 
+def withdraw(session: Session, voucher_id: int) -> str:
+    """Take a voucher back from whoever has it, if it is open; the state in which it was found, `open` for one that is
+    withdrawn now. Raises NotFoundError.
+    """
+    found = get(session, voucher_id, lock=True)
+    if found.state == VoucherState.OPEN:
+        mark(session, voucher_id, VoucherState.WITHDRAWN)
+    return found.state
+
+
 def give(session: Session, voucher: Voucher, customer_id: int) -> Voucher:
-    """Make a bearer's voucher a customer's own. Its row is locked by the caller. Raises LimitError."""
+    """Make a voucher a customer's own, be it a bearer's or another's (who gives it away). Its row is locked by the caller. Raises LimitError."""
     offer = voucher_programs.get(session, voucher.program_id, lock=True)
     owner = customers.resolve(session, customer_id)
     _within_limit(session, offer, owner)
@@ -182,14 +217,19 @@ def _within_limit(session: Session, offer: Program, customer_id: int) -> None:
     if offer.per_customer is None:
         return
     given = session.execute(
-        select(func.count()).where(vouchers.c.program_id == offer.id, vouchers.c.customer_id == customer_id)
-    ).scalar_one()
+        select(func.count()).where(
+            vouchers.c.program_id == offer.id, vouchers.c.customer_id == customer_id,
+            vouchers.c.state != VoucherState.WITHDRAWN.value,
+        )
+    ).scalar_one()  # fmt: skip
     if given >= offer.per_customer:
         raise LimitError(f"program {offer.id}")
 
 
-def _take(session: Session, offer: Program, count: int) -> None:
-    """Take vouchers from the stock; raises SoldOutError."""
+def take_stock(session: Session, offer: Program, count: int) -> None:
+    """Take vouchers from the stock; raises SoldOutError, SharedProgramError."""
+    if offer.shared:
+        raise SharedProgramError(f"program {offer.id} has one code for everybody")
     taken = session.execute(
         update(programs)
         .where(
@@ -202,17 +242,17 @@ def _take(session: Session, offer: Program, count: int) -> None:
         raise SoldOutError(f"program {offer.id}")
 
 
-def _expiry(session: Session, offer: Program) -> datetime | None:
+def expiry(session: Session, offer: Program) -> datetime | None:
     """When one that is given now expires: with its programme, or at the end of the last of its days."""
     if offer.valid_days is None:
         return offer.ends_at
-    zone = ZoneInfo(_zone(session, offer))
+    zone = ZoneInfo(zone_of(session, offer))
     day = now(session).astimezone(zone).date() + timedelta(days=offer.valid_days + 1)
     end = datetime.combine(day, time(), zone)
     return end if offer.ends_at is None else min(end, offer.ends_at)
 
 
-def _zone(session: Session, offer: Program) -> str:
+def zone_of(session: Session, offer: Program) -> str:
     """Whose days count: the offering shop's, or the first shop's."""
     return (shops.get(session, offer.shop_id) if offer.shop_id is not None else shops.every(session)[0]).timezone
 
@@ -230,16 +270,22 @@ def _given(session: Session, voucher: Voucher, offer: Program, *, tell: bool) ->
         )  # fmt: skip
 
 
+def ends(voucher: Voucher, offer: Program) -> datetime | None:
+    """When it can't be used any more: a single voucher by its own date, a code for everybody with its programme."""
+    return offer.ends_at if voucher.shared else voucher.expires_at
+
+
 def last_day(session: Session, voucher: Voucher, offer: Program) -> str | None:
     """The last day it can be used, as YYYY-MM-DD."""
-    if voucher.expires_at is None:
+    ends_at = ends(voucher, offer)
+    if ends_at is None:
         return None
-    return lots.last_day(voucher.expires_at, _zone(session, offer)).isoformat()
+    return lots.last_day(ends_at, zone_of(session, offer)).isoformat()
 
 
 def get(session: Session, voucher_id: int, *, lock: bool = False) -> Voucher:
     """A voucher; raises NotFoundError."""
-    query = select(*_FIELDS).where(vouchers.c.id == voucher_id)
+    query = select(*FIELDS).where(vouchers.c.id == voucher_id)
     row = session.execute(query.with_for_update() if lock else query).first()
     if row is None:
         raise NotFoundError("voucher", voucher_id)
@@ -248,16 +294,16 @@ def get(session: Session, voucher_id: int, *, lock: bool = False) -> Voucher:
 
 def by_key(session: Session, key: str) -> Voucher | None:
     """The voucher that a cause gave."""
-    row = session.execute(select(*_FIELDS).where(vouchers.c.key == key)).first()
+    row = session.execute(select(*FIELDS).where(vouchers.c.key == key)).first()
     return Voucher(*row) if row else None
 
 
 def by_code(session: Session, code: str, *, lock: bool = False) -> Voucher | None:
     """The voucher of a code, in whatever state."""
     wanted = folded(code)
-    if len(wanted) != CODE_SIGNS:
+    if not OWN_CODE.fullmatch(wanted):
         return None
-    query = select(*_FIELDS).where(vouchers.c.code == wanted)
+    query = select(*FIELDS).where(vouchers.c.code == wanted)
     row = session.execute(query.with_for_update() if lock else query).first()
     return Voucher(*row) if row else None
 
@@ -266,20 +312,23 @@ def offer_for(session: Session, voucher: Voucher | None, shop_id: int, customer_
     """The programme of a voucher that this shop may take now from this customer, were it still free.
 
     A personal voucher needs no customer, but when one is named it must be theirs. Raises UnknownVoucherError,
-    UnusableVoucherError (out of its period).
+    UnusableVoucherError (out of its period, on its way to a friend, withdrawn).
     """
     if voucher is None:
         raise UnknownVoucherError
     offer = voucher_programs.get(session, voucher.program_id)
-    if offer.shop_id not in {None, shop_id}:
+    if not offer.at(shop_id):
         raise UnknownVoucherError
     bearer = customer_id is None or voucher.customer_id is None
     if not bearer and customers.resolve(session, customer_id or 0) != voucher.customer_id:
         raise UnknownVoucherError
     moment = now(session)
     early = offer.starts_at is not None and moment < offer.starts_at
-    if early or (voucher.expires_at is not None and voucher.expires_at <= moment):
+    ends_at = ends(voucher, offer)
+    if early or (ends_at is not None and ends_at <= moment):
         raise UnusableVoucherError("out of its period")
+    if voucher.state in {VoucherState.GIFT, VoucherState.WITHDRAWN}:
+        raise UnusableVoucherError(f"it is {voucher.state}")
     return offer
 
 
@@ -288,32 +337,21 @@ def wallet(session: Session, customer_id: int, *, shop_id: int | None = None) ->
     order holds is among them, marked by its state.
     """
     query = (
-        select(*_FIELDS, *voucher_programs.FIELDS)
+        select(*FIELDS, *voucher_programs.FIELDS)
         .join(programs, programs.c.id == vouchers.c.program_id)
         .where(
             vouchers.c.customer_id == customers.resolve(session, customer_id),
-            vouchers.c.state != VoucherState.USED.value,
+            vouchers.c.state.not_in(GONE),
             or_(vouchers.c.expires_at.is_(None), vouchers.c.expires_at > now(session)),
         )
         .order_by(vouchers.c.expires_at.is_(None), vouchers.c.expires_at, vouchers.c.id)
     )
-    if shop_id is not None:
-        query = query.where(or_(programs.c.shop_id.is_(None), programs.c.shop_id == shop_id))
     kept = []
     for row in session.execute(query).all():
-        voucher, offer = Voucher(*row[: len(_FIELDS)]), Program(*row[len(_FIELDS) :])
-        kept.append(Kept(voucher, offer, last_day(session, voucher, offer)))
+        voucher, offer = Voucher(*row[: len(FIELDS)]), Program(*row[len(FIELDS) :])
+        if shop_id is None or offer.at(shop_id):
+            kept.append(Kept(voucher, offer, last_day(session, voucher, offer)))
     return kept
-
-
-def used(session: Session, program_ids: Sequence[int]) -> dict[int, int]:
-    """How many of each programme's vouchers were used; a programme without any is not in it."""
-    rows = session.execute(
-        select(vouchers.c.program_id, func.count().label("used"))
-        .where(vouchers.c.program_id.in_(program_ids), vouchers.c.state == VoucherState.USED.value)
-        .group_by(vouchers.c.program_id)
-    )
-    return {row.program_id: row.used for row in rows}
 
 
 def mark(session: Session, voucher_id: int, state: VoucherState) -> None:
@@ -328,7 +366,12 @@ def move(session: Session, from_id: int, to_id: int) -> None:
 
 def check(session: Session) -> list[ledger.Fault]:
     """Prove each programme's count of vouchers from the vouchers."""
-    counted = select(vouchers.c.program_id, func.count().label("found")).group_by(vouchers.c.program_id).subquery()
+    counted = (
+        select(vouchers.c.program_id, func.count().label("found"))
+        .where(vouchers.c.shared.is_(False))
+        .group_by(vouchers.c.program_id)
+        .subquery()
+    )
     found = func.coalesce(counted.c.found, 0)
     rows = session.execute(
         select(programs.c.id, programs.c.issued, found)

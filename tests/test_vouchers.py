@@ -19,6 +19,7 @@ from loyalty import (
     points,
     programme,
     redemptions,
+    reservations,
     rewards,
     voucher_programs,
     vouchers,
@@ -59,7 +60,7 @@ async def offer(store: Store, **values: Any) -> Program:
 
 async def reserve(store: Store, code: str, order: str = "A1", total: int = 100_000, **values: Any) -> Redemption:
     held = await store.write(
-        redemptions.reserve, code, **{"shop_id": 1, "order": order, "order_total": total, "actor": "key:1"} | values
+        reservations.reserve, code, **{"shop_id": 1, "order": order, "order_total": total, "actor": "key:1"} | values
     )
     assert isinstance(held, Redemption)
     return held
@@ -95,8 +96,8 @@ DISCOUNTS: list[tuple[dict[str, Any], int, int]] = [
 async def test_a_discount_is_rounded_down_capped_and_never_more_than_the_order(store: Store, shop: int) -> None:
     for number, (values, total, off) in enumerate(DISCOUNTS):
         given = await store.write(vouchers.issue, (await offer(store, **values)).id)
-        checked = await store.write(redemptions.check, given.code, total, shop_id=shop, actor="key:1")
-        assert checked == redemptions.Checked(valid=True, discount=off, reason=None), values
+        checked = await store.write(reservations.check, given.code, total, shop_id=shop, actor="key:1")
+        assert checked == reservations.Checked(valid=True, discount=off, reason=None), values
         assert (await reserve(store, given.code, f"A{number}", total)).discount == off
 
 
@@ -131,7 +132,7 @@ async def test_a_code_has_64_random_bits_and_is_read_however_it_is_typed(store: 
     code = codes[0]
     assert re.fullmatch(r"\w{4}-\w{4}-\w{5}", vouchers.shown(code))
     for typed in (code.lower(), vouchers.shown(code), f" {code[:6]} {code[6:]}", "–".join((code[:2], code[2:]))):
-        checked = await store.write(redemptions.check, typed, 50_000, shop_id=shop, actor="key:1")
+        checked = await store.write(reservations.check, typed, 50_000, shop_id=shop, actor="key:1")
         assert checked.valid, typed
 
 
@@ -149,17 +150,19 @@ async def test_a_wrong_code_gets_one_answer_whatever_is_wrong_with_it(
     hers = await store.write(vouchers.issue, made.id, lan)
     theirs = await store.write(vouchers.issue, (await offer(store, shop_id=other)).id)
     for code in (used.code, held.code, soon.code, over.code, hers.code, theirs.code, "K7MD2QXW9HPTA", "", "🎁" * 500):
-        checked = await store.write(redemptions.check, code, 50_000, shop_id=shop, actor="key:1", customer_id=minh)
-        assert checked == redemptions.Checked(valid=False, discount=0, reason="invalid"), code
+        checked = await store.write(reservations.check, code, 50_000, shop_id=shop, actor="key:1", customer_id=minh)
+        assert checked == reservations.Checked(valid=False, discount=0, reason="invalid"), code
     # Her own is fine in her name and in nobody's.
-    assert (await store.write(redemptions.check, hers.code, 50_000, shop_id=shop, actor="key:1", customer_id=lan)).valid
-    assert (await store.write(redemptions.check, hers.code, 50_000, shop_id=shop, actor="key:1")).valid
+    assert (
+        await store.write(reservations.check, hers.code, 50_000, shop_id=shop, actor="key:1", customer_id=lan)
+    ).valid
+    assert (await store.write(reservations.check, hers.code, 50_000, shop_id=shop, actor="key:1")).valid
 
 
 async def test_a_right_code_may_say_that_the_order_is_too_small(store: Store, shop: int) -> None:
     given = await store.write(vouchers.issue, (await offer(store, min_order=100_000)).id)
-    checked = await store.write(redemptions.check, given.code, 99_999, shop_id=shop, actor="key:1")
-    assert checked == redemptions.Checked(valid=False, discount=0, reason="min_order")
+    checked = await store.write(reservations.check, given.code, 99_999, shop_id=shop, actor="key:1")
+    assert checked == reservations.Checked(valid=False, discount=0, reason="min_order")
     with pytest.raises(MinOrderError) as refused:
         await reserve(store, given.code, total=99_999)
     assert refused.value.min_order == 100_000
@@ -170,11 +173,11 @@ async def test_after_twenty_wrong_codes_within_a_minute_the_caller_waits(
 ) -> None:
     given = await store.write(vouchers.issue, (await offer(store)).id)
     check: Callable[[str, str], Any] = lambda code, actor: store.write(  # noqa: E731
-        redemptions.check, code, 50_000, shop_id=shop, actor=actor
+        reservations.check, code, 50_000, shop_id=shop, actor=actor
     )
     for number in range(19):
         assert (await check(f"wrong{number}", "key:1")).reason == "invalid"
-    refused = await store.write(redemptions.reserve, "wrong", shop_id=shop, order="A1", order_total=1, actor="key:1")
+    refused = await store.write(reservations.reserve, "wrong", shop_id=shop, order="A1", order_total=1, actor="key:1")
     assert isinstance(refused, UnknownVoucherError)
     with pytest.raises(TooManyError) as told:
         await check(given.code, "key:1")
@@ -187,8 +190,10 @@ async def test_after_twenty_wrong_codes_within_a_minute_the_caller_waits(
 
 
 async def test_racing_guesses_are_counted_to_the_last(store: Store, shop: int) -> None:
-    done = await outcomes([store.write(redemptions.check, f"no{n}", 1, shop_id=shop, actor="key:1") for n in range(50)])
-    assert sum(isinstance(one, redemptions.Checked) for one in done) == 20
+    done = await outcomes(
+        [store.write(reservations.check, f"no{n}", 1, shop_id=shop, actor="key:1") for n in range(50)]
+    )
+    assert sum(isinstance(one, reservations.Checked) for one in done) == 20
     assert sum(isinstance(one, TooManyError) for one in done) == 30
 
 
@@ -271,7 +276,7 @@ async def test_a_reservation_nobody_settles_lapses(store: Store, shop: int, cloc
     assert await store.write(redemptions.lapse_due) == 0
     clock.advance(timedelta(seconds=1))
     # The clock need not have come round for the voucher to be free, nor for the confirm to be too late.
-    assert (await store.write(redemptions.check, given.code, 50_000, shop_id=shop, actor="key:1")).valid
+    assert (await store.write(reservations.check, given.code, 50_000, shop_id=shop, actor="key:1")).valid
     with pytest.raises(SettledError):
         await store.write(redemptions.confirm, held.id, shop_id=shop)
     again = await reserve(store, given.code, "A2")
