@@ -9,7 +9,8 @@ from PIL import Image, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
 from bot.messengers.telegram import Telegram
-from loyalty import attempts, holds, points, redemptions, referrals, tier_review
+from loyalty import attempts, holds, points, redemptions, referrals, tier_review, voucher_gifts
+from loyalty.recognition import draws
 from store import deliveries, inbox, leases, media, outbox
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
@@ -22,9 +23,11 @@ DUE: tuple[Callable[[Session], int], ...] = (
     points.release_due,
     points.expire_due,
     redemptions.lapse_due,
+    voucher_gifts.lapse_due,
     holds.lapse_due,
     referrals.pay_due,
     tier_review.review_due,
+    draws.close_due,
 )
 """Rules that do a batch of what is due now and say how much that was."""
 SWEEPS: tuple[Callable[[Session], int | None], ...] = (inbox.prune, outbox.prune, deliveries.prune, attempts.prune)

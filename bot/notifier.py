@@ -14,11 +14,15 @@ from sqlalchemy.orm import Session
 from bot.channels import CodeChannel
 from bot.messengers.messenger import Messenger
 from handlers.chat.notices import Told, render
+from handlers.chat.points import account, card_of
 from handlers.chat.voice import Voice
+from handlers.pictures.card import HEIGHT as CARD_HEIGHT
+from handlers.pictures.card import WIDTH as CARD_WIDTH
+from handlers.pictures.card import Card, draw_card
 from handlers.words import words
 from loyalty import customers
 from loyalty.customers import Identity
-from store import notices, shops
+from store import media, notices, shops
 from store.clock import now
 from store.engine import Store
 from store.errors import RuleError
@@ -33,6 +37,9 @@ SILENT_FROM, SILENT_UNTIL = 22, 7
 SEND = {
     "photo": "sendPhoto", "voice": "sendVoice", "audio": "sendAudio", "video": "sendVideo", "document": "sendDocument",
 }  # fmt: skip
+
+WITH_CARD = ("tier_up",)
+"""Kinds of notices that come with the customer's new card."""
 
 log = structlog.get_logger()
 Skipped = Callable[[Session, int, str], None]
@@ -74,7 +81,8 @@ class Notifier:
         async with self._store.work() as work:
             if not await work.read(notices.any_due):
                 return 0
-            count, calls, codes = await work.write(self._queue)
+            cards = await self._cards(await work.read(self._to_draw))
+            count, calls, codes = await work.write(self._queue, cards)
             if calls:
                 work.after_commit.append(lambda: self._push(calls))
         for phone, code in codes:
@@ -82,10 +90,32 @@ class Notifier:
         return count
 
     def _push(self, calls: list[Call]) -> None:
-        for account in {call.account for call in calls}:
-            self._pushed(account, [call for call in calls if call.account == account])
+        for sent_by in {call.account for call in calls}:
+            self._pushed(sent_by, [call for call in calls if call.account == sent_by])
 
-    def _queue(self, session: Session) -> tuple[int, list[Call], list[tuple[str, str]]]:
+    def _to_draw(self, session: Session) -> list[tuple[int, Card]]:
+        """The cards that go along with due notices, by the notices' numbers."""
+        found = []
+        for number, customer_id, shop_id in notices.waiting(session, WITH_CARD, BATCH):
+            customer = customers.get(session, customer_id)
+            if any(identity.reachable for identity in customers.identities_of(session, customer.id)):
+                shop = shops.get(session, shop_id or customer.home_shop_id or shops.every(session)[0].id)
+                held = account(session, customer.id, shop.timezone)
+                found.append((number, card_of(words(customer.language), shop, customer, held)))
+        return found
+
+    @staticmethod
+    async def _cards(wanted: list[tuple[int, Card]]) -> dict[int, bytes]:
+        """Draw before the store's pen is taken. A card that can't be drawn holds up no message."""
+        drawn = {}
+        for number, card in wanted:
+            try:
+                drawn[number] = await asyncio.to_thread(draw_card, card)
+            except ValueError:
+                log.exception("a card could not be drawn", notice=number)
+        return drawn
+
+    def _queue(self, session: Session, cards: Mapping[int, bytes]) -> tuple[int, list[Call], list[tuple[str, str]]]:
         due = notices.due(session, BATCH)
         calls: list[Call] = []
         codes: list[tuple[str, str]] = []
@@ -94,6 +124,8 @@ class Notifier:
                 codes.append((str(notice.params["phone"]), str(notice.params["code"])))
                 notices.settle(session, [notice.id], "queued")
                 continue
+            if notice.id in cards:
+                notice.params["card"] = media.keep(session, cards[notice.id], "image/png", CARD_WIDTH, CARD_HEIGHT)
             try:
                 made = self._calls(session, notice)
             except (LookupError, TypeError, ValueError, RuleError):
@@ -159,7 +191,7 @@ def _calls_of(told: Told, notice: Notice, to: Identity, *, silent: bool, ids: Id
         kind = file["kind"] if file["kind"] in SEND else "document"
         params: dict[str, Any] = {kind: {"$media": file["sha"], "name": file.get("name") or "file"}}
         if index == 0 and caption:
-            params |= {"caption": caption}
+            params |= {"caption": caption, **markup}
         payloads.append((SEND[kind], {**params, **said}))
     calls = [
         Call(

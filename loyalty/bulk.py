@@ -2,15 +2,14 @@
 
 The same pure functions decide what an order gives; the batch looks up what it needs by a few queries, works in memory in
 the order of the rows, and writes table by table. Whatever is not plainly a new order goes the way of one order: one that
-is there already and changed, a row that comes twice, a friend whose referral waits for an order, a wallet that may run
+is there already and changed, a row that comes twice, a friend for whose referral it counts, a wallet that may run
 dry. All rows of a customer go the same way, so that their order is kept.
 """
 
 import json
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -20,9 +19,11 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from loyalty import customers, ledger, lots, orders, points, programme, referrals, tiers
+from loyalty import customers, earning, ledger, lots, orders, points, programme, qualification, referrals, tiers
+from loyalty.earning import Basket, Plan
 from loyalty.imports import OrderLine, Taken
 from loyalty.orders import Status
+from loyalty.tier_rule import Facts, qualify
 from store import secret, shops
 from store.base import raw, raw_many, to_micros
 from store.clock import now
@@ -32,13 +33,13 @@ from store.text import fold
 _o, _c, _a, _r = orders.orders.c, customers.customers.c, ledger.accounts.c, referrals.referrals.c
 # Built once: SQLAlchemy looks at each of a thousand values when a list is put into a statement, not when it is sent along.
 _KNOWN = (
-    select(_o.external_id, _o.total, _o.refunded, _o.status, _c.phone, _o.placed_at, _o.version)
+    select(_o.external_id, _o.total, _o.refunded, _o.status, _c.phone, _o.placed_at, _o["items"], _o.version)
     .outerjoin(customers.customers, _c.id == _o.customer_id)
     .where(_o.shop_id == bindparam("shop"), _o.external_id.in_(bindparam("ids", expanding=True)))
 )
 _SPECIAL = (
     select(_c.phone)
-    .outerjoin(referrals.referrals, (_r.friend_id == _c.id) & (_r.state == "waiting"))
+    .outerjoin(referrals.referrals, (_r.friend_id == _c.id) & (_r.state != "refused") & _r.counting)
     .where(_c.phone.in_(bindparam("phones", expanding=True)), _r.id.is_not(None) | _c.merged_into.is_not(None))
 )
 _BY_PHONE = select(_c.id, _c.phone).where(_c.phone.in_(bindparam("phones", expanding=True))).order_by(_c.id)
@@ -150,7 +151,7 @@ def _sorted_out(
             odd |= {order.phone, twin.order.phone}
         elif was is not None:
             told = (order.total, orders.refunded_of(order), order.status.value, order.phone, order.placed_at)
-            if told == was[:-1] and was[-1]:
+            if told == was[:-2] and was[-1] and list(order.items or was[-2]) == was[-2]:
                 taken.same += 1
                 continue
             odd.add(order.phone)
@@ -161,7 +162,7 @@ def _sorted_out(
 
 
 def _with_referral(session: Session, numbers: set[str | None]) -> set[str | None]:
-    """Phones of friends whose referral waits for an order, and of merged customers."""
+    """Phones of friends for whose referral a further order counts, and of merged customers."""
     return set(session.execute(_SPECIAL, {"phones": list(numbers)}).scalars())
 
 
@@ -179,14 +180,24 @@ def _put_one(session: Session, shop_id: int, line: OrderLine, known: dict[str, t
 
 
 def _put_all(session: Session, shop: shops.Shop, lines: Sequence[OrderLine]) -> bool:
-    """Put new orders; False, and nothing written, where the wallet doesn't hold what they give."""
-    expected = sum(orders.gives(line.order.total, shop.earn_per) for line in lines)
+    """Put new orders; False, and nothing written, where the wallet may not hold what they give, or where the plan asks for
+    a tier that is only known once the batch stands.
+    """
+    plan, ladder = earning.current(session, shop.id), tiers.every(session)
+    asks = any(one.tiers for one in plan.rules.multipliers) or any(tier.multiplier != 100 for tier in ladder)
+    if asks and not qualification.policy(session).by_account:
+        return False
+    most = max([100, *(one.percent for one in plan.rules.multipliers), *(tier.multiplier for tier in ladder)])
+    expected = sum(line.order.total * most // (100 * plan.rules.earn_per) for line in lines)
     held = {name: ledger.account(session, "shop", shop.id, name) for name in ("wallet", "tier_source", "expired")}
     buyers = _buyers(session, lines, list(held.values()))
     if buyers is None or ledger.balance(session, held["wallet"]) < expected:
         return False
-    writes = _worked_out(session, shop, lines, buyers, held)
+    writes = _worked_out(session, shop, plan, lines, buyers, held)
     _write(session, shop, buyers, writes)
+    if not qualification.policy(session).by_account:
+        ids = sorted(buyer.id for buyer in buyers.values())
+        qualification.retier_many(session, ids, shop.id, quiet=True, eventful=False)
     return True
 
 
@@ -220,30 +231,46 @@ def _buyers(session: Session, lines: Sequence[OrderLine], shared: list[int]) -> 
 
 
 def _worked_out(
-    session: Session, shop: shops.Shop, lines: Sequence[OrderLine], buyers: dict[str, _Buyer], held: dict[str, int]
+    session: Session,
+    shop: shops.Shop,
+    plan: Plan,
+    lines: Sequence[OrderLine],
+    buyers: dict[str, _Buyer],
+    held: dict[str, int],
 ) -> _Writes:
     writes = _Writes()
     moment = now(session)
     at = to_micros(moment)
-    months = programme.get(session).expiry_months
-    ladder = tiers.every(session)
-    thresholds = [tier.threshold for tier in ladder]
+    common, rules = programme.get(session), plan.rules
+    ladder, rule = tiers.every(session), qualification.policy(session)
     order_ids = iter(_numbers(session, orders.orders, len(lines)))
     transfer_ids = iter(_numbers(session, ledger.transfers, 2 * len(lines)))
     lot_ids = iter(_numbers(session, lots.lots, len(lines)))
+    by_id = {tier.id: tier for tier in ladder}
+    plain = not rules.multipliers and all(tier.multiplier == 100 for tier in ladder)
     for line in lines:
         order = line.order
         buyer = buyers[order.phone or ""]
         bought = order.status in _BOUGHT
         refunded = orders.refunded_of(order)
         paid = order.total - refunded if bought else 0
-        want, want_tier = orders.gives(paid, shop.earn_per), orders.gives(paid, shop.tier_per)
+        basket = Basket(order.total, order.total, refunded, order.items)
+        found, kept = earning.PLAIN, {}
+        if not plain:
+            tier = by_id.get(buyer.tier_id or 0, ladder[0])
+            who = earning.Who(tier.id, tier.name, tier.multiplier, buyer.count + 1)
+            found = earning.context(rules, who, order.placed_at, shop.timezone, shop.id)
+            kept = earning.kept(rules, found, basket)
+        over = refunded >= order.total and (order.total > 0 or order.status is Status.REFUNDED)
+        stands = earning.gives(rules, found, basket, nothing_stays=over or not bought)
+        want, want_tier = stands.points, stands.tier_points
+        earned = earning.gives(rules, found, replace(basket, refunded=0)).points if bought else 0
         order_id, placed_at = next(order_ids), to_micros(order.placed_at)
         writes.orders.append((
             order_id, shop.id, line.external_id, buyer.id, order.total, refunded, order.currency, order.status.value,
-            json.dumps(list(order.items)) if order.items else "[]", orders.IMPORT, placed_at, at, 1, shop.earn_per if bought else None,
-            shop.tier_per if bought else None, orders.gives(order.total, shop.earn_per) if bought else 0, want,
-            want_tier, paid,
+            json.dumps(list(order.items)) if order.items else "[]", orders.IMPORT, placed_at, at, 1,
+            rules.earn_per if bought else None, rules.tier_per if bought else None, plan.id if bought else None,
+            (json.dumps(kept) if kept else "{}") if bought else None, earned, want, want_tier, paid,
         ))  # fmt: skip
         if want or want_tier:
             until = orders.held_until(order.placed_at, shop.return_days, moment)
@@ -258,7 +285,7 @@ def _worked_out(
             buyer.balances[into] += want
             buyer.balances["tier"] += want_tier
             if want:
-                expires_at = programme.expires_at(order.placed_at, months, shop.timezone)
+                expires_at = programme.expires_at(order.placed_at, common.expiry_months, shop.timezone, common.expiry_rule)
                 left = want if until else lots.after_debt(buyer.balances["available"], want)
                 lot_id = next(lot_ids)
                 if left and until is None and expires_at is not None and expires_at <= moment:
@@ -277,7 +304,10 @@ def _worked_out(
             buyer.count += 1
             buyer.first_at = order.placed_at if buyer.first_at is None else min(buyer.first_at, order.placed_at)
             buyer.last_at = order.placed_at if buyer.last_at is None else max(buyer.last_at, order.placed_at)
-        reached = ladder[max(0, bisect_right(thresholds, buyer.balances["tier"]) - 1)].id
+        if not rule.by_account:
+            continue  # judged when all of the batch stands
+        tier_points = buyer.balances["tier"]
+        reached = qualify(ladder, rule, Facts(buyer.tier_id, tier_points, tier_points), moment).tier.id
         if reached != buyer.tier_id:
             if reached != (buyer.tier_id or ladder[0].id):
                 writes.tier_changes.append((buyer.id, buyer.tier_id, reached, at))
@@ -334,7 +364,7 @@ def _write(session: Session, shop: shops.Shop, buyers: dict[str, _Buyer], writes
         session,
         "orders",
         "id, shop_id, external_id, customer_id, total, refunded, currency, status, items, source, placed_at, changed_at, "
-        "version, earn_per, tier_per, earned, standing, standing_tier, counted",
+        "version, earn_per, tier_per, plan_id, context, earned, standing, standing_tier, counted",
         writes.orders,
     )
     _insert(session, "transfers", "id, key, hash, kind, at, legs, shop_id, order_id", writes.transfers)

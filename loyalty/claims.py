@@ -10,10 +10,12 @@ from loyalty import (
     orders,
     points,
     qualification,
+    recognition,
     redemptions,
     referral_merges,
     referrals,
     tier_gifts,
+    voucher_gifts,
     vouchers,
 )
 from store import events, shops
@@ -149,6 +151,8 @@ MOVES = [
     referral_merges.move,
     vouchers.move,
     redemptions.move,
+    voucher_gifts.move,
+    *recognition.MOVES,
     tier_gifts.move,
     qualification.forget,
 ]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from phonenumbers import is_valid_number, parse
 from sqlalchemy.orm import Session
 
-from loyalty import attempts, claims, customers, phones, points, tiers, voucher_programs, vouchers
+from loyalty import attempts, claims, customers, phones, points, qualification, voucher_programs, vouchers
 from loyalty.claims import Claimed
+from loyalty.tier_rule import Standing
 from loyalty.vouchers import VoucherState
 from store import audit, notices, shops
 from store.errors import ConflictError, InvalidError, NotFoundError
@@ -22,7 +23,7 @@ class Card:
     code: str
     phone: str | None
     phone_proven: bool
-    tier: tiers.Standing
+    tier: Standing
     available: int
     pending: int
     vouchers: Sequence[vouchers.Kept]
@@ -50,10 +51,10 @@ class PhoneTakenError(ConflictError):
 def card(session: Session, customer_id: int, shop_id: int) -> Card:
     """A customer as the till shows them, with the vouchers that this shop takes. Raises NotFoundError."""
     person = customers.get(session, customer_id)
-    available, pending, tier_points = points.balances(session, person.id)
+    available, pending, _ = points.balances(session, person.id)
     return Card(
         person.id, person.name, person.code, phones.masked(person.phone) if person.phone else None,
-        person.phone_verified_at is not None, tiers.standing(tiers.every(session), tier_points), available, pending,
+        person.phone_verified_at is not None, qualification.of(session, person.id), available, pending,
         [kept for kept in vouchers.wallet(session, person.id, shop_id=shop_id) if kept.voucher.state == VoucherState.OPEN],
         bool(customers.identities_of(session, person.id)),
     )  # fmt: skip

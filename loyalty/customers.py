@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Text, insert, select, update
+from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, Text, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -26,6 +26,12 @@ SEEN_MICROS = 3_600_000_000
 
 class CustomerRow(Base):
     __tablename__ = "customers"
+    __table_args__ = (
+        Index(
+            "ix_customers_merged_into", "merged_into",
+            sqlite_where=text("merged_into IS NOT NULL"), postgresql_where=text("merged_into IS NOT NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     phone: Mapped[str | None] = mapped_column(Text, unique=True)

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from loyalty import customers, orders, phones, points, programme, sheets
+from loyalty import customers, orders, phones, points, programme, qualification, sheets
 from loyalty.orders import OrderInput, Status
 from store import shops
 from store.clock import now
@@ -210,7 +210,7 @@ def _take_customer(session: Session, shop: shops.Shop, line: CustomerLine) -> st
         session.execute(update(table).where(table.c.id == was.id).values(**fill))
     opened = _open_balances(session, shop, was.id, line)
     if opened or new:
-        orders.retier(session, was.id, shop.id, quiet=True, eventful=False)
+        qualification.retier(session, was.id, shop.id, quiet=True, eventful=False)
     return "new" if new else "changed" if fill or opened else "same"
 
 

@@ -1,11 +1,11 @@
 """Orders: what a shop's till or web shop says was bought. They earn points; a refund takes back what it must.
 
-After any number of refunds what stays is what the rule gives for what stays paid. An order keeps the rate it first earned
-by, so a changed rate never changes an old order.
+After any number of refunds what stays is what the rule gives for what stays paid. An order keeps the plan and the
+circumstances it first earned by (loyalty.earning), so a changed plan never changes an old order.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -14,7 +14,20 @@ from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, func, in
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import customers, lots, points, programme, redemptions, referrals, tiers
+from loyalty import (
+    customers,
+    earning,
+    lots,
+    order_lines,
+    order_points,
+    programme,
+    qualification,
+    recognition,
+    redemptions,
+    referrals,
+)
+from loyalty.earning import Basket, Context, Rules
+from loyalty.order_points import Mover
 from store import events, notices, secret, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
@@ -61,8 +74,14 @@ class OrderRow(Base):
     version: Mapped[int]
     """Rises with every change; it is in the keys of the order's transfers."""
     earn_per: Mapped[int | None]
-    """đồng for a point and for a tier point, as the shop's rule was when the order first earned."""
+    """đồng for a point and for a tier point, as the shop's plan was when the order first earned."""
     tier_per: Mapped[int | None]
+    plan_id: Mapped[int | None]
+    """The version of the plan; empty for an order of a shop from before there were plans."""
+    context: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """The circumstances it first earned by, see earning.Context; empty until it earned for somebody."""
+    listed: Mapped[int | None]
+    """đồng before vouchers and points paid a part; empty where nothing did."""
     earned: Mapped[int]
     """Points that its total gave."""
     standing: Mapped[int]
@@ -91,6 +110,8 @@ class OrderInput:
     items: Sequence[dict[str, Any]] = field(default_factory=list)
     redemptions: Sequence[int] = ()
     """Reserved vouchers that the order uses: they are confirmed with it."""
+    listed: int | None = None
+    """đồng before vouchers and points; where it isn't said, `total` and what the redemptions took off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +137,9 @@ class Order:
     standing_tier: int
     counted: int
     claim_token: str | None
+    plan_id: int | None
+    context: dict[str, Any] | None
+    listed: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +158,8 @@ class OrderState:
     claim_token: str | None
 
 
+BOUGHT = (Status.COMPLETED.value, Status.REFUNDED.value)
+"""The states in which an order counts as bought."""
 orders = table(OrderRow)
 _FIELDS = tuple(orders.c[name] for name in Order.__dataclass_fields__)
 
@@ -144,6 +170,8 @@ def checked(order: OrderInput, currency: str, moment: datetime) -> OrderInput:
         raise InvalidError("total", "range", order.total)
     if order.refunded is not None and not 0 <= order.refunded <= order.total:
         raise InvalidError("refunded", "range", order.refunded)
+    if order.listed is not None and not order.total <= order.listed <= MONEY_MAX:
+        raise InvalidError("listed", "range", order.listed)
     if order.currency != currency:
         raise InvalidError("currency", "unsupported", order.currency)
     if order.placed_at.tzinfo is None:
@@ -154,15 +182,12 @@ def checked(order: OrderInput, currency: str, moment: datetime) -> OrderInput:
 
 
 def refunded_of(order: OrderInput) -> int:
-    """đồng refunded: what is said, or all of a `refunded` order that doesn't say."""
+    """đồng refunded: what is said, all of a `refunded` order that doesn't say, else what its items say."""
     if order.refunded is not None:
         return order.refunded
-    return order.total if order.status is Status.REFUNDED else 0
-
-
-def gives(paid: int, per: int) -> int:
-    """Points for what was paid: 1 for every `per` đồng, rounded down."""
-    return paid // per
+    if order.status is Status.REFUNDED:
+        return order.total
+    return order_lines.returned(order.items, order.total) if order.items else 0
 
 
 def put(
@@ -184,24 +209,45 @@ def put(
         row = _insert(session, shop, external_id, order, customer_id, source)
     if customer_id is not None and row.customer_id is not None and row.customer_id != customer_id:
         raise ConflictError(f"order {external_id} belongs to another customer")
+    undone = _undone(order)
     if order.status is not Status.CANCELLED:
-        redemptions.confirm_for_order(session, shop_id, external_id, order.redemptions)
-    refunded = refunded_of(order)
-    told = (order.total, refunded, order.status.value, customer_id or row.customer_id, order.placed_at)
+        redemptions.confirm_for_order(session, shop_id, external_id, order.redemptions, undone=undone)
+    refunded, listed = refunded_of(order), _listed(session, order, row)
+    told = (order.total, refunded, order.status.value, customer_id or row.customer_id, order.placed_at, listed)
     same_items = not order.items or list(order.items) == row.items
-    if told == (row.total, row.refunded, row.status, row.customer_id, row.placed_at) and same_items and row.version:
+    was = (row.total, row.refunded, row.status, row.customer_id, row.placed_at, row.listed)
+    if told == was and same_items and row.version:
         return state(session, row.id)
+    if undone or refunded:
+        redemptions.order_undone(session, shop_id, external_id, whole=undone, quiet=quiet)
     session.execute(
         update(orders)
         .where(orders.c.id == row.id)
         .values(
             total=order.total, refunded=refunded, status=order.status.value, placed_at=order.placed_at,
             customer_id=customer_id or row.customer_id, items=list(order.items) or row.items, changed_at=now(session),
-            version=row.version + 1,
+            version=row.version + 1, listed=listed,
         )
     )  # fmt: skip
     settle(session, row.id, quiet=quiet, eventful=source != IMPORT)
     return state(session, row.id)
+
+
+def _undone(order: OrderInput) -> bool:
+    """Whether nothing stays of an order: cancelled, or refunded as a whole."""
+    refunded = refunded_of(order)
+    whole = refunded >= order.total and (refunded > 0 or order.status is Status.REFUNDED)
+    return order.status is Status.CANCELLED or whole
+
+
+def _listed(session: Session, order: OrderInput, row: Order) -> int | None:
+    """đồng before vouchers and points; what is known of that stays known when the order comes again without it."""
+    if order.listed is not None:
+        return order.listed if order.listed > order.total else None
+    off = sum(redemptions.get(session, number, row.shop_id).discount for number in set(order.redemptions))
+    if not off and row.listed is not None:
+        off = row.listed - row.total
+    return order.total + off if off else None
 
 
 def _customer(session: Session, order: OrderInput, shop: shops.Shop) -> int | None:
@@ -224,7 +270,7 @@ def _insert(
         "shop_id": shop.id, "external_id": external_id, "customer_id": customer_id, "total": order.total, "refunded": 0,
         "currency": order.currency, "status": Status.PENDING.value, "items": [], "source": source,
         "placed_at": order.placed_at, "changed_at": now(session), "version": 0, "earn_per": None, "tier_per": None,
-        "earned": 0, "standing": 0, "standing_tier": 0, "counted": 0,
+        "earned": 0, "standing": 0, "standing_tier": 0, "counted": 0, "plan_id": None, "context": None, "listed": None,
         "claim_token": secret.token(12) if claimable else None,
     }  # fmt: skip
     try:
@@ -262,8 +308,10 @@ def state(session: Session, order_id: int) -> OrderState:
             lots.lots.c.order_id == order_id, lots.lots.c.pending_until.is_not(None)
         )
     ).scalar_one()
-    paid = order.total - order.refunded if order.status in (Status.COMPLETED, Status.REFUNDED) else 0
-    stays = gives(paid, order.earn_per) if order.earn_per else 0
+    stays = order.standing
+    if order.customer_id is None and order.earn_per is not None:
+        rules, found = _frozen(session, order)
+        stays = _stands(order, rules, found).points
     return OrderState(
         order.id, order.external_id, order.customer_id, order.status, order.earned, int(pending),
         order.earned - stays, order.claim_token,
@@ -285,17 +333,17 @@ def settle(session: Session, order_id: int, *, quiet: bool = False, eventful: bo
     """
     order = get(session, order_id, lock=True)
     shop = shops.get(session, order.shop_id)
-    earn_per, tier_per = order.earn_per or shop.earn_per, order.tier_per or shop.tier_per
-    bought = order.status in (Status.COMPLETED, Status.REFUNDED)
+    bought = order.status in BOUGHT
+    rules, found, values = _by_which(session, order, shop)
+    want = _stands(order, rules, found)
     paid = order.total - order.refunded if bought else 0
-    earned = gives(order.total, earn_per) if bought or order.earned else 0
-    want, want_tier = gives(paid, earn_per), gives(paid, tier_per)
-    values: dict[str, Any] = {"earned": earned, "counted": paid}
-    if bought:
-        values |= {"earn_per": earn_per, "tier_per": tier_per}
+    values |= {"counted": paid}
+    if bought or order.earned:
+        values["earned"] = earning.gives(rules, found, replace(_basket(order), refunded=0)).points
+    returned = 0
     if order.customer_id is not None:
-        _move_points(session, order, shop, want - order.standing, want_tier - order.standing_tier)
-        values |= {"standing": want, "standing_tier": want_tier}
+        returned = _move_points(session, order, shop, want.points - order.standing, want.tier_points - order.standing_tier)
+        values |= {"standing": want.points, "standing_tier": want.tier_points}
         _count(session, order, paid)
     else:
         # Nobody's yet: nothing is posted until somebody claims it.
@@ -303,7 +351,7 @@ def settle(session: Session, order_id: int, *, quiet: bool = False, eventful: bo
     session.execute(update(orders).where(orders.c.id == order_id).values(**values))
     if order.customer_id is None:
         return
-    gained = want - order.standing
+    gained = want.points - order.standing
     if eventful:
         events.happened(
             session, f"order_{order.status}", customer_id=order.customer_id, shop_id=shop.id, order=order.external_id,
@@ -315,10 +363,16 @@ def settle(session: Session, order_id: int, *, quiet: bool = False, eventful: bo
             shop_id=shop.id, points=abs(gained), order=order.external_id, shop=shop.name, replaces=None,
             pending=bool(shop.return_days and gained > 0),
         )  # fmt: skip
+    if returned > 0 and not quiet:
+        notices.tell(
+            session, "points_returned", customer_id=order.customer_id, shop_id=shop.id, points=returned,
+            order=order.external_id, shop=shop.name,
+        )  # fmt: skip
     # Told after the points that brought it.
-    retier(session, order.customer_id, shop.id, quiet=quiet, eventful=eventful)
-    if bought:
-        referrals.order_settled(session, order.customer_id, quiet=quiet)
+    qualification.retier(session, order.customer_id, shop.id, quiet=quiet, eventful=eventful)
+    # Somebody else's reward is told of even where the buyer hears of the order otherwise.
+    referrals.order_settled(session, order_id, quiet=not eventful)
+    recognition.order_settled(session, order_id, quiet=quiet, eventful=eventful)
 
 
 def held_until(placed_at: datetime, return_days: int, moment: datetime) -> datetime | None:
@@ -327,23 +381,67 @@ def held_until(placed_at: datetime, return_days: int, moment: datetime) -> datet
     return until if return_days and until > moment else None
 
 
-def _move_points(session: Session, order: Order, shop: shops.Shop, change: int, tier_change: int) -> None:
+def _by_which(session: Session, order: Order, shop: shops.Shop) -> tuple[Rules, Context, dict[str, Any]]:
+    """The rules and circumstances an order earns by, and what of them is to be kept with it now for good."""
+    if order.earn_per is not None and (order.plan_id is None or order.context is not None or order.customer_id is None):
+        return *_frozen(session, order), {}
+    plan = earning.current(session, shop.id) if order.plan_id is None else earning.get(session, order.plan_id)
+    who = earning.Who() if order.customer_id is None else earning.buyer(session, order.customer_id)
+    found = earning.context(plan.rules, who, order.placed_at, shop.timezone, shop.id)
+    if order.status not in BOUGHT:
+        return plan.rules, found, {}
+    values: dict[str, Any] = {
+        "plan_id": plan.id, "earn_per": plan.rules.earn_per, "tier_per": plan.rules.tier_per,
+        "context": None if order.customer_id is None else earning.kept(plan.rules, found, _basket(order)),
+    }  # fmt: skip
+    return plan.rules, found, values
+
+
+def _frozen(session: Session, order: Order) -> tuple[Rules, Context]:
+    """What an order earned by before."""
+    assert order.earn_per is not None
+    assert order.tier_per is not None
+    found = earning.context_of(order.context)
+    if order.plan_id is None:
+        return Rules(order.earn_per, order.tier_per), found
+    rules = earning.get(session, order.plan_id).rules
+    if order.context is None and order.customer_id is None:
+        shop = shops.get(session, order.shop_id)
+        found = earning.context(rules, earning.Who(), order.placed_at, shop.timezone, shop.id)
+    return rules, found
+
+
+def _basket(order: Order) -> Basket:
+    listed = order.total if order.listed is None else order.listed
+    return Basket(order.total, listed, order.refunded, order.items)
+
+
+def _stands(order: Order, rules: Rules, found: Context) -> earning.Gives:
+    """What the rule gives for what stays of an order."""
+    over = order.refunded >= order.total and (order.total > 0 or order.status == Status.REFUNDED)
+    return earning.gives(rules, found, _basket(order), nothing_stays=over or order.status not in BOUGHT)
+
+
+def _move_points(session: Session, order: Order, shop: shops.Shop, change: int, tier_change: int) -> int:
+    """Bring the books to where the order stands; how many of the points that paid for it came back."""
     assert order.customer_id is not None
-    key = f"order:{order.id}:{order.version}"
-    months = programme.get(session).expiry_months
-    expires_at = programme.expires_at(order.placed_at, months, shop.timezone)
-    pending_until = held_until(order.placed_at, shop.return_days, now(session))
+    of = Mover(order.id, order.version, order.customer_id, shop.id)
     if change > 0 or tier_change > 0:
-        points.earn(
-            session, f"earn:{key}", "earn", customer_id=order.customer_id, shop_id=shop.id, points=max(0, change),
-            tier_points=max(0, tier_change), expires_at=expires_at, earned_at=order.placed_at,
-            pending_until=pending_until, order_id=order.id,
+        order_points.rise(
+            session, of, points_up=max(0, change), tier_up=max(0, tier_change), earned_at=order.placed_at,
+            expires_at=programme.expiry(session, order.placed_at, zone=shop.timezone),
+            pending_until=held_until(order.placed_at, shop.return_days, now(session)),
         )  # fmt: skip
+    returned = 0
+    if order.version > 1 and order.status != Status.PENDING:
+        # Before points are taken: those that come back pay what the refund takes.
+        whole = order.total if order.total and order.status in BOUGHT else 1
+        undone = order.status == Status.CANCELLED or (not order.total and order.status == Status.REFUNDED)
+        gone = whole if undone else order.refunded
+        returned = order_points.paid_with(session, of, gone=gone, whole=whole)
     if change < 0 or tier_change < 0:
-        points.claw_back(
-            session, f"refund:{key}", "refund", customer_id=order.customer_id, shop_id=shop.id,
-            points=max(0, -change), tier_points=max(0, -tier_change), order_id=order.id,
-        )  # fmt: skip
+        order_points.fall(session, of, points_down=max(0, -change), tier_down=max(0, -tier_change))
+    return returned
 
 
 def _count(session: Session, order: Order, paid: int) -> None:
@@ -365,30 +463,3 @@ def _count(session: Session, order: Order, paid: int) -> None:
             last_order_at=last,
         )
     )  # fmt: skip
-
-
-def retier(
-    session: Session, customer_id: int, shop_id: int | None, *, quiet: bool = False, eventful: bool = True
-) -> None:
-    """Put a customer on the tier that their tier points reach; tell them when they rose."""
-    ladder = tiers.every(session)
-    tier_points = points.balances(session, customer_id)[2]
-    standing = tiers.standing(ladder, tier_points)
-    c = customers.customers.c
-    was = session.execute(select(c.tier_id).where(c.id == customer_id)).scalar()
-    if was == standing.tier.id:
-        return
-    session.execute(update(customers.customers).where(c.id == customer_id).values(tier_id=standing.tier.id))
-    before = next((tier for tier in ladder if tier.id == was), ladder[0])
-    if before.id == standing.tier.id:
-        return
-    tiers.changed(session, customer_id, was, standing.tier.id)
-    rose = standing.tier.threshold > before.threshold
-    if eventful:
-        kind = "tier_up" if rose else "tier_down"
-        events.happened(session, kind, customer_id=customer_id, shop_id=shop_id, tier=standing.tier.name)
-    if rose and not quiet:
-        notices.tell(
-            session, "tier_up", customer_id=customer_id, shop_id=shop_id, tier=standing.tier.name,
-            replaces=f"tier:{customer_id}",
-        )  # fmt: skip

@@ -6,7 +6,18 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from loyalty import customers, orders, phones, points, referrals, statement, tiers, voucher_programs, vouchers
+from loyalty import (
+    customers,
+    orders,
+    phones,
+    points,
+    qualification,
+    recognition,
+    referrals,
+    statement,
+    voucher_programs,
+    vouchers,
+)
 from store import erasure, secret, shops
 from store.base import table
 from store.events import Event
@@ -24,6 +35,7 @@ def of(session: Session, customer_id: int) -> dict[str, Any]:
         "orders": _orders(session, person.id),
         "ledger": _ledger(session, person.id),
         "vouchers": _vouchers(session, person.id),
+        "recognition": recognition.record(session, person.id),
         "consents": _consents(session, person.id),
         "deliveries": [],
     }
@@ -55,6 +67,7 @@ def forget(session: Session, customer_id: int) -> set[str]:
     session.execute(delete(i).where(i.c.customer_id.in_(numbers)))
     session.execute(delete(table(phones.PhoneCode)).where(phones.PhoneCode.customer_id.in_(numbers)))
     session.execute(delete(referrals.links).where(referrals.links.c.customer_id.in_(numbers)))
+    shas |= recognition.forget(session, numbers)
     o = orders.orders
     session.execute(update(o).where(o.c.customer_id.in_(numbers)).values(claim_token=None))
     for number in numbers:
@@ -72,7 +85,7 @@ def forget(session: Session, customer_id: int) -> set[str]:
 def _customer(session: Session, person: customers.Customer) -> dict[str, Any]:
     home = shops.get(session, person.home_shop_id) if person.home_shop_id else shops.every(session)[0]
     wallet = points.wallet(session, person.id, home.timezone)
-    standing = tiers.standing(tiers.every(session), wallet.tier_points)
+    standing = qualification.of(session, person.id)
     return {
         "id": person.id,
         "phone": person.phone,
@@ -92,7 +105,7 @@ def _customer(session: Session, person: customers.Customer) -> dict[str, Any]:
         },
         "tier": {
             "name": standing.tier.name,
-            "points": standing.tier_points,
+            "points": wallet.tier_points,
             "next": standing.next.name if standing.next else None,
             "to_next": standing.to_next,
         },

@@ -12,7 +12,8 @@ from sqlalchemy import ForeignKey, Index, Text, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import attempts, customers, ledger, orders, phones, points, programme, redemptions, tiers
+from loyalty import attempts, customers, earning, ledger, orders, phones, points, programme, redemptions, reservations, tiers
+from loyalty.earning import Basket
 from loyalty.ledger import KeyConflictError
 from loyalty.orders import OrderInput, Status
 from loyalty.vouchers import UnknownVoucherError
@@ -129,7 +130,7 @@ def preview(
     _checked_amount(amount)
     off, refusal = 0, None
     if voucher_code:
-        found = redemptions.check(
+        found = reservations.check(
             session, voucher_code, amount, shop_id=shop_id, actor=f"staff:{staff_id}", customer_id=customer_id
         )
         off, refusal = found.discount, found.reason
@@ -139,7 +140,7 @@ def preview(
     most = max(0, min(available, (amount - off) // value))
     used = max(0, min(points_to_use, most))
     paid = amount - off - used * value
-    earns = orders.gives(paid, shops.get(session, shop_id).earn_per)
+    earns = earning.quote(session, shop_id, owner, Basket(paid, amount, 0)).points
     return Preview(amount, off, refusal, most, used, used * value, paid, earns)
 
 
@@ -217,7 +218,7 @@ def _settle(
     order = f"{ORDER_PREFIX}{secret.code(ORDER_SIGNS)}"
     redemption = None
     if voucher_code:
-        redemption = redemptions.hold(
+        redemption = reservations.hold(
             session, voucher_code, shop_id=shop_id, order=order, order_total=entry.total, customer_id=entry.customer_id
         )
         redemptions.confirm(session, redemption.id, shop_id=shop_id)
@@ -227,14 +228,14 @@ def _settle(
         raise InvalidError("points", "range", points_to_use)
     told = OrderInput(
         total=entry.total - off - points_paid, currency=entry.currency, placed_at=entry.placed_at, status=entry.status,
-        customer_id=entry.customer_id, phone=entry.phone,
+        customer_id=entry.customer_id, phone=entry.phone, listed=entry.total,
     )  # fmt: skip
     spent = None
     if points_to_use:
         # Points are spent before the order earns new ones, so the order is there first and completed after.
         waiting = OrderInput(
             total=told.total, currency=told.currency, placed_at=told.placed_at, status=Status.PENDING,
-            customer_id=told.customer_id,
+            customer_id=told.customer_id, listed=told.listed,
         )  # fmt: skip
         opened = orders.put(session, shop_id, order, waiting, source="till", quiet=True)
         assert opened.customer_id is not None

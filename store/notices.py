@@ -103,6 +103,20 @@ def any_due(session: Session) -> bool:
     )
 
 
+def waiting(session: Session, kinds: Sequence[str], limit: int) -> list[tuple[int, int, int | None]]:
+    """Number, customer and shop of the first due notices of some kinds: only a look."""
+    rows = session.execute(
+        select(NoticeRow.id, NoticeRow.customer_id, NoticeRow.shop_id)
+        .where(
+            NoticeRow.state == "waiting", NoticeRow.due_at <= now(session), NoticeRow.kind.in_(kinds),
+            NoticeRow.customer_id.is_not(None),
+        )
+        .order_by(NoticeRow.due_at, NoticeRow.id)
+        .limit(limit)
+    )  # fmt: skip
+    return [(row.id, row.customer_id, row.shop_id) for row in rows]
+
+
 def due(session: Session, limit: int = 100) -> list[Notice]:
     """Notices whose time has come, in the order they were written; locked for this work between replicas."""
     rows = session.execute(

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from loyalty import customers, orders, points, tiers, vouchers
+from loyalty import customers, orders, points, qualification, tiers, vouchers
 from loyalty.customers import Customer
 from loyalty.orders import Order
+from loyalty.tier_rule import Standing
 from store import shops
 from store.shops import Shop
 from store.staff import Member, Right
@@ -51,10 +52,9 @@ class Beside:
     pending: int
     tier: str
     rank: int
-    tier_points: int
+    standing: Standing
     next_tier: str | None
     to_next: int
-    from_tier: int
     vouchers: list[Owned]
     voucher_count: int
     orders: list[Order]
@@ -66,9 +66,9 @@ def of(session: Session, ticket_id: int, member: Member) -> Beside:
     """The customer of a ticket. Their other tickets are only those of the member's own desks. Raises as tickets.view."""
     ticket = tickets.view(session, ticket_id, member)
     customer = customers.get(session, ticket.customer_id)
-    available, pending, tier_points = points.balances(session, customer.id)
+    available, pending, _ = points.balances(session, customer.id)
     ladder = tiers.every(session)
-    standing = tiers.standing(ladder, tier_points)
+    standing = qualification.of(session, customer.id)
     wallet = vouchers.wallet(session, customer.id, shop_id=ticket.shop_id)
     return Beside(
         customer=customer,
@@ -81,10 +81,9 @@ def of(session: Session, ticket_id: int, member: Member) -> Beside:
         pending=pending,
         tier=standing.tier.name,
         rank=ladder.index(standing.tier),
-        tier_points=tier_points,
+        standing=standing,
         next_tier=standing.next.name if standing.next else None,
         to_next=standing.to_next,
-        from_tier=standing.tier.threshold,
         vouchers=[
             Owned(held.program.name, vouchers.shown(held.voucher.code), held.voucher.expires_at,
                   held.voucher.state == vouchers.VoucherState.HELD)

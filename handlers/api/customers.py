@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from handlers.api.bodies import NUMBER_MAX, Body, CustomerRef, Day, Name, Phone, example
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.problems import field_error, invalid
-from loyalty import customers, lots, points, statement, tiers
+from loyalty import customers, lots, points, qualification, statement
 from store import shops
 from store.errors import NotFoundError
 
@@ -124,7 +124,7 @@ def shown(session: Session, customer_id: int, zone: str) -> Customer:
     """A customer as the API shows them; raises NotFoundError."""
     person = customers.get(session, customer_id)
     wallet = points.wallet(session, person.id, zone)
-    standing = tiers.standing(tiers.every(session), wallet.tier_points)
+    standing = qualification.of(session, person.id)
     return Customer(
         id=person.id,
         phone=person.phone,

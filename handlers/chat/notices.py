@@ -7,6 +7,7 @@ from typing import Any
 
 from aiogram.types import InlineKeyboardMarkup
 
+from handlers import tier_words
 from handlers.chat.commands import go
 from handlers.chat.help import rating_buttons
 from handlers.chat.voice import Voice
@@ -80,10 +81,30 @@ def _sale_undone(voice: Voice, params: Params) -> Told:
 
 
 def _tier_up(voice: Voice, params: Params) -> Told:
+    text = voice.say("Congratulations! You have reached tier <b>{tier}</b>. 🎉", tier=str(params["tier"]))
+    if lines := tier_words.brings(voice.say, voice.words, params):
+        text += "\n" + "\n".join(f"• {line}" for line in lines)
+    files = [{"kind": "photo", "sha": params["card"], "name": "card.png"}] if params.get("card") else []
+    return Told(text, go(voice.words, *(["card", "vouchers"] if params.get("gift_voucher") else ["card"])), files)
+
+
+def _tier_down(voice: Voice, params: Params) -> Told:
+    text = voice.say("Your tier is <b>{tier}</b> from now on.", tier=str(params["tier"]))
+    if params.get("next"):
+        missing = tier_words.amount(voice.words, str(params.get("measure")), int(params.get("missing", 0)))
+        text += " " + voice.say("{amount} more and you are back on <b>{next}</b>.", amount=missing, next=params["next"])
+    return Told(text, go(voice.words, "points"))
+
+
+def _tier_at_risk(voice: Voice, params: Params) -> Told:
     return Told(
-        voice.say("Congratulations! You have reached tier <b>{tier}</b>. 🎉", tier=str(params["tier"])),
-        go(voice.words, "card"),
-    )
+        voice.say(
+            "{amount} more by {day} and you stay on <b>{tier}</b>.", tier=str(params["tier"]),
+            amount=tier_words.amount(voice.words, str(params.get("measure")), int(params["missing"])),
+            day=voice.words.date(date.fromisoformat(params["last_day"])),
+        ),
+        go(voice.words, "points", "card"),
+    )  # fmt: skip
 
 
 def _phone_confirmed(voice: Voice, params: Params) -> Told:
@@ -95,6 +116,16 @@ def _phone_confirmed(voice: Voice, params: Params) -> Told:
             "<b>{points} points</b> from earlier purchases are yours now. 🎉", points=params["points"]
         )
     return Told(text, go(voice.words, "points", "card"))
+
+
+def _phone_changed(voice: Voice, params: Params) -> Told:
+    return Told(
+        voice.say(
+            "{shop} has changed your phone number to {phone}. If you didn't ask for this, write to us with /support.",
+            **_only(params, "shop", "phone"),
+        ),
+        go(voice.words, "support"),
+    )
 
 
 # ── Friends and gifts ───────────────────────────────────────────────────────────────────────────────
@@ -168,7 +199,10 @@ KINDS: dict[str, Callable[[Voice, Params], Told]] = {
     "points_spent": _points_spent,
     "sale_undone": _sale_undone,
     "tier_up": _tier_up,
+    "tier_down": _tier_down,
+    "tier_at_risk": _tier_at_risk,
     "phone_confirmed": _phone_confirmed,
+    "phone_changed": _phone_changed,
     "referral_referrer": _referral_referrer,
     "referral_friend": _referral_friend,
     "voucher_given": _voucher_given,

@@ -10,6 +10,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
 from sqlalchemy.orm import Session
 
+from handlers import tier_words
 from handlers.chat.commands import Buy, Leave, Show, button, go
 from handlers.chat.gives import terms
 from handlers.chat.talk import Kept, Talk
@@ -17,12 +18,12 @@ from handlers.chat.voice import Voice
 from handlers.pictures.card import Card, draw_card
 from handlers.pictures.voucher import VoucherPicture, draw_voucher
 from handlers.words import Words
-from loyalty import customers, points, rewards, statement, tiers, vouchers
+from loyalty import customers, points, qualification, rewards, statement, vouchers
 from loyalty.ledger import UncoveredError
 from loyalty.points import Wallet
 from loyalty.rewards import PriceChangedError
 from loyalty.statement import Entry
-from loyalty.tiers import Standing
+from loyalty.tier_rule import Measure, Standing
 from store.clock import today
 from store.errors import ConflictError, NotFoundError
 from store.shops import Shop
@@ -48,7 +49,7 @@ class Account:
 def account(session: Session, customer_id: int, zone: str) -> Account:
     """One customer's points, tier and last movements."""
     wallet = points.wallet(session, customer_id, zone)
-    standing = tiers.standing(tiers.every(session), wallet.tier_points)
+    standing = qualification.of(session, customer_id)
     lines = statement.entries(session, customer_id, LINES)[0]
     return Account(wallet, standing, lines, today(session, zone), zone)
 
@@ -67,10 +68,15 @@ def points_text(voice: Voice, held: Account) -> str:
     head = voice.say(
         "You have <b>{points} points</b>, tier <b>{tier}</b>.", points=wallet.available, tier=standing.tier.name
     )
-    if standing.next is not None:
+    if standing.next is not None and standing.measure is Measure.TIER_POINTS:
         head += " " + voice.say(
             "{missing} more tier points to reach <b>{next}</b>.", missing=standing.to_next, next=standing.next.name
         )
+    elif standing.next is not None:
+        missing = tier_words.amount(voice.words, standing.measure, standing.to_next)
+        head += " " + voice.say("{amount} more to reach <b>{next}</b>.", amount=missing, next=standing.next.name)
+    if stay := staying(voice, standing):
+        head += " " + stay
     said = [head]
     if wallet.pending:
         said.append(
@@ -87,6 +93,17 @@ def points_text(voice: Voice, held: Account) -> str:
         lines = [entry_line(voice, entry, held.zone) for entry in held.entries]
         said.append("\n".join([voice.say("Lately:"), *lines]))
     return "\n\n".join(said)
+
+
+def staying(voice: Voice, standing: Standing) -> str:
+    """What it takes to keep a tier that is in danger, else nothing."""
+    if not standing.missing or standing.last_day is None:
+        return ""
+    return voice.say(
+        "{amount} more by {day} and you stay on <b>{tier}</b>.", tier=standing.tier.name,
+        amount=tier_words.amount(voice.words, standing.measure, standing.missing),
+        day=voice.words.date(standing.last_day),
+    )  # fmt: skip
 
 
 def entry_line(voice: Voice, entry: Entry, zone: str) -> str:
@@ -108,6 +125,7 @@ def reason(voice: Voice, entry: Entry) -> str:
         "expire": voice.say("expired"),
         "merge": voice.say("from your earlier account"),
         "opening": voice.say("brought along from before"),
+        "tier_gift": voice.say("a gift for reaching {tier}", tier=entry.reason or ""),
         "adjust": escape(entry.reason or ""),
     }
     return texts.get(entry.kind) or voice.say("correction by the shop")
@@ -118,23 +136,20 @@ async def show_card(message: Message, talk: Talk, _state: FSMContext) -> None:
     customer = await talk.work.read(customers.get, talk.customer_id)
     held = await talk.work.read(account, talk.customer_id, talk.shop.timezone)
     content = await asyncio.to_thread(draw_card, card_of(talk.words, talk.shop, customer, held))
-    await message.answer_photo(
-        Kept(content, "card.png", "image/png", 1060, 686),
-        caption=talk.say(
-            "Show this card at the counter, or read out the code <b>{code}</b>.", code=grouped(customer.code)
-        ),
+    caption = talk.say(
+        "Show this card at the counter, or read out the code <b>{code}</b>.", code=grouped(customer.code)
     )
+    if stay := staying(talk.voice, held.standing):
+        caption += "\n" + stay
+    await message.answer_photo(Kept(content, "card.png", "image/png", 1060, 686), caption=caption)
 
 
 def card_of(said: Words, shop: Shop, customer: customers.Customer, held: Account) -> Card:
     """What stands on a customer's card."""
     standing = held.standing
-    to_next = (
-        said("{missing} tier points to {next}", missing=said.number(standing.to_next), next=standing.next.name)
-        if standing.next else ""
-    )  # fmt: skip
+    to_next = tier_words.way_up(said, standing) or tier_words.way_to_stay(said, standing)
     return Card(
-        shop_name=shop.name, brand=shop.brand, tier_name=standing.tier.name, tier_style=standing.tier.style,
+        shop_name=shop.name, brand=shop.brand, tier_name=standing.tier.name, tier_style=standing.tier.look,
         holder=customer.name, points=held.wallet.available, points_label=said("points"), to_next=to_next,
         code=grouped(customer.code), qr_payload=f"regulars:{customer.code}", language=said.language,
     )  # fmt: skip

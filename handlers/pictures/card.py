@@ -14,6 +14,8 @@ from handlers.pictures.text import Rows, fit, fit_lines
 _MARGIN = 24
 _WIDTH, _HEIGHT = 1012, 638  # a bank card's ratio
 _PAD = 52
+WIDTH, HEIGHT = _WIDTH + 2 * _MARGIN, _HEIGHT + 2 * _MARGIN
+"""Of the picture, in pixels."""
 _LINE = 3  # around the card
 _PANEL = 352  # the white square that the QR code stands on
 _FOOT = 66  # the strip below it with the code in letters

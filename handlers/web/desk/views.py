@@ -169,14 +169,13 @@ async def customer(request: web.Request) -> web.Response:
     store, said = site.store_of(request), site.words_of(request)
     found = await store.read(beside.of, _ticket(request), site.member_of(request))
     person, zone = found.customer, found.shop.timezone
-    span = found.tier_points - found.from_tier + found.to_next
     name = given_name(person.name, person.language)
     context = {
         "beside": found, "topics": shown.topics(said),
         "called": vocative(Address(person.address), name) if person.address and person.language == "vi" else name,
         "phone": phones.local(person.phone) if person.phone else "",
         "day": lambda at: at.astimezone(ZoneInfo(zone)).date(), "last_day": lambda at: last_day(at, zone),
-        "progress": 100 * (found.tier_points - found.from_tier) // span if span > 0 else 100,
+        "progress": found.standing.progress,
     }  # fmt: skip
     return web.Response(text=await site.render_part(request, "desk/customer.html", context), content_type="text/html")
 
