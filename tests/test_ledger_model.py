@@ -1,0 +1,347 @@
+"""The ledger beside its model: every call, twice and out of order, with clock jumps and crashes between two statements.
+
+After every step the books are proven, every balance equals the model's, the schedule of what expires equals the model's
+lots, and a refused or crashed call has changed nothing.
+"""
+
+import asyncio
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, note, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from sqlalchemy.orm import Session
+
+from loyalty import customers, holds, ledger, points, programme, proof
+from loyalty.holds import HoldEndedError
+from loyalty.ledger import UncoveredError
+from store.base import to_micros
+from store.clock import SetClock
+from store.engine import Store, open_store
+from tests.conftest import NOON, _admin, _dsn
+from tests.ledger_model import NEVER, Ledger, Person, RefusedError
+
+WALLET = programme.WALLET_POINTS
+HOUR = timedelta(hours=1)
+
+
+class CrashError(Exception):
+    """The process died here."""
+
+
+def crashing(session: Session, after: int, what: Callable[..., Any], *args: Any, **values: Any) -> Any:
+    """Run a rule and die before its statement number `after`."""
+    connection, seen = session.connection(), [0]
+
+    def count(*_: Any) -> None:
+        seen[0] += 1
+        if seen[0] > after:
+            raise CrashError
+
+    sa.event.listen(connection, "before_cursor_execute", count)
+    try:
+        return what(session, *args, **values)
+    finally:
+        sa.event.remove(connection, "before_cursor_execute", count)
+
+
+class Books(RuleBasedStateMachine):
+    """The store on one database, and the model."""
+
+    new_url: Callable[[], str]
+    loop: asyncio.AbstractEventLoop
+
+    who = st.integers(0, 2)
+    crash = st.none() | st.integers(0, 14)
+    amounts = st.integers(1, 40)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = SetClock(NOON)
+        self.store: Store = open_store(type(self).new_url(), self.clock)
+        self.model = Ledger(WALLET)
+        self.names = ["a", "b", "c"]
+        self.ids: dict[str, int] = {}
+        self.log: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
+        self.number = 0
+        self.held: dict[str, int] = {}
+        self.before = self.model
+        self.orders: list[tuple[str, int, str, int]] = []
+        """(who, order number, its key in the model, points that still stand)."""
+
+    def teardown(self) -> None:
+        self.loop.run_until_complete(self.store.close())
+
+    def key(self) -> str:
+        self.number += 1
+        return f"k{self.number}"
+
+    def at(self, time: int) -> datetime:
+        return NOON + time * HOUR
+
+    def run(self, what: Callable[..., Any], *args: Any, crash: int | None = None, **values: Any) -> Any:
+        """A call as the store runs it: first one that dies, then the real one, which stands in the log for later."""
+        if crash is not None:
+            try:
+                self.loop.run_until_complete(self.store.write(crashing, crash, what, *args, **values))
+            except CrashError:
+                self.compare(self.before)
+            except (UncoveredError, HoldEndedError):
+                pass
+            else:
+                # It had fewer statements than that: done is done, and what follows is a second time.
+                note("no crash")
+        done = self.loop.run_until_complete(self.store.write(what, *args, **values))
+        self.log.append((what, args, values))
+        return done
+
+    @initialize()
+    def open(self) -> None:
+        self.shop = self.loop.run_until_complete(
+            self.store.write(programme.open_shop, "Phố", timezone="Asia/Ho_Chi_Minh", language="vi")
+        )
+        self.redeemed = self.loop.run_until_complete(self.store.write(ledger.account, "shop", self.shop, "redeemed"))
+        for name in self.names:
+            self.add(name)
+
+    def add(self, name: str) -> None:
+        self.ids[name] = self.loop.run_until_complete(self.store.write(customers.create, home_shop_id=self.shop))
+        self.model.people[name] = Person()
+
+    def same(self, ours: Callable[[], Any], theirs: Callable[[], Any]) -> Any:
+        """Do it in the model and in the store: both do it, or both refuse."""
+        try:
+            theirs()
+        except RefusedError:
+            with pytest.raises((UncoveredError, HoldEndedError)):
+                ours()
+            return None
+        return ours()
+
+    # ── What happens ────────────────────────────────────────────────────────────────────────────────
+
+    @rule(
+        who=who,
+        amount=amounts,
+        expires=st.integers(1, 30) | st.just(NEVER),
+        wait=st.none() | st.integers(1, 20),
+        crash=crash,
+    )
+    def earn(self, who: int, amount: int, expires: int, wait: int | None, crash: int | None) -> None:
+        name, key, time = self.names[who], self.key(), self.model.time
+        until = None if wait is None else time + wait
+        ends = NEVER if expires == NEVER else time + expires
+        order = self.number
+        self.model.earn(name, amount, ends, until, key)
+        self.run(
+            points.earn, f"earn:{key}", "earn", crash=crash, customer_id=self.ids[name], shop_id=self.shop, points=amount,
+            expires_at=None if ends == NEVER else self.at(ends), pending_until=None if until is None else self.at(until),
+            order_id=order,
+        )  # fmt: skip
+        self.orders.append((name, order, key, amount))
+
+    @rule(who=who, amount=amounts, crash=crash)
+    def spend(self, who: int, amount: int, crash: int | None) -> None:
+        name, key = self.names[who], self.key()
+        self.same(
+            lambda: self.run(
+                points.spend, f"spend:{key}", "redeem", crash=crash, customer_id=self.ids[name], shop_id=self.shop,
+                points=amount,
+            ),
+            lambda: self.model.spend(name, amount),
+        )  # fmt: skip
+
+    @rule(who=who, amount=amounts, lapses=st.integers(1, 10), crash=crash)
+    def hold(self, who: int, amount: int, lapses: int, crash: int | None) -> None:
+        name, key = self.names[who], self.key()
+        source = self.loop.run_until_complete(self.store.write(ledger.account, "customer", self.ids[name], "available"))
+        ends = self.model.time + lapses
+        placed = self.same(
+            lambda: self.run(
+                holds.place, key, crash=crash, kind="pay", source=source, target=self.redeemed, amount=amount,
+                shop_id=self.shop, lapses_at=self.at(ends),
+            ),
+            lambda: self.model.hold(key, name, amount, ends),
+        )  # fmt: skip
+        if placed is not None:
+            self.held[key] = placed.id
+
+    @rule(pick=st.integers(0, 9), part=st.integers(0, 40), crash=crash)
+    def settle(self, pick: int, part: int, crash: int | None) -> None:
+        """Post all (part 0) or a part of a hold."""
+        if not self.held:
+            return
+        key = sorted(self.held)[pick % len(self.held)]
+        hold = self.model.holds[key]
+        if hold.state == "placed" and hold.lapses <= self.model.time:
+            self.model.end_hold(key, 0, "lapsed")
+        amount = hold.amount if part == 0 or part > hold.amount else part
+        self.same(
+            lambda: self.run(holds.post, self.held[key], amount, crash=crash),
+            lambda: self.model.end_hold(key, amount, "posted"),
+        )
+
+    @rule(pick=st.integers(0, 9), crash=crash)
+    def void(self, pick: int, crash: int | None) -> None:
+        if not self.held:
+            return
+        key = sorted(self.held)[pick % len(self.held)]
+        hold = self.model.holds[key]
+        if hold.state == "placed" and hold.lapses <= self.model.time:
+            self.model.end_hold(key, 0, "lapsed")
+        self.same(
+            lambda: self.run(holds.void, self.held[key], crash=crash), lambda: self.model.end_hold(key, 0, "voided")
+        )
+
+    @rule(pick=st.integers(0, 9), part=st.integers(1, 40), crash=crash)
+    def refund(self, pick: int, part: int, crash: int | None) -> None:
+        if not self.orders:
+            return
+        index = pick % len(self.orders)
+        name, order, key, stands = self.orders[index]
+        back = min(part, stands)
+        if not back:
+            return
+        number = self.key()
+        self.model.claw_back(name, key, back)
+        self.run(
+            points.claw_back, f"refund:{number}", "refund", crash=crash, customer_id=self.ids[name], shop_id=self.shop,
+            points=back, order_id=order,
+        )  # fmt: skip
+        self.orders[index] = (name, order, key, stands - back)
+
+    @rule(hours=st.integers(1, 12), crash=crash)
+    def time_passes(self, hours: int, crash: int | None) -> None:
+        """The clock jumps and what is due is done, in the chores' order."""
+        self.model.time += hours
+        self.clock.advance(hours * HOUR)
+        for theirs, ours in (
+            (self.model.mature, points.release_due), (self.model.expire, points.expire_due),
+            (self.model.lapse, holds.lapse_due),
+        ):  # fmt: skip
+            theirs()
+            self.run_due(ours, crash)
+
+    def run_due(self, ours: Callable[[Session], int], crash: int | None) -> None:
+        if crash is not None:
+            with suppress(CrashError):
+                self.loop.run_until_complete(self.store.write(crashing, crash, ours))
+        while self.loop.run_until_complete(self.store.write(ours)):
+            pass
+
+    @rule(one=who, other=who, crash=crash)
+    def merge(self, one: int, other: int, crash: int | None) -> None:
+        """Two customers become one; a new one comes in the place of who went."""
+        if one == other:
+            return
+        gone, stays = self.names[one], self.names[other]
+        self.model.merge(gone, stays)
+        self.run(points.move_to, self.ids[gone], self.ids[stays], self.shop, crash=crash)
+        self.orders = [(stays if name == gone else name, *rest) for name, *rest in self.orders]  # type: ignore[misc]
+        self.names[one] = f"{gone}{self.number}x"
+        self.number += 1
+        self.add(self.names[one])
+
+    @rule(back=st.integers(0, 20))
+    def again(self, back: int) -> None:
+        """An earlier call comes once more, long after: it changes nothing."""
+        if not self.log:
+            return
+        what, args, values = self.log[-1 - back % len(self.log)]
+        if what is points.move_to:
+            return
+        with suppress(HoldEndedError, UncoveredError):
+            self.loop.run_until_complete(self.store.write(what, *args, **values))
+        # A hold whose time was over may have been let go by the look at it.
+        if what in {holds.post, holds.void}:
+            key = next(key for key, number in self.held.items() if number == args[0])
+            hold = self.model.holds[key]
+            if hold.state == "placed" and hold.lapses <= self.model.time:
+                self.model.end_hold(key, 0, "lapsed")
+
+    # ── What must be true ───────────────────────────────────────────────────────────────────────────
+
+    @invariant()
+    def the_books_are_the_models(self) -> None:
+        if self.ids:
+            self.compare(self.model)
+            self.before = self.model.copy()
+
+    def compare(self, model: Ledger) -> None:
+        def look(session: Session) -> tuple[Any, ...]:
+            held = {}
+            for name in self.names:
+                rows = session.execute(
+                    sa.text(
+                        "SELECT expires_at, sum(remaining) FROM lots WHERE customer_id = :who AND remaining > 0 AND "
+                        "pending_until IS NULL GROUP BY expires_at"
+                    ),
+                    {"who": self.ids[name]},
+                )
+                available, pending, _ = points.balances(session, self.ids[name])
+                held[name] = (available, pending, {row[0]: int(row[1]) for row in rows})
+            return held, ledger.balances(session, "shop", self.shop), proof.faults(session)
+
+        held, shop, faults = self.loop.run_until_complete(self.store.read(look))
+        assert faults == []
+        for name in self.names:
+            person = model.people[name]
+            lots: dict[int | None, int] = {}
+            for lot in person.open:
+                ends = None if lot.expires == NEVER else to_micros(self.at(lot.expires))
+                lots[ends] = lots.get(ends, 0) + lot.left
+            assert held[name] == (person.available, person.pending, lots), name
+        assert (shop["wallet"], shop.get("redeemed", 0), shop.get("expired", 0)) == (
+            model.wallet, model.redeemed, model.expired,
+        )  # fmt: skip
+
+
+def drive(new_url: Callable[[], str], examples: int) -> None:
+    loop = asyncio.new_event_loop()
+    machine = type("Driven", (Books,), {"new_url": staticmethod(new_url), "loop": loop})
+    try:
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=examples, stateful_step_count=30, deadline=None, database=None,
+                suppress_health_check=list(HealthCheck), print_blob=False,
+            ),
+        )  # fmt: skip
+    finally:
+        loop.close()
+
+
+def test_the_ledger_is_its_model_on_sqlite(sqlite_template: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+
+        def fresh() -> str:
+            path = Path(folder) / f"{uuid.uuid4().hex}.db"
+            shutil.copy(sqlite_template, path)
+            return f"sqlite+aiosqlite:///{path}"
+
+        drive(fresh, 12)
+
+
+def test_the_ledger_is_its_model_on_postgresql(postgres_server: sa.URL, postgres_template: str) -> None:
+    made: list[str] = []
+
+    def fresh() -> str:
+        name = f"regulars_{uuid.uuid4().hex[:12]}"
+        asyncio.run(_admin(postgres_server, f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"'))
+        made.append(name)
+        return _dsn(postgres_server.set(database=name)).replace("postgresql://", "postgresql+asyncpg://", 1)
+
+    try:
+        drive(fresh, 4)
+    finally:
+        for name in made:
+            asyncio.run(_admin(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)'))
