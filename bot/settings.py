@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     telegram_webhook_secret: str = ""
     telegram_rate: int = Field(default=30, ge=1, le=1000)
     telegram_staff_chat: int | None = None
+    webhook_private: bool = False
     language: str = "vi"
     timezone: str = "Asia/Ho_Chi_Minh"
 

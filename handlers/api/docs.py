@@ -8,6 +8,8 @@ from typing import Any
 import jinja2
 from aiohttp import web
 
+from handlers.api.happenings import EXAMPLE
+from handlers.api.happenings import KINDS as HAPPENINGS
 from handlers.api.problems import KINDS
 from handlers.pictures.colour import readable_on
 from handlers.web.site import NONCE, Handler
@@ -15,6 +17,7 @@ from store.shops import DEFAULT_BRAND
 
 HERE = Path(__file__).parent
 TEMPLATES = HERE.parent / "web"
+VERIFY = (HERE / "verify.py.txt").read_text()
 _IN_PATHS = {"id": "7", "external_id": "HD-1042", "code": "K7MD-2QXW-9HPTA"}
 
 
@@ -33,11 +36,17 @@ def page(spec: dict[str, Any], public_url: str) -> Handler:
         html = template.render(
             lang="en", csp_nonce=request.get(NONCE) or secrets.token_urlsafe(12), brand=DEFAULT_BRAND,
             on_brand=readable_on(DEFAULT_BRAND), theme=request.cookies.get("theme", ""), info=spec["info"],
-            groups=groups, problems=KINDS, public_url=public_url,
+            groups=groups, problems=KINDS, public_url=public_url, happenings=_happenings(), verify=VERIFY,
+            happening=json.dumps(EXAMPLE, indent=2, ensure_ascii=False),
         )  # fmt: skip
         return web.Response(text=html, content_type="text/html")
 
     return show
+
+
+def _happenings() -> list[tuple[str, str, str]]:
+    """(kind, when it comes, an example of its facts) of all that webhooks tell."""
+    return [(name, kind.words, json.dumps(kind.data, ensure_ascii=False)) for name, kind in HAPPENINGS.items()]
 
 
 async def stylesheet(_request: web.Request) -> web.FileResponse:

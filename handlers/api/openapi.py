@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from handlers.api.calls import Call
+from handlers.api.happenings import EXAMPLE
+from handlers.api.happenings import KINDS as HAPPENINGS
 from handlers.api.problems import KINDS, Problem
 
 ALWAYS = ("unauthorized", "rate_limited", "busy", "store_unreachable", "internal")
@@ -43,6 +45,7 @@ def document(calls: Sequence[Call], base: str) -> dict[str, Any]:
         "security": [{"key": []}],
         "tags": [{"name": group} for group in dict.fromkeys(call.group for call in calls)],
         "paths": paths,
+        "webhooks": _webhooks(),
         "components": {
             "schemas": schemas,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "The shop's API key."}},
@@ -131,6 +134,32 @@ def _parameters(call: Call) -> list[dict[str, Any]]:
 
 def _content(schema: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
     return {kind: {"schema": schema}}
+
+
+def _webhooks() -> dict[str, Any]:
+    """What is posted to a registered webhook, kind by kind."""
+    signed = [
+        {"name": name, "in": "header", "required": True, "description": words, "schema": {"type": "string"}}
+        for name, words in (
+            ("webhook-id", "The same whenever this is posted again: take it once."),
+            ("webhook-timestamp", "Seconds since 1970 of this post. Refuse what is older than 5 minutes."),
+            ("webhook-signature", "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`."),
+        )
+    ]
+    return {
+        kind: {
+            "post": {
+                "operationId": f"webhook_{kind.replace('.', '_')}", "summary": about.words, "tags": ["Webhooks"],
+                "security": [], "parameters": signed,
+                "requestBody": {"required": True, "content": {"application/json": {
+                    "schema": {"type": "object"},
+                    "example": {**EXAMPLE, "id": f"9041.{kind}", "type": kind, "data": about.data},
+                }}},
+                "responses": {"2XX": {"description": "Taken. Any other status, or none in 10 s: it is posted again."}},
+            }
+        }
+        for kind, about in HAPPENINGS.items()
+    }  # fmt: skip
 
 
 def _itself() -> dict[str, Any]:

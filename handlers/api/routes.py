@@ -6,7 +6,7 @@ from functools import partial
 import structlog
 from aiohttp import hdrs, web
 
-from handlers.api import customers, orders, points, settlement, vouchers
+from handlers.api import customers, orders, points, settlement, vouchers, webhooks
 from handlers.api.calls import Ask, Call
 from handlers.api.docs import page, stylesheet
 from handlers.api.health import Metrics, setup_health
@@ -16,7 +16,14 @@ from handlers.api.problems import ProblemError, answer, told
 from handlers.web.site import Handler, Site
 
 BASE = "/api/v1"
-CALLS: Sequence[Call] = (*customers.CALLS, *points.CALLS, *orders.CALLS, *vouchers.CALLS, *settlement.CALLS)
+CALLS: Sequence[Call] = (
+    *customers.CALLS,
+    *points.CALLS,
+    *orders.CALLS,
+    *vouchers.CALLS,
+    *settlement.CALLS,
+    *webhooks.CALLS,
+)
 LIMITER = web.AppKey("api_limiter", Limiter)
 METRICS = web.AppKey("metrics", Metrics)
 
