@@ -16,7 +16,7 @@ from store.base import like, table
 from store.clock import now
 from store.staff import Member, Right, StaffRow
 from store.text import fold
-from support.messages import CUSTOMER, ticket_messages
+from support.messages import AGENT, CUSTOMER, ticket_messages
 from support.ratings import ratings
 from support.seen import agent_views
 from support.tickets import ACTIVE, State, Ticket, counters, hold, tickets, view
@@ -117,6 +117,26 @@ def unanswered(session: Session, member: Member, shop_id: int, longer_than: time
             )
         ).scalar_one()
     )  # fmt: skip
+
+
+def not_arrived(session: Session, shop_id: int, within: timedelta) -> int:
+    """How many of a shop's answers of that time did not reach their customer, where nothing later did."""
+    m = ticket_messages.c
+    later = ticket_messages.alias("later")
+    reached = (
+        select(later.c.id)
+        .where(later.c.ticket_id == m.ticket_id, later.c.seq > m.seq, later.c.who == AGENT, later.c.state == "sent")
+        .exists()
+    )
+    found = (
+        select(func.count())
+        .select_from(ticket_messages.join(tickets, tickets.c.id == m.ticket_id))
+        .where(
+            tickets.c.shop_id == shop_id, tickets.c.state.in_(ACTIVE), m.who == AGENT,
+            m.state == "failed", m.at > now(session) - within, ~reached,
+        )
+    )  # fmt: skip
+    return int(session.execute(found).scalar_one())
 
 
 def line(session: Session, ticket_id: int, member: Member) -> Line:

@@ -133,26 +133,69 @@ def _phone_changed(voice: Voice, params: Params) -> Told:
 
 def _referral_referrer(voice: Voice, params: Params) -> Told:
     friend = addressing.given_name(str(params.get("friend") or ""), voice.language)
-    if friend:
+    points = params["points"]
+    if params.get("voucher"):
+        head = (
+            voice.say("Your friend {friend} has placed a first order. Thank you!", friend=friend)
+            if friend
+            else voice.say("A friend of yours has placed a first order. Thank you!")
+        )
+        return Told(f"{head}\n{_gift(voice, params)}", go(voice.words, "vouchers", "invite"))
+    if params.get("again"):
+        text = (
+            voice.say("Your friend {friend} has bought again: <b>+{points} points</b> for you.", friend=friend, points=points)
+            if friend
+            else voice.say("A friend of yours has bought again: <b>+{points} points</b> for you.", points=points)
+        )  # fmt: skip
+    elif friend:
         text = voice.say(
             "Your friend {friend} has placed a first order: <b>+{points} points</b> for you. Thank you!",
-            friend=friend, points=params["points"],
+            friend=friend, points=points,
         )  # fmt: skip
     else:
         text = voice.say(
-            "A friend of yours has placed a first order: <b>+{points} points</b> for you. Thank you!",
-            points=params["points"],
+            "A friend of yours has placed a first order: <b>+{points} points</b> for you. Thank you!", points=points
         )
     return Told(text, go(voice.words, "points", "invite"))
 
 
 def _referral_friend(voice: Voice, params: Params) -> Told:
+    if params.get("voucher"):
+        head = voice.say("Your welcome gift for coming by a friend's invitation. 🎁")
+        return Told(f"{head}\n{_gift(voice, params)}", go(voice.words, "vouchers"))
     return Told(
         voice.say(
             "<b>+{points} points</b>: your welcome gift for coming by a friend's invitation. 🎁",
             points=params["points"],
         ),
         go(voice.words, "points", "rewards"),
+    )
+
+
+def _gift(voice: Voice, params: Params) -> str:
+    """The voucher of a reward: name, code and last day."""
+    return _voucher_given(voice, {"program": params["voucher"], **_only(params, "code", "last_day")}).text
+
+
+def _referral_taken_back(voice: Voice, params: Params) -> Told:
+    own, voucher, points = params.get("side") == "friend", params.get("voucher"), params["points"]
+    if voucher and own:
+        text = voice.say("Your order was returned, so the voucher <b>{name}</b> for it is gone too.", name=str(voucher))
+    elif voucher:
+        text = voice.say(
+            "A friend's order was returned, so the voucher <b>{name}</b> for it is gone too.", name=str(voucher)
+        )
+    elif own:
+        text = voice.say("<b>−{points} points</b>: your order was returned, so its welcome gift is too.", points=points)
+    else:
+        text = voice.say("<b>−{points} points</b>: a friend's order was returned or changed.", points=points)
+    return Told(text, go(voice.words, "points", "invite"))
+
+
+def _referral_allowed(voice: Voice, params: Params) -> Told:  # noqa: ARG001  # every kind is called alike
+    return Told(
+        voice.say("Your friend's invitation counts. See /points for what you have, and thank you for coming!"),
+        go(voice.words, "points"),
     )
 
 
@@ -205,6 +248,8 @@ KINDS: dict[str, Callable[[Voice, Params], Told]] = {
     "phone_changed": _phone_changed,
     "referral_referrer": _referral_referrer,
     "referral_friend": _referral_friend,
+    "referral_taken_back": _referral_taken_back,
+    "referral_allowed": _referral_allowed,
     "voucher_given": _voucher_given,
     "ticket_reply": _ticket_reply,
     "ticket_resolved": _ticket_resolved,

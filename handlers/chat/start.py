@@ -7,17 +7,17 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
 from sqlalchemy.orm import Session
 
-from handlers.chat import phone
+from handlers.chat import friends, phone
 from handlers.chat.commands import COMMANDS, Called, Speak, button, menu
 from handlers.chat.talk import Talk
 from handlers.chat.voice import Voice
 from handlers.words import words
-from loyalty import addressing, claims, customers, programme, referrals, rewards
+from loyalty import addressing, claims, customers, referrals, rewards
 from loyalty.addressing import Address
 from loyalty.attempts import TooManyError
 from loyalty.claims import AlreadyClaimedError
 from loyalty.referrals import Opened
-from store import staff, webchat
+from store import shops, staff, webchat
 from store.errors import ConflictError, NotFoundError
 
 PAYLOAD_CHARS_MAX = 64
@@ -36,7 +36,7 @@ async def start(message: Message, command: CommandObject, talk: Talk, state: FSM
     if kind == "s" and code:
         await bind_staff(message, code, talk)
         return
-    opening = {"r": referral, "c": receipt, "v": offer}.get(kind)
+    opening = {"r": referral, "c": receipt, "v": offer, "p": programme_page}.get(kind)
     said = await opening(code, talk) if opening and code else None
     if payload and said is None:
         said = talk.say("This link isn't known. Type /menu to see everything we can do for you.")
@@ -59,19 +59,34 @@ async def start(message: Message, command: CommandObject, talk: Talk, state: FSM
 async def referral(code: str, talk: Talk) -> str:
     """`r_CODE`: a friend's link."""
     try:
-        opened = await talk.work.write(referrals.open_link, code, talk.customer_id)
+        opened = await talk.work.write(referrals.open_link, code, talk.customer_id, known=not talk.first)
     except NotFoundError:
         return talk.say("This invitation isn't valid any more. You can still join and collect points as usual.")
     if opened is Opened.WELCOME:
-        points = (await talk.work.read(programme.get)).referral_points
-        return talk.say(
-            "A friend invited you: you both get <b>{points} points</b> after your first order. 🎉", points=points
-        )
+        return invited(talk, await talk.work.read(friends.promise))
+    if opened is Opened.REVIEW:
+        return talk.say("A friend invited you. The shop takes a look at this invitation first, and tells you.")
     if opened is Opened.OWN:
-        return talk.say("This is your own link. Send it to a friend: you both get points.")
+        return talk.say("This is your own link. Send it to a friend: see /invite for what you both get.")
     if opened is Opened.AGAIN:
         return talk.say("You have already opened an invitation. We have noted it.")
     return talk.say("Invitations are for new customers, and you already belong to us. Thank you for staying!")
+
+
+def invited(talk: Talk, promised: friends.Promise) -> str:
+    """What a friend who was invited may look forward to."""
+    if promised.points_each:
+        return talk.say(
+            "A friend invited you: you both get <b>{points} points</b> after your first order. 🎉",
+            points=promised.points_each,
+        )
+    said = [talk.say("A friend invited you. Welcome! 🎉")]
+    mine, theirs = promised.of(talk.words, "friend"), promised.of(talk.words, "referrer")
+    if mine:
+        said.append(talk.say("After your first order you get: <b>{what}</b>.", what=mine))
+    if theirs:
+        said.append(talk.say("Your friend gets: <b>{what}</b>.", what=theirs))
+    return "\n".join(said)
 
 
 async def receipt(token: str, talk: Talk) -> str:
@@ -114,6 +129,21 @@ async def offer(code: str, talk: Talk) -> str:
     if not opened.new:
         return talk.say("This voucher is already yours: <b>{what}</b>. See /vouchers.", what=what)
     return talk.say("A voucher for you: <b>{what}</b>. You find it in /vouchers. 🎁", what=what)
+
+
+async def programme_page(code: str, talk: Talk) -> str | None:
+    """`p_SHOP`: the button of a shop's public page, or its poster. Who is new belongs to that shop from now on."""
+    try:
+        shop = await talk.work.read(shops.get, int(code) if code.isascii() and code.isdigit() and len(code) < 16 else 0)
+    except NotFoundError:
+        return None
+    known = await talk.work.read(customers.get, talk.customer_id)
+    if talk.at - known.joined_at > NEW_FOR:
+        return talk.say("You are with us already: see /points, or show your /card at the counter.")
+    if known.orders_count == 0 and known.home_shop_id != shop.id:
+        await talk.work.write(_change, talk.customer_id, "home_shop_id", shop.id)
+    talk.shop = shop
+    return talk.say("Show your /card at the counter, or say your phone number: every purchase brings points.")
 
 
 async def bind_staff(message: Message, token: str, talk: Talk) -> None:
@@ -194,5 +224,5 @@ async def choose_language(query: CallbackQuery, callback_data: Speak, talk: Talk
             await ask_address(query.message, talk)
 
 
-def _change(session: Session, customer_id: int, field: str, value: str) -> None:
+def _change(session: Session, customer_id: int, field: str, value: str | int) -> None:
     customers.change(session, customer_id, **{field: value})

@@ -6,6 +6,7 @@ from handlers.web import site
 from handlers.web.chat.views import setup_chat
 from handlers.web.desk.views import setup_desk
 from handlers.web.login.views import setup_login
+from handlers.web.public.views import setup_public
 from handlers.web.shop.views import setup_shop
 from handlers.web.till.views import setup_till
 from store import shops
@@ -17,6 +18,7 @@ def setup_pages(app: web.Application, *, demo: bool) -> None:
     setup_desk(app)
     setup_till(app)
     setup_shop(app)
+    setup_public(app)
     app.router.add_get("/", demo_page if demo else home)
 
 
@@ -28,4 +30,6 @@ async def demo_page(request: web.Request) -> web.Response:
     """A demo's first page: where everything is."""
     shop = await site.store_of(request).read(shops.first)
     links = {"chat": "/chat", "desk": "/desk", "console": "/shop", "till": "/till", "docs": "/api/docs"}
+    if shop is not None:
+        links["programme"] = f"/p/{shop.slug}"
     return await site.render(request, "templates/demo.html", {"shop": shop, "links": links})

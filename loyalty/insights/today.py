@@ -36,26 +36,8 @@ class Week:
     returning: int
 
 
-@dataclass(frozen=True, slots=True)
-class Today:
-    """`offers` run out or end soon, the most urgent first; `asleep` counts regulars who haven't come for long."""
-
-    expiring: Expiring | None
-    offers: list[Program]
-    asleep: int
-    weeks: list[Week]
-    """The last of them is this one."""
-
-
-def look(session: Session, shop_id: int) -> Today:
-    """What there is to see at a shop now. Raises NotFoundError."""
-    shop = shops.get(session, shop_id)
-    return Today(
-        _expiring(session, shop_id), _offers(session, shop_id), _asleep(session, shop_id), weeks(session, shop)
-    )
-
-
-def _expiring(session: Session, shop_id: int) -> Expiring | None:
+def expiring(session: Session, shop_id: int) -> Expiring | None:
+    """Points of a shop that expire soon; None where there are none."""
     row = session.execute(
         select(func.coalesce(func.sum(lots.c.remaining), 0), func.count(lots.c.customer_id.distinct())).where(
             directory.expiring(session, shop_id)
@@ -64,7 +46,8 @@ def _expiring(session: Session, shop_id: int) -> Expiring | None:
     return Expiring(int(row[0]), row[1]) if row[0] else None
 
 
-def _offers(session: Session, shop_id: int) -> list[Program]:
+def offers(session: Session, shop_id: int) -> list[Program]:
+    """Offers that run out or end soon, the most urgent first."""
     p, moment = programs.c, clock.now(session)
     left = p.stock - p.issued
     rows = session.execute(
@@ -79,7 +62,8 @@ def _offers(session: Session, shop_id: int) -> list[Program]:
     return [Program(*row) for row in rows]
 
 
-def _asleep(session: Session, shop_id: int) -> int:
+def asleep(session: Session, shop_id: int) -> int:
+    """How many regulars haven't come for long."""
     bought = directory.facts(session, shop_id)
     found = select(func.count()).select_from(bought).where(directory.asleep(session, bought))
     return int(session.execute(found).scalar_one())

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.orm import Session
 
+from handlers.measures import measured
 from handlers.web import site
 from handlers.web.shop import fields, frame, lists, story
 from handlers.web.shop.frame import Frame
@@ -47,7 +48,9 @@ async def shown(
 
     said = site.words_of(request)
     context = await site.store_of(request).read(look)
+    standing = context["standing"]
     context |= {
+        "to_next": measured(said, standing.measure, standing.to_next) if standing.next else "",
         "form": {"key": secrets.token_urlsafe(18), **form}, "errors": errors, "local": phones.local,
         "shown_code": vouchers.shown, "tell": lambda line: story.tell(said, line), "kinds": story.kinds(said),
         "show": kind.value if kind else "", "later": bool(after), "act": act or _act(request),

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from handlers.web.shop import amends, offers, people, person, settings, team, today, webhooks
+from handlers.web.shop import amends, offers, people, person, settings, share, team, today, webhooks
 from handlers.web.shop.frame import console
 from store.staff import Right
 
@@ -30,6 +30,8 @@ def setup_shop(app: web.Application) -> None:
     add.add_post(f"/shop/offers/{ID}", shop(offers.change))
     add.add_post(f"/shop/offers/{ID}/give", shop(offers.give))
     add.add_post(f"/shop/offers/{ID}/{{action:hide|show|end|reopen|link}}", shop(offers.act))
+    add.add_get("/shop/share", shop(share.page))
+    add.add_get("/shop/share/{paper:a4|a6}.{kind:pdf|png}", shop(share.sheet))
     add.add_get("/shop/settings", shop(settings.page))
     add.add_get("/shop/settings/preview", shop(settings.preview))
     add.add_post("/shop/settings", shop(settings.save_shop))
