@@ -82,10 +82,9 @@ class Body(BaseModel):
 
 
 class CustomerRef(Body):
-    """A customer, by number or by phone."""
+    """A customer, by number or by phone: exactly one of the two."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["id"]}, {"required": ["phone"]}]})
-
+    # In words only: a `oneOf` beside the fields makes generated clients lose them.
     id: int | None = Field(default=None, description="Ours: this or the phone.")
     phone: Phone | None = Field(default=None, description="As people write it, or in E.164.")
 

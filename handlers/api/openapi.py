@@ -123,13 +123,24 @@ def _parameters(call: Call) -> list[dict[str, Any]]:
     ]  # fmt: skip
     if call.query is not None:
         whole = call.query.model_json_schema(by_alias=True)
-        for name, schema in whole["properties"].items():
+        for name, told in whole["properties"].items():
+            schema = _given(told, whole.get("$defs", {}))
             words = schema.pop("description", "")
             found.append({
                 "name": name, "in": "query", "required": name in whole.get("required", []), "description": words,
                 "schema": schema,
             })  # fmt: skip
     return found
+
+
+def _given(schema: dict[str, Any], inner: Mapping[str, Any]) -> dict[str, Any]:
+    """What a parameter may be, standing by itself: what is left out is no null, and nothing refers elsewhere."""
+    choices = [one for one in schema.get("anyOf", []) if one.get("type") != "null"]
+    if len(choices) == 1:
+        schema = {name: value for name, value in schema.items() if name not in {"anyOf", "default"}} | choices[0]
+    if "$ref" in schema:
+        schema = {**inner[schema["$ref"].rsplit("/", 1)[-1]], **{k: v for k, v in schema.items() if k != "$ref"}}
+    return schema
 
 
 def _content(schema: dict[str, Any], kind: str = "application/json") -> dict[str, Any]:
