@@ -95,7 +95,7 @@ def read(items: Iterable[Mapping[str, Any]]) -> list[Line]:
         quantity = item.get("quantity", 1)
         if not _whole(quantity) or not quantity:
             quantity = 1
-        price = item.get("price")
+        price: Any = item.get("price")
         if not _whole(price):
             amount = next((item[name] for name in ("paid", "total", "amount") if _whole(item.get(name))), None)
             if amount is None:

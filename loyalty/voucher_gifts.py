@@ -76,7 +76,11 @@ def offer(session: Session, voucher_id: int, customer_id: int) -> Offered:
     voucher = vouchers.get(session, voucher_id, lock=True)
     if voucher.customer_id != owner:
         raise NotFoundError("voucher", voucher_id)
-    known = _open(session, gifts.c.voucher_id == voucher_id)
+    known = session.execute(
+        select(gifts.c.code, gifts.c.lapses_at).where(
+            gifts.c.voucher_id == voucher_id, gifts.c.taken_by.is_(None), gifts.c.ended_at.is_(None)
+        )
+    ).first()
     if known is not None:
         return Offered(voucher_id, known.code, known.lapses_at)
     over = voucher.expires_at is not None and voucher.expires_at <= now(session)
@@ -168,12 +172,6 @@ def lapse_due(session: Session, limit: int = 200) -> int:
                 last_day=vouchers.last_day(session, voucher, about),
             )  # fmt: skip
     return lapsed
-
-
-def _open(session: Session, where: object) -> object:
-    return session.execute(
-        select(gifts).where(where, gifts.c.taken_by.is_(None), gifts.c.ended_at.is_(None))  # type: ignore[arg-type]
-    ).first()
 
 
 def _end(session: Session, voucher_id: int) -> int | None:
