@@ -212,7 +212,7 @@ class Intake:
             talk = Talk(
                 work=work, account=messenger.account, user_id=address.user_id, can=messenger.can, link=messenger.link,
                 links=self._links, write_own=self._store.write, person=person, words=words(person.language), shop=shop, at=self._store.clock.now(),
-                demo=self._demo, codes=self._codes, files=lambda message: self._files(messenger.account, message),
+                demo=self._demo, first=not opening.conversation.version, codes=self._codes, files=lambda message: self._files(messenger.account, message),
             )  # fmt: skip
         await self._dispatcher.feed_update(
             bot, update, talk=talk, work=work, account=messenger.account, state=FSMContext(storage, key),

@@ -16,18 +16,15 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import (
     customers,
-    earning,
+    earning_rules,
     lots,
+    order_earning,
     order_lines,
-    order_points,
-    programme,
     qualification,
     recognition,
     redemptions,
     referrals,
 )
-from loyalty.earning import Basket, Context, Rules
-from loyalty.order_points import Mover
 from store import events, notices, secret, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
@@ -79,7 +76,7 @@ class OrderRow(Base):
     plan_id: Mapped[int | None]
     """The version of the plan; empty for an order of a shop from before there were plans."""
     context: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """The circumstances it first earned by, see earning.Context; empty until it earned for somebody."""
+    """The circumstances it first earned by, see earning_rules.Context; empty until it earned for somebody."""
     listed: Mapped[int | None]
     """đồng before vouchers and points paid a part; empty where nothing did."""
     earned: Mapped[int]
@@ -158,8 +155,6 @@ class OrderState:
     claim_token: str | None
 
 
-BOUGHT = (Status.COMPLETED.value, Status.REFUNDED.value)
-"""The states in which an order counts as bought."""
 orders = table(OrderRow)
 _FIELDS = tuple(orders.c[name] for name in Order.__dataclass_fields__)
 
@@ -211,7 +206,7 @@ def put(
         raise ConflictError(f"order {external_id} belongs to another customer")
     undone = _undone(order)
     if order.status is not Status.CANCELLED:
-        redemptions.confirm_for_order(session, shop_id, external_id, order.redemptions, undone=undone)
+        redemptions.confirm_for_order(session, shop_id, external_id, order.redemptions, undone=undone or refunded_of(order) > 0)
     refunded, listed = refunded_of(order), _listed(session, order, row)
     told = (order.total, refunded, order.status.value, customer_id or row.customer_id, order.placed_at, listed)
     same_items = not order.items or list(order.items) == row.items
@@ -310,8 +305,7 @@ def state(session: Session, order_id: int) -> OrderState:
     ).scalar_one()
     stays = order.standing
     if order.customer_id is None and order.earn_per is not None:
-        rules, found = _frozen(session, order)
-        stays = _stands(order, rules, found).points
+        stays = order_earning.stands(order, *order_earning.frozen(session, order)).points
     return OrderState(
         order.id, order.external_id, order.customer_id, order.status, order.earned, int(pending),
         order.earned - stays, order.claim_token,
@@ -333,16 +327,16 @@ def settle(session: Session, order_id: int, *, quiet: bool = False, eventful: bo
     """
     order = get(session, order_id, lock=True)
     shop = shops.get(session, order.shop_id)
-    bought = order.status in BOUGHT
-    rules, found, values = _by_which(session, order, shop)
-    want = _stands(order, rules, found)
+    bought = order.status in order_earning.BOUGHT
+    rules, found, values = order_earning.by_which(session, order, shop)
+    want = order_earning.stands(order, rules, found)
     paid = order.total - order.refunded if bought else 0
     values |= {"counted": paid}
     if bought or order.earned:
-        values["earned"] = earning.gives(rules, found, replace(_basket(order), refunded=0)).points
+        values["earned"] = earning_rules.gives(rules, found, replace(order_earning.basket(order), refunded=0)).points
     returned = 0
     if order.customer_id is not None:
-        returned = _move_points(session, order, shop, want.points - order.standing, want.tier_points - order.standing_tier)
+        returned = order_earning.move(session, order, shop, want)
         values |= {"standing": want.points, "standing_tier": want.tier_points}
         _count(session, order, paid)
     else:
@@ -373,75 +367,6 @@ def settle(session: Session, order_id: int, *, quiet: bool = False, eventful: bo
     # Somebody else's reward is told of even where the buyer hears of the order otherwise.
     referrals.order_settled(session, order_id, quiet=not eventful)
     recognition.order_settled(session, order_id, quiet=quiet, eventful=eventful)
-
-
-def held_until(placed_at: datetime, return_days: int, moment: datetime) -> datetime | None:
-    """When the return window of an order ends; None where there is none or it is over."""
-    until = placed_at + timedelta(days=return_days)
-    return until if return_days and until > moment else None
-
-
-def _by_which(session: Session, order: Order, shop: shops.Shop) -> tuple[Rules, Context, dict[str, Any]]:
-    """The rules and circumstances an order earns by, and what of them is to be kept with it now for good."""
-    if order.earn_per is not None and (order.plan_id is None or order.context is not None or order.customer_id is None):
-        return *_frozen(session, order), {}
-    plan = earning.current(session, shop.id) if order.plan_id is None else earning.get(session, order.plan_id)
-    who = earning.Who() if order.customer_id is None else earning.buyer(session, order.customer_id)
-    found = earning.context(plan.rules, who, order.placed_at, shop.timezone, shop.id)
-    if order.status not in BOUGHT:
-        return plan.rules, found, {}
-    values: dict[str, Any] = {
-        "plan_id": plan.id, "earn_per": plan.rules.earn_per, "tier_per": plan.rules.tier_per,
-        "context": None if order.customer_id is None else earning.kept(plan.rules, found, _basket(order)),
-    }  # fmt: skip
-    return plan.rules, found, values
-
-
-def _frozen(session: Session, order: Order) -> tuple[Rules, Context]:
-    """What an order earned by before."""
-    assert order.earn_per is not None
-    assert order.tier_per is not None
-    found = earning.context_of(order.context)
-    if order.plan_id is None:
-        return Rules(order.earn_per, order.tier_per), found
-    rules = earning.get(session, order.plan_id).rules
-    if order.context is None and order.customer_id is None:
-        shop = shops.get(session, order.shop_id)
-        found = earning.context(rules, earning.Who(), order.placed_at, shop.timezone, shop.id)
-    return rules, found
-
-
-def _basket(order: Order) -> Basket:
-    listed = order.total if order.listed is None else order.listed
-    return Basket(order.total, listed, order.refunded, order.items)
-
-
-def _stands(order: Order, rules: Rules, found: Context) -> earning.Gives:
-    """What the rule gives for what stays of an order."""
-    over = order.refunded >= order.total and (order.total > 0 or order.status == Status.REFUNDED)
-    return earning.gives(rules, found, _basket(order), nothing_stays=over or order.status not in BOUGHT)
-
-
-def _move_points(session: Session, order: Order, shop: shops.Shop, change: int, tier_change: int) -> int:
-    """Bring the books to where the order stands; how many of the points that paid for it came back."""
-    assert order.customer_id is not None
-    of = Mover(order.id, order.version, order.customer_id, shop.id)
-    if change > 0 or tier_change > 0:
-        order_points.rise(
-            session, of, points_up=max(0, change), tier_up=max(0, tier_change), earned_at=order.placed_at,
-            expires_at=programme.expiry(session, order.placed_at, zone=shop.timezone),
-            pending_until=held_until(order.placed_at, shop.return_days, now(session)),
-        )  # fmt: skip
-    returned = 0
-    if order.version > 1 and order.status != Status.PENDING:
-        # Before points are taken: those that come back pay what the refund takes.
-        whole = order.total if order.total and order.status in BOUGHT else 1
-        undone = order.status == Status.CANCELLED or (not order.total and order.status == Status.REFUNDED)
-        gone = whole if undone else order.refunded
-        returned = order_points.paid_with(session, of, gone=gone, whole=whole)
-    if change < 0 or tier_change < 0:
-        order_points.fall(session, of, points_down=max(0, -change), tier_down=max(0, -tier_change))
-    return returned
 
 
 def _count(session: Session, order: Order, paid: int) -> None:

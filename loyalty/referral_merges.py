@@ -31,6 +31,7 @@ def move(session: Session, from_id: int, to_id: int) -> None:
         if _before(gone, kept):
             _swap(session, gone, kept)
             other = to_id
+        referral_rewards.take_over(session, gone.id, kept.id)
         refuse(session, gone.id, Reason.TWICE)
         session.execute(update(referrals).where(r.id == gone.id).values(due_at=now(session)))
     if kept is None:

@@ -137,7 +137,7 @@ def bring_up(session: Session, found: Friendship, terms: Terms, *, stands: bool,
     for want in _wants(session, found, terms, first, passed, moment):
         reward = terms.of(want.side)
         silent = quiet or (want.order is not None and want.order.imported)
-        later |= not _settle(session, found, reward, want, quiet=silent)
+        later |= not _settle(session, found, reward, want, refused=not stands, quiet=silent)
     coming = [order.due_at for order in every if order.due_at > moment] + ([moment + RETRY] if later else [])
     begins = passed or (every[0] if every else None)
     return Outcome(
@@ -152,17 +152,19 @@ def tracked(session: Session, referral_id: int, order_id: int) -> bool:
 
 
 def swap(session: Session, one: int, other: int) -> None:
-    """Exchange what two referrals have counted and given (a merge found that the other came first)."""
-    w, r = windows.c, rewards.c
-    seen = session.execute(select(w.id).where(w.referral_id == one)).scalars().all()
+    """Exchange what two referrals have given (a merge found that the other came first)."""
+    r = rewards.c
     given = session.execute(select(r.id).where(r.referral_id == one)).scalars().all()
-    session.execute(update(windows).where(w.referral_id == other).values(referral_id=one))
-    session.execute(update(windows).where(w.id.in_(seen)).values(referral_id=other))
     # Both may have a reward of the same name: one side's stand below 0 while they pass.
     aside = {"of_order": -1 - r.of_order}
     session.execute(update(rewards).where(r.id.in_(given)).values(**aside))
     session.execute(update(rewards).where(r.referral_id == other).values(referral_id=one))
     session.execute(update(rewards).where(r.id.in_(given)).values(referral_id=other, **aside))
+
+
+def take_over(session: Session, from_id: int, to_id: int) -> None:
+    """Let the orders that counted for one referral count for another, with the windows they have."""
+    session.execute(update(windows).where(windows.c.referral_id == from_id).values(referral_id=to_id))
 
 
 def _counted(session: Session, found: Friendship, most: int) -> tuple[list[_Counted], list[_Counted]]:
@@ -181,10 +183,7 @@ def _counted(session: Session, found: Friendship, most: int) -> tuple[list[_Coun
         )
         .order_by(o.placed_at, o.id)
     )  # fmt: skip
-    # An order that counts for another referral (two of the friend's accounts became one) doesn't count twice.
-    other = windows.alias("other")
-    elsewhere = select(other.c.id).where(other.c.order_id == o.id, other.c.referral_id != found.id).exists()
-    rows = session.execute(query.where(~elsewhere).limit(most)).all()
+    rows = session.execute(query.limit(most)).all()
     first = [_seen(session, found, row, imported=row.source == IMPORT) for row in rows]
     known = {order.id for order in first}
     more = [row for row in session.execute(query.where(w.id.is_not(None))).all() if row.id not in known]
@@ -192,7 +191,7 @@ def _counted(session: Session, found: Friendship, most: int) -> tuple[list[_Coun
 
 
 def _seen(session: Session, found: Friendship, row: Any, *, imported: bool) -> _Counted:
-    from loyalty.orders import held_until
+    from loyalty.order_earning import held_until
 
     due_at, point_value = row.due_at, row.point_value
     if due_at is None:
@@ -234,7 +233,7 @@ def _wants(
                 yield _Want(side, row.of_order, 0, None)
 
 
-def _settle(session: Session, found: Friendship, reward: Reward, want: _Want, *, quiet: bool) -> bool:
+def _settle(session: Session, found: Friendship, reward: Reward, want: _Want, *, refused: bool, quiet: bool) -> bool:
     """Give or take back the difference; False where it is to be tried again."""
     r = rewards.c
     where = (r.referral_id == found.id, r.side == want.side, r.of_order == want.of_order)
@@ -251,7 +250,7 @@ def _settle(session: Session, found: Friendship, reward: Reward, want: _Want, *,
         )  # fmt: skip
         row = session.execute(select(rewards).where(*where)).one()
     customer_id = found.referrer_id if want.side == "referrer" else found.friend_id
-    change = _Change(session, found, row, customer_id, want, quiet=quiet)
+    change = _Change(session, found, row, customer_id, want, refused=refused, quiet=quiet)
     if reward.kind is RewardKind.VOUCHER:
         return change.give_voucher(reward) if want.amount else change.withdraw()
     return change.give_points() if want.amount > row.standing else change.take_points()
@@ -261,22 +260,30 @@ class _Change:
     """One change of one reward: its transfer or voucher, what is written of it and who is told."""
 
     def __init__(
-        self, session: Session, found: Friendship, row: Any, customer_id: int, want: _Want, *, quiet: bool
+        self,
+        session: Session,
+        found: Friendship,
+        row: Any,
+        customer_id: int,
+        want: _Want,
+        *,
+        refused: bool,
+        quiet: bool,
     ) -> None:
-        self.session, self.found, self.row, self.want, self.quiet = session, found, row, want, quiet
+        self.session, self.found, self.row, self.want = session, found, row, want
+        self.refused, self.quiet = refused, quiet
         self.customer_id = customer_id
         self.key = f"referral:{row.id}:{row.version + 1}"
 
     def give_points(self) -> bool:
         # A voucher or a shop's wallet may have changed in between: the shop that gave first goes on giving.
         shop = shops.get(self.session, self.row.shop_id)
-        months = programme.get(self.session).expiry_months
         gained = self.want.amount - self.row.standing
         try:
             with self.session.begin_nested():
                 points.earn(
                     self.session, self.key, "referral", customer_id=self.customer_id, shop_id=shop.id, points=gained,
-                    expires_at=programme.expires_at(now(self.session), months, shop.timezone),
+                    expires_at=programme.expiry(self.session, zone=shop.timezone),
                 )  # fmt: skip
         except ledger.UncoveredError as error:
             return self._blocked(error)
@@ -354,7 +361,7 @@ class _Change:
         notices.tell(
             self.session, kind, customer_id=self.customer_id, shop_id=shop.id, side=self.want.side, shop=shop.name,
             friend=customers.get(self.session, self.found.friend_id).name,
-            again=bool(self.session.execute(earlier).scalar_one()), **facts,
+            again=bool(self.session.execute(earlier).scalar_one()), refused=self.refused, **facts,
         )  # fmt: skip
 
 

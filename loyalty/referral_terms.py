@@ -141,6 +141,8 @@ def _check(session: Session, side: str, reward: Reward) -> None:
             offer = voucher_programs.get(session, reward.program_id or 0)
         except NotFoundError:
             raise InvalidError(f"{side}_program", "unknown", reward.program_id) from None
+        if offer.shared:
+            raise InvalidError(f"{side}_program", "shared", reward.program_id)
         if offer.ends_at is not None and offer.ends_at <= now(session):
             raise InvalidError(f"{side}_program", "ended", reward.program_id)
 

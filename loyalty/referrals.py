@@ -18,10 +18,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import customers, referral_rewards, referral_terms
 from loyalty.referral_rewards import Friendship, counts_from
-from store import events, notices, secret, shops
+from store import events, secret, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
-from store.errors import ConflictError, NotFoundError
+from store.errors import NotFoundError
 
 CODE_SIGNS = 8
 CHAIN_MAX = 1_000
@@ -129,12 +129,6 @@ class Tally:
     points: int
     vouchers: int = 0
     pending: int = 0
-
-
-class UndecidableError(ConflictError):
-    """Nobody can allow this referral."""
-
-    code = "referral_final"
 
 
 links = table(ReferralLink)
@@ -265,14 +259,14 @@ def order_settled(session: Session, order_id: int, *, quiet: bool = False) -> No
         .where(orders.c.id == order_id, referrals.c.state != State.REFUSED)
     ).first()
     if found is not None and (found.counting or referral_rewards.tracked(session, found.id, order_id)):
-        _bring_up(session, found.id, quiet=quiet)
+        bring_up(session, found.id, quiet=quiet)
 
 
 def settle_friend(session: Session, customer_id: int) -> None:
     """Bring a friend's referral up to date with all their orders (two accounts became one)."""
     found = session.execute(select(referrals.c.id).where(referrals.c.friend_id == customer_id)).scalar()
     if found is not None:
-        _bring_up(session, found, quiet=False)
+        bring_up(session, found, quiet=False)
 
 
 def pay_due(session: Session, limit: int = 200) -> int:
@@ -288,11 +282,12 @@ def pay_due(session: Session, limit: int = 200) -> int:
     ).scalars()
     numbers = due.all()
     for number in numbers:
-        _bring_up(session, number, quiet=False)
+        bring_up(session, number, quiet=False)
     return len(numbers)
 
 
-def _bring_up(session: Session, referral_id: int, *, quiet: bool) -> None:
+def bring_up(session: Session, referral_id: int, *, quiet: bool) -> None:
+    """Look at a referral again: whether it stands, and what it gives. Repeatable."""
     row = session.execute(select(referrals).where(referrals.c.id == referral_id).with_for_update()).one()
     if row.terms_id is None and row.state == State.REWARDED:
         # Paid before rewards had rows of their own.
@@ -349,30 +344,7 @@ def refuse(session: Session, referral_id: int, reason: Reason) -> Any:
     return row
 
 
-# ── The shop's say ─────────────────────────────────────────────────────────────────────────────────
-
-
-def decide(session: Session, referral_id: int, *, allow: bool, actor: str) -> bool:
-    """Somebody of the shop allows a refused referral, or refuses one for good (taking back what it gave); whether that
-    changed anything. Raises NotFoundError, UndecidableError.
-    """
-    row = session.execute(select(referrals).where(referrals.c.id == referral_id).with_for_update()).first()
-    if row is None:
-        raise NotFoundError("referral", referral_id)
-    if allow == (row.state != State.REFUSED) and (allow or row.decided_by):
-        return False
-    if allow and row.reason in FINAL:
-        raise UndecidableError(row.reason)
-    values: dict[str, Any] = {"decided_by": actor, "decided_at": now(session)}
-    if allow:
-        values |= {"state": State.WAITING.value, "settled_at": None}
-    elif row.state != State.REFUSED:
-        values |= {"state": State.REFUSED.value, "reason": Reason.STAFF.value, "settled_at": now(session)}
-    session.execute(update(referrals).where(referrals.c.id == referral_id).values(**values))
-    _bring_up(session, referral_id, quiet=False)
-    if allow and row.reason != Reason.STAFF:
-        notices.tell(session, "referral_allowed", customer_id=customers.resolve(session, row.friend_id))
-    return True
+# ── What it came to ────────────────────────────────────────────────────────────────────────────────
 
 
 def tally(session: Session, customer_id: int) -> Tally:

@@ -164,10 +164,10 @@ FORM = {
     "stock": "40", "listed": "on",
 }  # fmt: skip
 SHOP = {
-    "name": "Phố Cafe", "brand": "#0F766E", "earn_per": "1.000", "tier_per": "20.000", "return_days": "0",
+    "name": "Phố Cafe", "brand": "#0F766E", "return_days": "0",
     "address": "", "phone": "",
 }  # fmt: skip
-PROGRAMME = {"point_value": "20", "expiry_months": "12", "referral_points": "50", "undo_minutes": "15"}
+PROGRAMME = {"point_value": "20", "expiry_months": "12", "undo_minutes": "15"}
 PAGES = ["/shop", "/shop/customers", "/shop/orders", "/shop/offers", "/shop/offers/new", "/shop/settings", "/shop/team"]
 
 
@@ -515,24 +515,20 @@ async def test_orders_are_found_by_their_number(console: Console) -> None:
 # ── Settings ───────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_changed_rate_changes_what_the_next_order_earns(console: Console) -> None:
-    assert (await console.order("A1")).earned == 85
+async def test_the_shop_is_changed_and_the_audit_says_from_what(console: Console) -> None:
     browser = await console.as_(Role.MANAGER, console.shop)
     page = await browser.post(
-        "/shop/settings", SHOP | {"earn_per": "10.000 ₫", "name": "  Phố   Mới ", "brand": "#ffcc00"}
+        "/shop/settings", SHOP | {"return_days": "7", "name": "  Phố   Mới ", "brand": "#ffcc00"}
     )
     assert "Saved" in page.text
     shop = await console.store.read(shops.get, console.shop)
-    assert (shop.earn_per, shop.name, shop.brand) == (10_000, "Phố Mới", "#FFCC00")
-    assert (await console.order("A2")).earned == 8
-    assert (await console.order("A1")).earned == 85
+    assert (shop.return_days, shop.name, shop.brand) == (7, "Phố Mới", "#FFCC00")
     (row,) = await console.rows("shop_changed")
-    assert row.data["changed"]["earn_per"] == [1_000, 10_000]
+    assert row.data["changed"]["return_days"] == [0, 7]
 
 
 WRONG_SETTINGS = [({"name": ""}, "name"), ({"name": "x" * 61}, "name"), ({"brand": "red"}, "brand"), ({"brand": "#12"}, "brand"),
-     ({"earn_per": "0"}, "earn_per"), ({"earn_per": "-5"}, "earn_per"), ({"earn_per": "1,5"}, "earn_per"),
-     ({"tier_per": ""}, "tier_per"), ({"return_days": "366"}, "return_days"), ({"address": "x" * 201}, "address"),
+     ({"return_days": "1,5"}, "return_days"), ({"return_days": "366"}, "return_days"), ({"address": "x" * 201}, "address"),
      ({"phone": "<script>"}, "phone")]  # fmt: skip
 
 
@@ -556,16 +552,16 @@ async def test_the_programme_is_the_owners_of_all_shops(console: Console) -> Non
     assert page.error_at("point_value")
     await owner.post("/shop/settings/programme", PROGRAMME | {"point_value": "25", "expiry_months": "0"})
     found = await console.store.read(programme.get)
-    assert (found.point_value, found.expiry_months, found.referral_points) == (25, 0, 50)
+    assert (found.point_value, found.expiry_months) == (25, 0)
 
 
 async def test_the_sample_shows_what_typed_settings_would_do(console: Console) -> None:
     browser = await console.as_(Role.OWNER)
-    page = await browser.get("/shop/settings/preview?earn_per=5.000&return_days=7&point_value=100&brand=%23FFEE00")
-    for words in ("₫85,000 → 17 points", "after 7 days", "50 points → ₫5,000", "dark"):
+    page = await browser.get("/shop/settings/preview?return_days=7&point_value=100&brand=%23FFEE00")
+    for words in ("after 7 days", "50 points → ₫5,000", "dark"):
         assert words in page.text
-    page = await browser.get("/shop/settings/preview?earn_per=abc&brand=javascript:")
-    assert "₫85,000 → 85 points" in page.text
+    page = await browser.get("/shop/settings/preview?return_days=abc&brand=javascript:")
+    assert "at once" in page.text
     assert "javascript" not in page.html
 
 

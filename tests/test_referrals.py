@@ -18,17 +18,20 @@ from loyalty import (
     programme,
     proof,
     redemptions,
+    referral_review,
     referral_terms,
     referrals,
+    reservations,
     sales,
     voucher_programs,
     vouchers,
 )
 from loyalty.imports import OrderLine
 from loyalty.orders import OrderInput, Status
+from loyalty.referral_review import UndecidableError
 from loyalty.referral_rewards import counts_from
 from loyalty.referral_terms import Reward, RewardKind
-from loyalty.referrals import Opened, UndecidableError
+from loyalty.referrals import Opened
 from loyalty.voucher_programs import Kind
 from store import shops, staff
 from store.clock import SetClock
@@ -311,7 +314,7 @@ async def test_a_voucher_is_given_and_withdrawn_while_unused(store: Store, shop:
     await put(store, shop, "A1", friend, status=Status.REFUNDED)
     assert await store.read(vouchers.wallet, friend) == []
     with pytest.raises(vouchers.UnusableVoucherError):
-        await store.write(redemptions.hold, kept.voucher.code, shop_id=shop, order="X", order_total=90_000)
+        await store.write(reservations.hold, kept.voucher.code, shop_id=shop, order="X", order_total=90_000)
     await put(store, shop, "A1", friend, status=Status.COMPLETED, refunded=0)
     (again,) = await store.read(vouchers.wallet, friend)
     assert again.voucher.code != kept.voucher.code
@@ -323,7 +326,7 @@ async def test_a_used_voucher_stays_used_and_is_not_given_twice(store: Store, sh
     host, friend = await pair(store)
     await put(store, shop, "A1", friend)
     (kept,) = await store.read(vouchers.wallet, host)
-    held = await store.write(redemptions.hold, kept.voucher.code, shop_id=shop, order="X", order_total=90_000)
+    held = await store.write(reservations.hold, kept.voucher.code, shop_id=shop, order="X", order_total=90_000)
     # Held: it can't be withdrawn now, and is looked at again.
     await put(store, shop, "A1", friend, status=Status.REFUNDED)
     assert (await store.read(vouchers.get, kept.voucher.id)).state == "held"
@@ -449,7 +452,7 @@ async def test_host_and_friend_who_are_one_person_get_nothing(store: Store, shop
     found = await row(store, host)
     assert (found.reason, await balance(store, host)) == ("self", 40)
     with pytest.raises(UndecidableError):
-        await store.write(referrals.decide, found.id, allow=True, actor="staff:1")
+        await store.write(referral_review.decide, found.id, allow=True, actor="staff:1")
     await sound(store)
 
 
@@ -473,12 +476,12 @@ async def test_what_was_refused_can_be_allowed_and_refused_again(store: Store, s
     await bring(store, host, friend, known=True)
     await put(store, shop, "A1", friend)
     number = (await row(store, friend)).id
-    assert await store.write(referrals.decide, number, allow=True, actor="staff:1")
-    assert not await store.write(referrals.decide, number, allow=True, actor="staff:1")
+    assert await store.write(referral_review.decide, number, allow=True, actor="staff:1")
+    assert not await store.write(referral_review.decide, number, allow=True, actor="staff:1")
     found = await row(store, friend)
     assert (found.state, found.decided_by, await balance(store, host)) == ("rewarded", "staff:1", 50)
     assert ("referral_allowed", 0) in await told(store, friend)
-    assert await store.write(referrals.decide, number, allow=False, actor="staff:2")
+    assert await store.write(referral_review.decide, number, allow=False, actor="staff:2")
     assert ((await row(store, friend)).reason, await balance(store, host)) == ("staff", 0)
     await put(store, shop, "A2", friend)
     assert await balance(store, host) == 0

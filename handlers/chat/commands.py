@@ -101,6 +101,12 @@ class Offers(CallbackData, prefix="ads"):
     agree: bool
 
 
+class Invite(CallbackData, prefix="inv"):
+    """One's invitation with the QR for another messenger, by its place among them."""
+
+    place: Annotated[int, Field(ge=0, le=20)]
+
+
 class Show(CallbackData, prefix="vch"):
     """A voucher's picture with its QR."""
 

@@ -11,7 +11,9 @@ from handlers import tier_words
 from handlers.chat.commands import go
 from handlers.chat.help import rating_buttons
 from handlers.chat.voice import Voice
+from handlers.measures import measured
 from loyalty import addressing
+from loyalty.tier_rule import Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def _tier_up(voice: Voice, params: Params) -> Told:
 def _tier_down(voice: Voice, params: Params) -> Told:
     text = voice.say("Your tier is <b>{tier}</b> from now on.", tier=str(params["tier"]))
     if params.get("next"):
-        missing = tier_words.amount(voice.words, str(params.get("measure")), int(params.get("missing", 0)))
+        missing = measured(voice.words, Measure(params.get("measure") or "tier_points"), int(params.get("missing", 0)))
         text += " " + voice.say("{amount} more and you are back on <b>{next}</b>.", amount=missing, next=params["next"])
     return Told(text, go(voice.words, "points"))
 
@@ -100,7 +102,7 @@ def _tier_at_risk(voice: Voice, params: Params) -> Told:
     return Told(
         voice.say(
             "{amount} more by {day} and you stay on <b>{tier}</b>.", tier=str(params["tier"]),
-            amount=tier_words.amount(voice.words, str(params.get("measure")), int(params["missing"])),
+            amount=measured(voice.words, Measure(params.get("measure") or "tier_points"), int(params["missing"])),
             day=voice.words.date(date.fromisoformat(params["last_day"])),
         ),
         go(voice.words, "points", "card"),
@@ -179,7 +181,17 @@ def _gift(voice: Voice, params: Params) -> str:
 
 def _referral_taken_back(voice: Voice, params: Params) -> Told:
     own, voucher, points = params.get("side") == "friend", params.get("voucher"), params["points"]
-    if voucher and own:
+    if params.get("refused") and voucher:
+        text = voice.say(
+            "The voucher <b>{name}</b> is gone: the invitation it came from doesn't count. Ask us if you wonder why.",
+            name=str(voucher),
+        )
+    elif params.get("refused"):
+        text = voice.say(
+            "<b>−{points} points</b>: the invitation they came from doesn't count. Ask us if you wonder why.",
+            points=points,
+        )
+    elif voucher and own:
         text = voice.say("Your order was returned, so the voucher <b>{name}</b> for it is gone too.", name=str(voucher))
     elif voucher:
         text = voice.say(

@@ -15,6 +15,7 @@ from handlers.chat.commands import Buy, Leave, Show, button, go
 from handlers.chat.gives import terms
 from handlers.chat.talk import Kept, Talk
 from handlers.chat.voice import Voice
+from handlers.measures import measured
 from handlers.pictures.card import Card, draw_card
 from handlers.pictures.voucher import VoucherPicture, draw_voucher
 from handlers.words import Words
@@ -24,6 +25,7 @@ from loyalty.points import Wallet
 from loyalty.rewards import PriceChangedError
 from loyalty.statement import Entry
 from loyalty.tier_rule import Measure, Standing
+from store import media
 from store.clock import today
 from store.errors import ConflictError, NotFoundError
 from store.shops import Shop
@@ -44,6 +46,8 @@ class Account:
     entries: list[Entry]
     today: date
     zone: str
+    picture: bytes | None = None
+    """The tier's emblem."""
 
 
 def account(session: Session, customer_id: int, zone: str) -> Account:
@@ -51,7 +55,8 @@ def account(session: Session, customer_id: int, zone: str) -> Account:
     wallet = points.wallet(session, customer_id, zone)
     standing = qualification.of(session, customer_id)
     lines = statement.entries(session, customer_id, LINES)[0]
-    return Account(wallet, standing, lines, today(session, zone), zone)
+    picture = media.load(session, standing.tier.picture).content if standing.tier.picture else None
+    return Account(wallet, standing, lines, today(session, zone), zone, picture)
 
 
 # ── Points and card ─────────────────────────────────────────────────────────────────────────────────
@@ -73,7 +78,7 @@ def points_text(voice: Voice, held: Account) -> str:
             "{missing} more tier points to reach <b>{next}</b>.", missing=standing.to_next, next=standing.next.name
         )
     elif standing.next is not None:
-        missing = tier_words.amount(voice.words, standing.measure, standing.to_next)
+        missing = measured(voice.words, standing.measure, standing.to_next)
         head += " " + voice.say("{amount} more to reach <b>{next}</b>.", amount=missing, next=standing.next.name)
     if stay := staying(voice, standing):
         head += " " + stay
@@ -101,7 +106,7 @@ def staying(voice: Voice, standing: Standing) -> str:
         return ""
     return voice.say(
         "{amount} more by {day} and you stay on <b>{tier}</b>.", tier=standing.tier.name,
-        amount=tier_words.amount(voice.words, standing.measure, standing.missing),
+        amount=measured(voice.words, standing.measure, standing.missing),
         day=voice.words.date(standing.last_day),
     )  # fmt: skip
 
@@ -119,6 +124,7 @@ def reason(voice: Voice, entry: Entry) -> str:
         "earn": voice.say("order {order} at {shop}", order=order, shop=shop),
         "refund": voice.say("order {order} was returned or changed", order=order),
         "referral": voice.say("a friend you invited, or who invited you"),
+        "referral_back": voice.say("a friend's order was returned"),
         "buy": voice.say("swapped for “{reward}”", reward=entry.reason or ""),
         "pay": voice.say("paid with points at {shop}", shop=shop),
         "pay_back": voice.say("given back"),
@@ -152,6 +158,7 @@ def card_of(said: Words, shop: Shop, customer: customers.Customer, held: Account
         shop_name=shop.name, brand=shop.brand, tier_name=standing.tier.name, tier_style=standing.tier.look,
         holder=customer.name, points=held.wallet.available, points_label=said("points"), to_next=to_next,
         code=grouped(customer.code), qr_payload=f"regulars:{customer.code}", language=said.language,
+        tier_picture=held.picture,
     )  # fmt: skip
 
 

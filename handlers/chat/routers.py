@@ -7,8 +7,8 @@ from aiogram.filters import Command, CommandStart, StateFilter
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message
 
-from handlers.chat import free_text, help, phone, points, privacy, start  # noqa: A004  # the noun of /help
-from handlers.chat.commands import Buy, Called, Go, Held, Leave, Offers, Rate, Show, Speak, Topic, by_label
+from handlers.chat import free_text, help, invite, phone, points, privacy, start  # noqa: A004  # the noun of /help
+from handlers.chat.commands import Buy, Called, Go, Held, Invite, Leave, Offers, Rate, Show, Speak, Topic, by_label
 from handlers.chat.phone import Phone
 from loyalty import customers
 from store.engine import Work
@@ -43,6 +43,7 @@ def build() -> Dispatcher:
     tapped.register(start.choose_address, Called.filter())
     tapped.register(points.show_voucher, Show.filter())
     tapped.register(points.buy, Buy.filter())
+    tapped.register(invite.show_qr, Invite.filter())
     tapped.register(leave, Leave.filter())
     tapped.register(privacy.choose, Offers.filter())
     tapped.register(help.choose_topic, Topic.filter())

@@ -63,6 +63,8 @@ class Talk:
     at: datetime
     demo: bool = False
     """A demo shows what would go out by SMS."""
+    first: bool = False
+    """Nothing they sent here was handled before: their account was not known to us."""
     codes: bool = False
     """Whether a code can be brought to a typed phone number at all."""
     files: Callable[[Any], list[File]] = field(default=lambda _message: [])

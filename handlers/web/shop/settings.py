@@ -13,14 +13,13 @@ from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import lots, orders, programme
+from loyalty import lots, programme
 from store import audit, shops
 from store.errors import ForbiddenError, InvalidError
 
 SHOP_TEXTS = ("name", "brand", "address", "phone")
-SHOP_NUMBERS = ("earn_per", "tier_per", "return_days")
-PROGRAMME_NUMBERS = ("point_value", "expiry_months", "referral_points", "undo_minutes")
-SAMPLE_ORDER = 85_000
+SHOP_NUMBERS = ("return_days",)
+PROGRAMME_NUMBERS = ("point_value", "expiry_months", "undo_minutes")
 SAMPLE_POINTS = 50
 
 
@@ -43,7 +42,8 @@ async def _form(
 def _saved(said: Words, here: Frame, common: programme.Programme) -> dict[str, str]:
     """What is set, as the form's fields, numbers grouped as people read them."""
     texts = {name: str(getattr(here.shop, name)) for name in SHOP_TEXTS}
-    numbers = {name: getattr(here.shop, name) for name in SHOP_NUMBERS} | asdict(common)
+    numbers = {name: getattr(here.shop, name) for name in SHOP_NUMBERS}
+    numbers |= {name: getattr(common, name) for name in PROGRAMME_NUMBERS}
     return texts | {name: said.number(value) for name, value in numbers.items()}
 
 
@@ -57,7 +57,7 @@ async def preview(request: web.Request) -> web.StreamResponse:
 
 
 def _sample(said: Words, here: Frame, form: Mapping[str, str], moment: datetime) -> dict[str, Any]:
-    """What the settings do, on an order of 85.000 ₫; what can't be read yet counts as it is saved."""
+    """What the settings do; what can't be read yet counts as it is saved."""
 
     def usable(name: str, least: int, most: int, saved: int) -> int:
         try:
@@ -70,8 +70,6 @@ def _sample(said: Words, here: Frame, form: Mapping[str, str], moment: datetime)
     brand = form["brand"] if shops.COLOUR.fullmatch(form["brand"]) else shop.brand
     words = readable_on(brand)
     ratio = round(contrast(brand, words) * 10)
-    earned = orders.gives(SAMPLE_ORDER, usable("earn_per", 1, 10**9, shop.earn_per))
-    ranked = orders.gives(SAMPLE_ORDER, usable("tier_per", 1, 10**9, shop.tier_per))
     wait = usable("return_days", 0, 365, shop.return_days)
     months = usable("expiry_months", 0, 120, 12)
     ends = programme.expires_at(moment, months, shop.timezone)
@@ -79,7 +77,6 @@ def _sample(said: Words, here: Frame, form: Mapping[str, str], moment: datetime)
     return {
         "name": form["name"].strip() or shop.name, "brand": brand, "on_brand": words,
         "contrast": f"{ratio // 10}{',' if said.language == 'vi' else '.'}{ratio % 10}",
-        "order": said.money(SAMPLE_ORDER), "earned": said.number(earned), "ranked": said.number(ranked),
         "when": said.plural("after {n} day", "after {n} days", wait) if wait else said("at once"),
         "expires": said.date(lots.last_day(ends, shop.timezone)) if ends else None,
         "points": said.number(SAMPLE_POINTS), "worth": said.money(worth),
@@ -157,9 +154,8 @@ def _problem(said: Words, field: str, error: InvalidError) -> str:
         "brand": said("Choose a colour, or write it like #0F766E."),
         "address": said("Please keep the address below 200 letters."),
         "phone": said("This phone number doesn't look right. Example: 0903 123 456."),
-        "earn_per": said("Write an amount of at least 1 ₫."), "tier_per": said("Write an amount of at least 1 ₫."),
         "return_days": said("Between 0 and 365 days."), "point_value": said("Between 1 ₫ and 1,000,000 ₫."),
         "expiry_months": said("Between 0 and 120 months; 0 means never."),
-        "referral_points": said("Between 0 and 1,000,000 points."), "undo_minutes": said("Between 0 and 1,440 minutes."),
+        "undo_minutes": said("Between 0 and 1,440 minutes."),
     }  # fmt: skip
     return known.get(field) or site.say(said, error)

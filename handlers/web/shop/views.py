@@ -2,7 +2,20 @@
 
 from aiohttp import web
 
-from handlers.web.shop import amends, offers, people, person, settings, share, team, today, webhooks
+from handlers.web.shop import (
+    amends,
+    offers,
+    people,
+    person,
+    referrals,
+    settings,
+    share,
+    team,
+    tier_rules,
+    tiers,
+    today,
+    webhooks,
+)
 from handlers.web.shop.frame import console
 from store.staff import Right
 
@@ -32,6 +45,18 @@ def setup_shop(app: web.Application) -> None:
     add.add_post(f"/shop/offers/{ID}/{{action:hide|show|end|reopen|link}}", shop(offers.act))
     add.add_get("/shop/share", shop(share.page))
     add.add_get("/shop/share/{paper:a4|a6}.{kind:pdf|png}", shop(share.sheet))
+    add.add_get("/shop/tiers", shop(tiers.page))
+    add.add_get("/shop/tiers/rules", shop(tier_rules.page))
+    add.add_post("/shop/tiers/rules", shop(tier_rules.save))
+    add.add_post("/shop/tiers/rules/preview", shop(tier_rules.preview))
+    add.add_get(f"/shop/tiers/{ID}", shop(tiers.edit))
+    add.add_post(f"/shop/tiers/{ID}", shop(tiers.save))
+    add.add_get(f"/shop/tiers/{ID}/preview", shop(tiers.preview))
+    add.add_get(f"/shop/tiers/{ID}/card.png", shop(tiers.card))
+    add.add_post(f"/shop/tiers/{ID}/picture", shop(tiers.upload))
+    add.add_get("/shop/referrals", shop(referrals.page))
+    add.add_post("/shop/referrals/terms", shop(referrals.save))
+    add.add_post(f"/shop/referrals/{ID}/{{action:allow|refuse}}", shop(referrals.decide))
     add.add_get("/shop/settings", shop(settings.page))
     add.add_get("/shop/settings/preview", shop(settings.preview))
     add.add_post("/shop/settings", shop(settings.save_shop))
