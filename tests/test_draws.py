@@ -36,6 +36,15 @@ def draft(*placed: tuple[PrizeInput, int], **values: Any) -> DrawInput:
 
 
 @pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    """SQLite; with BOTH each of the two."""
+    return str(request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url"))
+
+
+BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture
 async def shop(store: Store) -> int:
     return await store.write(programme.open_shop, "Phố Cafe", timezone="Asia/Ho_Chi_Minh", language="vi")
 
@@ -118,6 +127,7 @@ def test_what_a_prize_that_ran_out_gives_is_declared(when_out: str, place: int) 
 # ── Entries and drawing ─────────────────────────────────────────────────────────────────────────────
 
 
+@BOTH
 async def test_an_order_brings_an_entry_and_a_second_tap_draws_nothing(store: Store, shop: int) -> None:
     draw = await opened(store, shop, draft((POINTS, 10_000)))
     state = await put(store, shop, "A1", 40_000)
@@ -126,7 +136,9 @@ async def test_an_order_brings_an_entry_and_a_second_tap_draws_nothing(store: St
     (entry,) = await entries_of(store, draw, state.customer_id)
     drawn = await store.write(entries.draw, entry, state.customer_id)
     assert (drawn.number, drawn.new, drawn.left) == (1, True, 0)
-    assert drawn.prize is not None and drawn.win is not None and drawn.win.state == WinState.GIVEN
+    assert drawn.prize is not None
+    assert drawn.win is not None
+    assert drawn.win.state == WinState.GIVEN
     again = await store.write(entries.draw, entry, state.customer_id)
     assert (again.number, again.new, again.win) == (1, False, drawn.win)
     assert (await store.read(points.balances, state.customer_id))[0] == 40 + 50
@@ -154,6 +166,7 @@ async def test_orders_from_before_give_nothing_and_spend_counts_by_the_step(
     assert len(await entries_of(store, draw, early.customer_id)) == 5
 
 
+@BOTH
 async def test_a_returned_order_takes_entries_back_then_the_prize(store: Store, shop: int) -> None:
     draw = await opened(store, shop, draft((POINTS, 10_000), entry_by=EntryBy.SPEND, entry_per=30_000))
     state = await put(store, shop, "A1", 60_000)
@@ -169,12 +182,14 @@ async def test_a_returned_order_takes_entries_back_then_the_prize(store: Store, 
     await put(store, shop, "A1", 60_000, status=Status.CANCELLED)
     assert (await store.read(points.balances, who))[0] == 0
     win = await store.read(wins.by_key, entries.win_key(draw.id, 1))
-    assert win is not None and (win.state, win.reason) == ("withdrawn", "order_returned")
+    assert win is not None
+    assert (win.state, win.reason) == ("withdrawn", "order_returned")
     # The log keeps the draw, and the prize stays out of the drum: whoever re-checks comes to the same.
     assert drawlog.verify(await published(store, draw)) is None
     assert await store.read(proof.faults) == []
 
 
+@BOTH
 async def test_entries_for_points_are_bought_once(store: Store, shop: int) -> None:
     draw = await opened(store, shop, draft(entry_by=EntryBy.POINTS, entry_per=30, per_day=2))
     state = await put(store, shop, "A1", 95_000)
@@ -215,6 +230,7 @@ async def test_a_thing_waits_to_be_handed_over_and_a_sold_out_voucher_is_kept_fo
     assert await store.read(proof.faults) == []
 
 
+@BOTH
 async def test_the_last_prize_is_won_once_however_many_draw_at_once(store: Store, shop: int) -> None:
     draw = await opened(store, shop, draft((replace(CUP, stock=3), 10_000), entry_by=EntryBy.SPEND, entry_per=10_000))
     people = []
@@ -242,16 +258,20 @@ async def test_the_last_prize_is_won_once_however_many_draw_at_once(store: Store
     assert [line.number for line in log] == [1, 2, 3]
     # With the last prize gone it is over, and the seed may be seen.
     after = await store.read(draws.get, draw.id)
-    assert after.state == "closed" and await store.read(draws.seed_of, after) == SEED
+    assert after.state == "closed"
+    assert await store.read(draws.seed_of, after) == SEED
     assert await store.read(proof.faults) == []
 
 
+@BOTH
 async def test_what_was_published_is_frozen_and_the_seed_comes_last(store: Store, shop: int, clock: SetClock) -> None:
     made = await store.write(draws.add, shop, draft())
     with pytest.raises(InvalidError, match="assured"):
         await store.write(draws.open_draw, made.id, shop, "staff:1", ASSURANCES[:3])
     draw = await store.write(draws.open_draw, made.id, shop, "staff:1", ASSURANCES)
-    assert draw.seed_hash and draw.terms and draw.terms["seed_sha256"] == draw.seed_hash
+    assert draw.seed_hash
+    assert draw.terms
+    assert draw.terms["seed_sha256"] == draw.seed_hash
     with pytest.raises(DrawClosedError):
         await store.write(draws.change, draw.id, shop, draft(name="Khác"))
     assert await store.read(draws.seed_of, draw) is None
@@ -307,10 +327,11 @@ TAMPERED = {
 }
 
 
-class Undone(Exception):
+class UndoneError(Exception):
     """Thrown at the end of a write, so that nothing of it stays."""
 
 
+@BOTH
 async def test_every_tampering_is_found_at_its_line(store: Store, drawn: Draw) -> None:
     assert await store.read(proof.faults) == []
     await without_triggers(store)
@@ -320,10 +341,10 @@ async def test_every_tampering_is_found_at_its_line(store: Store, drawn: Draw) -
         session.execute(sa.text(statement))
         document = drawlog.document(session, drawn.id, seed=draws.secret_seed(session, drawn.id))
         found["line"], found["faults"] = drawlog.verify(document), proof.faults(session)
-        raise Undone
+        raise UndoneError
 
     for what, (statement, number) in TAMPERED.items():
-        with pytest.raises(Undone):
+        with pytest.raises(UndoneError):
             await store.write(tamper, statement)
         assert (found["line"].number, found["line"].what) == (number, what)
         assert any(f"draw {drawn.id}, {what}" in fault.what for fault in found["faults"]), found
@@ -340,7 +361,8 @@ async def test_another_customer_or_entry_gives_another_digest(store: Store, draw
             row["hash"] = before = fair.link(before, [row[name] for name in drawlog.LINE])
         tampered["last_hash"] = before
         found = drawlog.verify(tampered)
-        assert found is not None and (found.number, found.what) == (4, "digest")
+        assert found is not None
+        assert (found.number, found.what) == (4, "digest")
 
 
 async def test_terms_and_seed_are_part_of_the_proof(store: Store, drawn: Draw) -> None:
@@ -348,16 +370,20 @@ async def test_terms_and_seed_are_part_of_the_proof(store: Store, drawn: Draw) -
     other = json.loads(json.dumps(document))
     other["terms"]["prizes"][0]["odds"] = 9_000
     found = drawlog.verify(other)
-    assert found is not None and found.number == 1
+    assert found is not None
+    assert found.number == 1
     other = json.loads(json.dumps(document)) | {"seed": "ab" * 32}
-    assert (found := drawlog.verify(other)) is not None and found.what == "seed"
+    assert (found := drawlog.verify(other)) is not None
+    assert found.what == "seed"
     # While it is open nobody has the seed: the chain is proven all the same.
     assert drawlog.verify(document | {"seed": None}) is None
     repeated = json.loads(json.dumps(document)) | {"seed": None}
     repeated["log"][2]["digest"] = repeated["log"][1]["digest"]
-    assert (found := drawlog.verify(repeated)) is not None and found.number == 3
+    assert (found := drawlog.verify(repeated)) is not None
+    assert found.number == 3
 
 
+@BOTH
 async def test_a_line_of_the_log_is_never_changed_or_deleted(store: Store, drawn: Draw) -> None:
     for statement in ("UPDATE draw_log SET place = 1", "DELETE FROM draw_log"):
         with pytest.raises(sa.exc.DBAPIError, match="append-only"):
@@ -372,6 +398,7 @@ async def test_a_missing_prize_is_found(store: Store, drawn: Draw) -> None:
     assert {"prize stock", "prizes drawn"} <= {fault.what for fault in await store.read(proof.faults)}
 
 
+@BOTH
 async def test_a_merge_carries_entries_and_wins_over(store: Store, shop: int) -> None:
     draw = await opened(store, shop, draft((POINTS, 10_000), entry_by=EntryBy.SPEND, entry_per=30_000))
     state = await put(store, shop, "A1", 60_000)
@@ -410,5 +437,6 @@ async def test_the_voucher_of_a_win_is_ended_while_it_is_unused(store: Store, sh
     assert len(await store.read(vouchers.wallet, state.customer_id)) == 1
     await put(store, shop, "A1", 60_000, status=Status.CANCELLED)
     assert await store.read(vouchers.wallet, state.customer_id) == []
-    assert won.win is not None and (await store.read(wins.get, won.win.id)).state == "withdrawn"
+    assert won.win is not None
+    assert (await store.read(wins.get, won.win.id)).state == "withdrawn"
     assert await store.read(ledger.check) == []

@@ -4,11 +4,11 @@ All of it belongs to a shop, is off until the shop sets it up, and hears of orde
 `loyalty.orders.settle` calls at its end.
 """
 
-from loyalty.recognition import badges, drawlog, entries, prizes, quests, surprises, thanks, wins
+from loyalty.recognition import badges, drawlog, entries, prizes, progress, surprises, thanks, wins
 from loyalty.recognition.hearing import on, order_settled
 from loyalty.recognition.keeping import forget, record
 
-MOVES = (quests.move, badges.move, wins.move, entries.move, thanks.move)
+MOVES = (progress.move, badges.move, wins.move, entries.move, thanks.move)
 """What goes along in a merge."""
 PROOFS = (prizes.check, drawlog.check, surprises.check)
 """What `regulars check` proves of it."""

@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from loyalty.recognition import badges, entries, quests, surprises, thanks, visits
+from loyalty.recognition import badges, entries, progress, surprises, thanks, visits
 from store import shops
 from store.base import raw
 
@@ -41,7 +41,7 @@ def order_settled(session: Session, order_id: int, *, quiet: bool = False, event
     history = visits.of(session, shop, order.customer_id) if parts - {"draws"} else []
     who, placed_at = order.customer_id, order.placed_at
     if "quests" in parts:
-        quests.order_settled(
+        progress.order_settled(
             session, shop, who, history, order_id=order_id, placed_at=placed_at, starts=starts, quiet=quiet
         )
     if "badges" in parts:

@@ -230,7 +230,7 @@ def _wins(rule: Surprise, number: int, digest: str | None, history: Sequence[Vis
         assert digest is not None
         return fair.value(digest, rule.n) == 0
     this = next((visit for visit in history if visit.order_id == order_id), None)
-    before = [visit.day for visit in history if this is not None and visit.at < this.at]
+    before = [visit.day for visit in history if this is not None and (visit.at, visit.order_id) < (this.at, order_id)]
     return this is not None and bool(before) and (this.day - max(before)).days >= rule.n
 
 

@@ -67,7 +67,7 @@ def of(session: Session, shop: Shop, customer_id: int) -> list[Visit]:
     zone = ZoneInfo(shop.timezone)
     rows = session.execute(
         select(
-            orders.c.id, orders.c.placed_at, orders.c.total, orders.c.refunded, orders.c.items, orders.c.source
+            orders.c.id, orders.c.placed_at, orders.c.total, orders.c.refunded, orders.c["items"].label("bought"), orders.c.source
         )
         .where(
             orders.c.customer_id == customer_id, orders.c.shop_id == shop.id,
@@ -78,7 +78,7 @@ def of(session: Session, shop: Shop, customer_id: int) -> list[Visit]:
     return [
         Visit(
             row.id, row.placed_at, row.placed_at.astimezone(zone).date(), row.total - row.refunded,
-            _dishes([item for item in row.items or () if isinstance(item, dict)], row.total, row.refunded),
+            _dishes([item for item in row.bought or () if isinstance(item, dict)], row.total, row.refunded),
             row.source == IMPORT,
         )
         for row in rows

@@ -159,10 +159,10 @@ def _hold(session: Session, key: str, prize: Prize) -> int:
 
 def _hand_out(session: Session, key: str, prize: Prize, customer_id: int) -> dict[str, Any]:
     if prize.kind == PrizeKind.POINTS:
-        shop, common = shops.get(session, prize.shop_id), programme.get(session)
+        shop = shops.get(session, prize.shop_id)
         points.earn(
             session, f"win:{key}", "prize", customer_id=customer_id, shop_id=shop.id, points=prize.points,
-            expires_at=programme.expires_at(now(session), common.expiry_months, shop.timezone, common.expiry_rule),
+            expires_at=programme.expiry(session, zone=shop.timezone),
             reason=prize.name,
         )  # fmt: skip
     if prize.kind != PrizeKind.VOUCHER:
