@@ -17,6 +17,7 @@ from aiohttp import web
 
 from bot import channels
 from bot.chores import clock_loop, fetch_loop
+from bot.import_loop import import_loop
 from bot.intake import Intake
 from bot.messengers import telegram
 from bot.messengers import web as webchat
@@ -27,6 +28,7 @@ from bot.notifier import Notifier
 from bot.nursery import Nursery
 from bot.sender import Sender
 from bot.settings import Settings
+from bot.webhooks import Webhooks
 from handlers.api.routes import setup_api
 from handlers.chat import routers
 from handlers.chat.commands import COMMANDS
@@ -34,11 +36,13 @@ from handlers.web.pages import setup_pages
 from handlers.web.site import Site, setup_site
 from handlers.words import LANGUAGES, words
 from loyalty import customers
+from loyalty.recognition import thanks
 from store import accounts, alone, leases, media, schema
 from store.engine import Store, open_store
 from store.errors import StoreUnreachableError
 from store.media import File
 from store.outbox import Call, Ended, EndRule
+from store.sealed import Seal
 from support import messages
 
 Part = Literal["web", "worker"]
@@ -80,8 +84,11 @@ class App:
         )
         self.notifier = Notifier(
             store, self.messengers, pushed=self.push, codes=CODES,
-            skipped={messages.RULE: messages.message_skipped},
+            skipped={messages.RULE: messages.message_skipped, thanks.RULE: thanks.card_skipped},
         )  # fmt: skip
+        self.webhooks = Webhooks(
+            store, self.owner, self.nursery, Seal(settings.secret_key), private=demo or settings.webhook_private
+        )
         self._demo = demo
         self._runner: web.AppRunner | None = None
         self._worker = False
@@ -118,6 +125,8 @@ class App:
             self.nursery.keep(sender.run, f"sender {account}")
         self.nursery.keep(self.notifier.run, "notifier")
         self.nursery.keep(lambda: clock_loop(self.store, self.owner), "clock")
+        self.nursery.keep(self.webhooks.run, "webhooks")
+        self.nursery.keep(lambda: import_loop(self.store, self.owner), "imports")
         if self.telegram is not None:
             bot = self.telegram
             self.nursery.keep(lambda: fetch_loop(self.store, bot, self.owner), "files")
@@ -136,6 +145,7 @@ class App:
         site = Site(
             store=self.store, secret_key=self.settings.secret_key, public_url=self.settings.base_url,
             language=self.settings.language, links=self.links, feed=self._take_web, replay=self.intake.replay,
+            private_webhooks=self._demo or self.settings.webhook_private,
         )  # fmt: skip
         setup_site(app, site)
         setup_api(app, site)
@@ -220,7 +230,9 @@ def _learnt(session: Any, ended: Ended) -> None:
 CODES: channels.CodeChannel = channels.to_log
 """Where one-time codes go out; an SMS gateway takes this place."""
 
-END_RULES: dict[str, EndRule] = {"*": _learnt, messages.RULE: messages.message_ended}
+END_RULES: dict[str, EndRule] = {
+    "*": _learnt, messages.RULE: messages.message_ended, thanks.RULE: thanks.card_ended,
+}  # fmt: skip
 """Rules that rows of the outbox name; `*` hears every end that brought facts."""
 
 

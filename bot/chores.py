@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
 from bot.messengers.telegram import Telegram
-from loyalty import attempts, holds, points, redemptions, referrals, tier_review, voucher_gifts
+from loyalty import attempts, expiry_notices, holds, points, redemptions, referrals, tier_review, voucher_gifts
 from loyalty.recognition import draws
 from store import deliveries, inbox, leases, media, outbox
 from store.engine import Store
@@ -28,9 +28,10 @@ DUE: tuple[Callable[[Session], int], ...] = (
     referrals.pay_due,
     tier_review.review_due,
     draws.close_due,
+    expiry_notices.tell_due,
 )
 """Rules that do a batch of what is due now and say how much that was."""
-SWEEPS: tuple[Callable[[Session], int | None], ...] = (inbox.prune, outbox.prune, deliveries.prune, attempts.prune)
+SWEEPS: tuple[Callable[[Session], int | None], ...] = (inbox.prune, outbox.prune, deliveries.prune, import_jobs.prune, attempts.prune)
 
 log = structlog.get_logger()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from loyalty import holds, ledger, points, redemptions, referral_rewards, vouchers
+from loyalty import batches, holds, ledger, points, recognition, redemptions, referral_rewards, voucher_gifts, vouchers
 from loyalty.ledger import Fault
 
 PROOFS: tuple[Callable[[Session], list[Fault]], ...] = (
@@ -14,7 +14,10 @@ PROOFS: tuple[Callable[[Session], list[Fault]], ...] = (
     vouchers.check,
     redemptions.check_states,
     redemptions.check_limits,
+    voucher_gifts.check,
+    batches.check,
     referral_rewards.check,
+    *recognition.PROOFS,
 )
 
 
