@@ -3,21 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from handlers.measures import measured
 from handlers.words import Words
 from loyalty.tier_rule import Measure, Standing
 
 Say = Callable[..., str]
-
-
-def amount(words: Words, measure: str, value: int) -> str:
-    """40 tier points, 450.000 ₫ of purchases, 3 visits, 3 orders."""
-    if measure == Measure.SPEND:
-        return words("{money} of purchases", money=words.money(value))
-    if measure == Measure.VISITS:
-        return words.plural("{n} visit", "{n} visits", value)
-    if measure == Measure.ORDERS:
-        return words.plural("{n} order", "{n} orders", value)
-    return words.plural("{n} tier point", "{n} tier points", value)
 
 
 def way_up(words: Words, standing: Standing) -> str:
@@ -26,7 +16,7 @@ def way_up(words: Words, standing: Standing) -> str:
         return ""
     if standing.measure is Measure.TIER_POINTS:
         return words("{missing} tier points to {next}", missing=words.number(standing.to_next), next=standing.next.name)
-    missing = amount(words, standing.measure, standing.to_next)
+    missing = measured(words, standing.measure, standing.to_next)
     return words("{amount} to {next}", amount=missing, next=standing.next.name)
 
 
@@ -36,7 +26,7 @@ def way_to_stay(words: Words, standing: Standing) -> str:
         return ""
     return words(
         "To keep {tier}: {amount} more by {day}", tier=standing.tier.name,
-        amount=amount(words, standing.measure, standing.missing), day=words.date(standing.last_day),
+        amount=measured(words, standing.measure, standing.missing), day=words.date(standing.last_day),
     )  # fmt: skip
 
 

@@ -90,8 +90,8 @@ def points_text(voice: Voice, held: Account) -> str:
                 points=wallet.pending,
             )
         )
-    soon = next((part for part in wallet.expiring if (part.on - held.today).days <= SOON_DAYS), None)
-    if soon is not None:
+    soon = next((part for part in wallet.expiring if part.on and (part.on - held.today).days <= SOON_DAYS), None)
+    if soon is not None and soon.on is not None:
         day = voice.words.date(soon.on)
         said.append(voice.say("{points} points can be used until {day}.", points=soon.points, day=day))
     if held.entries:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageOps, UnidentifiedImageError
 
 from handlers.pictures.badge import draw_badge
 from handlers.pictures.colour import INK, WHITE, contrast, mix, opposite, parse, readable_gradient, readable_on, soften
@@ -18,6 +19,7 @@ WIDTH, HEIGHT = _WIDTH + 2 * _MARGIN, _HEIGHT + 2 * _MARGIN
 """Of the picture, in pixels."""
 _LINE = 3  # around the card
 _PANEL = 352  # the white square that the QR code stands on
+_EMBLEM = 64  # the tier's picture, a circle
 _FOOT = 66  # the strip below it with the code in letters
 _RIGHT = _MARGIN + _WIDTH - _PAD  # where the right column ends
 _LEFT = _MARGIN + _PAD
@@ -45,6 +47,8 @@ class Card:
     qr_payload: str
     language: str
     """Decides how the number is written: 1,234 in English, else 1.234."""
+    tier_picture: bytes | None = None
+    """The tier's emblem, beside its name; one that can't be read is left out."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,22 @@ def _draw_head(picture: Image.Image, pen: ImageDraw.ImageDraw, card: Card, tier:
         fill(picture, pill, tier.text, 32)
         pen.text(((pill[0] + pill[2]) // 2, middle + 12), name, _on_pill(tier), face, anchor="ms")
         end = pill[0] - 24
+        if card.tier_picture and _draw_emblem(picture, card.tier_picture, (pill[0] - 12 - _EMBLEM, middle - _EMBLEM // 2)):
+            end -= _EMBLEM + 12
     draw_badge(picture, (_LEFT, middle - 38), 76, card.shop_name, (card.brand, readable_on(card.brand)), tier.steps[0])
     shop, face = fit(card.shop_name, 700, 44, 32, end - _LEFT - 96)
     pen.text((_LEFT + 96, middle + 15), shop, tier.text, face, anchor="ls")
+
+
+def _draw_emblem(picture: Image.Image, content: bytes, at: tuple[int, int]) -> bool:
+    try:
+        with Image.open(BytesIO(content)) as opened:
+            emblem = ImageOps.fit(opened.convert("RGBA"), (_EMBLEM, _EMBLEM))
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+    mask = ImageChops.multiply(rounded((_EMBLEM, _EMBLEM), _EMBLEM // 2), emblem.getchannel("A"))
+    picture.paste(emblem.convert("RGB"), at, mask)
+    return True
 
 
 def _on_pill(tier: Tier) -> str:
