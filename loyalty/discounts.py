@@ -194,11 +194,6 @@ def place(offer: Program) -> tuple[int, int]:
     return APPLIES[Kind(offer.kind)], offer.id
 
 
-def cost(offer: Program, off: int) -> int:
-    """đồng that a use takes from the offer's budget: the discount, or what the gift is worth."""
-    return offer.value if offer.kind == Kind.GIFT else off
-
-
 def alone(offer: Program, order: Basket) -> int:
     """đồng that it takes off an order on which nothing else was taken off."""
     return sum(takes(offer, order, order.amounts))

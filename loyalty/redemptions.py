@@ -6,7 +6,7 @@ confirmation and given back with every other end. Every step may be repeated wit
 the shop's by its external id, which need not be known here yet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,14 +15,17 @@ from sqlalchemy import ForeignKey, Index, Text, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import holds, ledger, voucher_limits, voucher_programs, vouchers
-from loyalty.voucher_programs import Returns, programs
-from loyalty.vouchers import Voucher, VoucherState
+from loyalty.ledger import UncoveredError
+from loyalty.voucher_limits import BudgetSpentError
+from loyalty.voucher_programs import Program, Returns, cost, programs
+from loyalty.vouchers import SoldOutError, Voucher, VoucherState
 from store import events, notices
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
 
 HOLDS_FOR = timedelta(minutes=15)
+LAPSES_AT_ONCE = 200
 
 
 class RedemptionState(StrEnum):
@@ -179,6 +182,33 @@ def settle(session: Session, redemption: Redemption, state: RedemptionState) -> 
     return Redemption(*row)
 
 
+def set_aside(session: Session, offer: Program, held: Redemption) -> Redemption:
+    """Hold what a reservation takes from its programme's limits. Raises BudgetSpentError, SoldOutError."""
+    bounds: list[tuple[str, int, Callable[[str], ConflictError]]] = []
+    if offer.shared and offer.stock is not None:
+        bounds.append(("stock", 1, SoldOutError))
+    if offer.budget is not None:
+        bounds.append(("budget", cost(offer, held.discount), BudgetSpentError))
+    taken: dict[str, int | None] = {}
+    for name, amount, refusal in bounds:
+        key = f"redemption:{held.id}:{name}:{held.turn}"
+        try:
+            taken[f"{name}_hold"] = voucher_limits.take(session, key, offer.id, name, amount)
+        except UncoveredError:
+            # What lapsed reservations still hold is free.
+            lapse_due(session, LAPSES_AT_ONCE, program_id=offer.id, wait=True)
+            try:
+                taken[f"{name}_hold"] = voucher_limits.take(session, key, offer.id, name, amount)
+            except UncoveredError as error:
+                raise refusal(f"program {offer.id}") from error
+    if not taken:
+        return held
+    row = session.execute(
+        update(redemptions).where(redemptions.c.id == held.id).values(**taken).returning(*FIELDS)
+    ).one()
+    return Redemption(*row)
+
+
 def put_back(session: Session, redemption: Redemption) -> None:
     """Give back what a redemption took of its programme's limits."""
     for number in _holds(redemption):
@@ -244,8 +274,8 @@ def roll_back(session: Session, redemption_id: int, *, shop_id: int) -> Redempti
 def confirm_for_order(
     session: Session, shop_id: int, order: str, redemption_ids: Sequence[int], *, undone: bool = False
 ) -> None:
-    """Confirm the redemptions that an order names; of an order that is `undone`, those that were rolled back with it stay
-    so. Raises InvalidError("redemptions") for one that isn't this order's, SettledError.
+    """Confirm the redemptions that an order names; of an order that is `undone` (in part or as a whole), those that were
+    rolled back with it stay so. Raises InvalidError("redemptions") for one that isn't this order's, SettledError.
     """
     for redemption_id in sorted(set(redemption_ids)):
         try:
@@ -254,8 +284,30 @@ def confirm_for_order(
             raise InvalidError("redemptions", "unknown", redemption_id) from error
         if found.order != order:
             raise InvalidError("redemptions", "other_order", redemption_id)
-        if not (undone and found.state == RedemptionState.ROLLED_BACK):
+        if found.state != RedemptionState.ROLLED_BACK:
             confirm(session, redemption_id, shop_id=shop_id)
+        elif not undone:
+            _again(session, found)
+
+
+def _again(session: Session, rolled_back: Redemption) -> None:
+    """An order was undone by mistake and stands again: so does the use of its voucher, if nobody used it meanwhile.
+    Raises SettledError, BudgetSpentError, SoldOutError.
+    """
+    voucher = vouchers.get(session, rolled_back.voucher_id, lock=True)
+    found = get(session, rolled_back.id, rolled_back.shop_id)
+    if found.state == RedemptionState.CONFIRMED:
+        return
+    if not voucher.shared and voucher.state != VoucherState.OPEN:
+        raise SettledError(found.state)
+    row = session.execute(
+        update(redemptions)
+        .where(redemptions.c.id == found.id)
+        .values(turn=found.turn + 1, budget_hold=None, stock_hold=None)
+        .returning(*FIELDS)
+    ).one()
+    held = set_aside(session, voucher_programs.get(session, voucher.program_id), Redemption(*row))
+    settle(session, held, RedemptionState.CONFIRMED)
 
 
 def order_undone(session: Session, shop_id: int, order: str, *, whole: bool, quiet: bool) -> None:
@@ -281,8 +333,10 @@ def order_undone(session: Session, shop_id: int, order: str, *, whole: bool, qui
             )  # fmt: skip
 
 
-def lapse_due(session: Session, limit: int = 500, *, program_id: int | None = None) -> int:
-    """Let reservations go whose time is over, of one programme or of all; how many. For the clock."""
+def lapse_due(session: Session, limit: int = 500, *, program_id: int | None = None, wait: bool = False) -> int:
+    """Let reservations go whose time is over, of one programme or of all; how many. For the clock, which leaves out those
+    that somebody settles at this moment, unless it is to `wait`.
+    """
     query = (
         select(redemptions.c.id, redemptions.c.shop_id, redemptions.c.voucher_id)
         .where(redemptions.c.state == RedemptionState.RESERVED.value, redemptions.c.expires_at <= now(session))
@@ -295,9 +349,12 @@ def lapse_due(session: Session, limit: int = 500, *, program_id: int | None = No
     due = session.execute(query).all()
     if not due:
         return 0
-    # Vouchers are locked first here as everywhere, those that somebody settles at this moment left out.
+    # Vouchers are locked first here as everywhere.
     free = session.execute(
-        select(v.id).where(v.id.in_({row.voucher_id for row in due})).order_by(v.id).with_for_update(skip_locked=True)
+        select(v.id)
+        .where(v.id.in_({row.voucher_id for row in due}))
+        .order_by(v.id)
+        .with_for_update(skip_locked=not wait)
     ).scalars()
     mine = set(free.all())
     lapsed = [row for row in due if row.voucher_id in mine]
@@ -343,8 +400,8 @@ def check_limits(session: Session) -> list[ledger.Fault]:
     )
     spent: dict[tuple[int, str], int] = {}
     for row in rows:
-        cost = row.value if row.kind == voucher_programs.Kind.GIFT else row.discount
-        for name, amount, held in (("budget_used", cost, row.budget_hold), ("stock_used", 1, row.stock_hold)):
+        spends = row.value if row.kind == voucher_programs.Kind.GIFT else row.discount
+        for name, amount, held in (("budget_used", spends, row.budget_hold), ("stock_used", 1, row.stock_hold)):
             if held is not None:
                 spent[row.id, name] = spent.get((row.id, name), 0) + amount
     said = session.execute(

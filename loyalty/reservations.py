@@ -6,7 +6,7 @@ earlier reservation stands.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from loyalty import attempts, customers, discounts, ledger, voucher_limits, voucher_programs, vouchers
 from loyalty.discounts import Basket, HoursError, ItemsError, Line
-from loyalty.ledger import UncoveredError
 from loyalty.order_lines import spread
 from loyalty.redemptions import (
     FIELDS,
@@ -24,11 +23,11 @@ from loyalty.redemptions import (
     Redemption,
     RedemptionState,
     is_over,
-    lapse_due,
     live,
     of_order,
     put_back,
     redemptions,
+    set_aside,
     settle,
 )
 from loyalty.voucher_limits import BudgetSpentError
@@ -46,7 +45,6 @@ from store.clock import now
 from store.errors import ConflictError, InvalidError
 
 EXTERNAL_ID_CHARS_MAX = 100
-LAPSES_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def judge(
     left = room(session, offer)
     if left.uses == 0:
         raise SoldOutError(f"program {offer.id}")
-    if left.budget is not None and discounts.cost(offer, discounts.alone(offer, order)) > left.budget:
+    if left.budget is not None and voucher_programs.cost(offer, discounts.alone(offer, order)) > left.budget:
         raise BudgetSpentError(f"program {offer.id}")
     return voucher, offer
 
@@ -145,7 +143,7 @@ def room(session: Session, offer: Program) -> voucher_limits.Room:
             r.expires_at <= now(session),
         )
     ).all()  # fmt: skip
-    budget = sum(discounts.cost(offer, row.discount) for row in over if row.budget_hold is not None)
+    budget = sum(voucher_programs.cost(offer, row.discount) for row in over if row.budget_hold is not None)
     uses = sum(row.stock_hold is not None for row in over)
     return voucher_limits.Room(
         None if left.budget is None else left.budget + budget, None if left.uses is None else left.uses + uses
@@ -260,7 +258,7 @@ def hold(
         ).one()  # fmt: skip
         if not voucher.shared:
             vouchers.mark(session, voucher.id, VoucherState.HELD)
-        return _set_aside(session, offer, Redemption(*row))
+        return set_aside(session, offer, Redemption(*row))
     put_back(session, known)
     row = session.execute(
         update(redemptions)
@@ -271,7 +269,7 @@ def hold(
         )
         .returning(*FIELDS)
     ).one()  # fmt: skip
-    return _set_aside(session, offer, Redemption(*row))
+    return set_aside(session, offer, Redemption(*row))
 
 
 def order_of(order_total: int, lines: Sequence[Line] = ()) -> Basket:
@@ -305,33 +303,6 @@ def _beside_others(
         left = discounts.less(left, spread(min(other.discount, sum(weights)), weights))
     total = bill.total - sum(other.discount for _, other in others)
     return max(0, min(sum(discounts.takes(offer, bill, left)), total))
-
-
-def _set_aside(session: Session, offer: Program, held: Redemption) -> Redemption:
-    """Hold what a reservation takes from its programme's limits. Raises BudgetSpentError, SoldOutError."""
-    bounds: list[tuple[str, int, Callable[[str], ConflictError]]] = []
-    if offer.shared and offer.stock is not None:
-        bounds.append(("stock", 1, SoldOutError))
-    if offer.budget is not None:
-        bounds.append(("budget", discounts.cost(offer, held.discount), BudgetSpentError))
-    taken: dict[str, int | None] = {}
-    for name, amount, refusal in bounds:
-        key = f"redemption:{held.id}:{name}:{held.turn}"
-        try:
-            taken[f"{name}_hold"] = voucher_limits.take(session, key, offer.id, name, amount)
-        except UncoveredError:
-            # What lapsed reservations still hold is free.
-            lapse_due(session, LAPSES_AT_ONCE, program_id=offer.id)
-            try:
-                taken[f"{name}_hold"] = voucher_limits.take(session, key, offer.id, name, amount)
-            except UncoveredError as error:
-                raise refusal(f"program {offer.id}") from error
-    if not taken:
-        return held
-    row = session.execute(
-        update(redemptions).where(redemptions.c.id == held.id).values(**taken).returning(*FIELDS)
-    ).one()
-    return Redemption(*row)
 
 
 def _lock_order(session: Session, shop_id: int, order: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from loyalty import attempts, discounts, reservations, vouchers
+from loyalty import attempts, discounts, reservations, voucher_programs, vouchers
 from loyalty.discounts import Basket, Line
 from loyalty.redemptions import Redemption
 from loyalty.voucher_limits import Room
@@ -145,7 +145,7 @@ def _search(tried: Sequence[Candidate], order: Basket) -> list[Candidate]:
         if all(together(one.program, other.program) for other in chosen):
             taken = discounts.takes(one.program, order, left)
             mine = sum(taken)
-            cost = spent.get(one.program.id, 0) + discounts.cost(one.program, mine)
+            cost = spent.get(one.program.id, 0) + voucher_programs.cost(one.program, mine)
             if one.room.budget is None or cost <= one.room.budget:
                 gift = one.program.kind == Kind.GIFT
                 go(

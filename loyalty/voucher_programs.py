@@ -330,6 +330,11 @@ def in_period(offer: Program, moment: datetime) -> bool:
     return (offer.starts_at is None or offer.starts_at <= moment) and (offer.ends_at is None or moment < offer.ends_at)
 
 
+def cost(offer: Program, off: int) -> int:
+    """đồng that a use takes from the offer's budget: the discount, or what the gift is worth."""
+    return offer.value if offer.kind == Kind.GIFT else off
+
+
 def together(one: Program, other: Program) -> bool:
     """Whether vouchers of two programmes may be on the same order: where each allows the other."""
     return _allows(one, other) and _allows(other, one)

@@ -122,7 +122,16 @@ async def test_a_list_says_of_each_bad_row_what_is_wrong(store: Store, shop: int
     made = await offer(store)
     (there,) = await store.write(vouchers.issue_many, made.id, 1)
     path = tmp_path / "codes.csv"
-    rows = ["Mã ưu đãi;Ghi chú", "tet-2027-a;x", "TET2027A;y", "ab;", ";nothing", f"{there};", "quà tết;", "TET 2027 B;"]
+    rows = [
+        "Mã ưu đãi;Ghi chú",
+        "tet-2027-a;x",
+        "TET2027A;y",
+        "ab;",
+        ";nothing",
+        f"{there};",
+        "quà tết;",
+        "TET 2027 B;",
+    ]
     path.write_text("\n".join([*rows, *(f"LIST{number:04};" for number in range(1_200)), "LIST0007;"]), "utf-8")
     listed, column = batches.read_list(path)
     batch = await store.write(batches.start_list, made.id, "sha", len(listed), name="Tờ rơi  Q7", actor="staff:1")
