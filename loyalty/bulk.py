@@ -19,8 +19,22 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from loyalty import customers, earning, ledger, lots, orders, points, programme, qualification, referrals, tiers
-from loyalty.earning import Basket, Plan
+from loyalty import (
+    customers,
+    earning,
+    earning_rules,
+    ledger,
+    lots,
+    order_earning,
+    orders,
+    points,
+    programme,
+    qualification,
+    referrals,
+    tiers,
+)
+from loyalty.earning import Plan
+from loyalty.earning_rules import Basket
 from loyalty.imports import OrderLine, Taken
 from loyalty.orders import Status
 from loyalty.tier_rule import Facts, qualify
@@ -255,16 +269,16 @@ def _worked_out(
         refunded = orders.refunded_of(order)
         paid = order.total - refunded if bought else 0
         basket = Basket(order.total, order.total, refunded, order.items)
-        found, kept = earning.PLAIN, {}
+        found, kept = earning_rules.PLAIN, dict[str, Any]()
         if not plain:
             tier = by_id.get(buyer.tier_id or 0, ladder[0])
-            who = earning.Who(tier.id, tier.name, tier.multiplier, buyer.count + 1)
-            found = earning.context(rules, who, order.placed_at, shop.timezone, shop.id)
-            kept = earning.kept(rules, found, basket)
-        over = refunded >= order.total and (order.total > 0 or order.status is Status.REFUNDED)
-        stands = earning.gives(rules, found, basket, nothing_stays=over or not bought)
+            who = earning_rules.Who(tier.id, tier.name, tier.multiplier, buyer.count + 1)
+            found = earning_rules.context(rules, who, order.placed_at, shop.timezone, shop.id)
+            kept = earning_rules.kept(rules, found, basket)
+        gone = refunded >= order.total and (order.total > 0 or order.status is Status.REFUNDED)
+        stands = earning_rules.gives(rules, found, basket, nothing_stays=gone or not bought)
         want, want_tier = stands.points, stands.tier_points
-        earned = earning.gives(rules, found, replace(basket, refunded=0)).points if bought else 0
+        earned = earning_rules.gives(rules, found, replace(basket, refunded=0)).points if bought else 0
         order_id, placed_at = next(order_ids), to_micros(order.placed_at)
         writes.orders.append((
             order_id, shop.id, line.external_id, buyer.id, order.total, refunded, order.currency, order.status.value,
@@ -273,7 +287,7 @@ def _worked_out(
             (json.dumps(kept) if kept else "{}") if bought else None, earned, want, want_tier, paid,
         ))  # fmt: skip
         if want or want_tier:
-            until = orders.held_until(order.placed_at, shop.return_days, moment)
+            until = order_earning.held_until(order.placed_at, shop.return_days, moment)
             into = "pending" if until else "available"
             legs: list[tuple[int, int, int]] = []
             if want:
@@ -285,7 +299,9 @@ def _worked_out(
             buyer.balances[into] += want
             buyer.balances["tier"] += want_tier
             if want:
-                expires_at = programme.expires_at(order.placed_at, common.expiry_months, shop.timezone, common.expiry_rule)
+                expires_at = programme.expires_at(
+                    order.placed_at, common.expiry_months, shop.timezone, common.expiry_rule
+                )
                 left = want if until else lots.after_debt(buyer.balances["available"], want)
                 lot_id = next(lot_ids)
                 if left and until is None and expires_at is not None and expires_at <= moment:

@@ -215,7 +215,7 @@ def _take_customer(session: Session, shop: shops.Shop, line: CustomerLine) -> st
 
 
 def _open_balances(session: Session, shop: shops.Shop, customer_id: int, line: CustomerLine) -> bool:
-    expires_at = programme.expires_at(now(session), programme.get(session).expiry_months, shop.timezone)
+    expires_at = programme.expiry(session, zone=shop.timezone)
     opened = False
     for name, amount, tier_amount in (("points", line.points, 0), ("tier", 0, line.tier_points)):
         done = points.earn(

@@ -23,7 +23,7 @@ class LotRow(Base):
             sqlite_where=text("remaining > 0"), postgresql_where=text("remaining > 0"),
         ),
         Index(
-            "ix_lots_due", "expires_at",
+            "ix_lots_due", "expires_at", "id",
             sqlite_where=text("remaining > 0"), postgresql_where=text("remaining > 0"),
         ),
         Index(
@@ -62,10 +62,10 @@ class LotMove(Base):
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """Points that can be used until the end of the day `on`."""
+    """Points that can be used until the end of the day `on`; None: for ever."""
 
     points: int
-    on: date
+    on: date | None
 
 
 lots = table(LotRow)
@@ -73,14 +73,20 @@ lot_moves = table(LotMove)
 
 
 def schedule(session: Session, customer_id: int, zone: str) -> list[Expiring]:
-    """What of a customer's open lots expires when, soonest first; days are the time zone's."""
+    """A customer's open lots by the day they expire, soonest first, what never does at the end; together what they have.
+    Days are the time zone's.
+    """
     rows = raw(
         session,
         "SELECT expires_at, sum(remaining) FROM lots WHERE customer_id = ? AND remaining > 0 "
-        "AND pending_until IS NULL AND expires_at IS NOT NULL GROUP BY expires_at ORDER BY expires_at",
+        "AND pending_until IS NULL GROUP BY expires_at",
         (customer_id,),
     )
-    return [Expiring(int(points), last_day(from_micros(at), zone)) for at, points in rows]
+    by_day: dict[date | None, int] = {}
+    for at, points in sorted(rows, key=lambda row: (row[0] is None, row[0])):
+        day = None if at is None else last_day(from_micros(at), zone)
+        by_day[day] = by_day.get(day, 0) + int(points)
+    return [Expiring(points, day) for day, points in by_day.items()]
 
 
 def last_day(expires_at: datetime, zone: str) -> date:

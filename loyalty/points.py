@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, literal, select, update
 from sqlalchemy.orm import Session
 
-from loyalty import holds, ledger, lots
+from loyalty import holds, ledger, lots, programme
 from loyalty.ledger import Leg
 from loyalty.lots import Expiring
 from store.clock import now
@@ -19,7 +19,7 @@ POINTS_MAX = 1_000_000_000
 @dataclass(frozen=True, slots=True)
 class Wallet:
     """A customer's points. `expiring` is the whole schedule: its points add up to what is available (where that is
-    above 0), `on` being the last day they can be used.
+    above 0), `on` being the last day they can be used, None for those that never expire.
     """
 
     available: int
@@ -97,16 +97,18 @@ def spend(
     actor: str | None = None,
     reason: str | None = None,
     inputs: Any = None,
+    covered: bool = True,
 ) -> ledger.Posted:
     """Take available points, soonest-to-expire lots first, into an account of the shop. Raises UncoveredError when
-    there are too few, InvalidError("points") when none or absurdly many are wanted, KeyConflictError.
+    there are too few (`covered`; without, the balance may fall below 0), InvalidError("points") when none or absurdly many
+    are wanted, KeyConflictError.
     """
     if not 0 < points <= POINTS_MAX:
         raise InvalidError("points", "range", points)
     source = ledger.account(session, "customer", customer_id, "available")
     target = ledger.account(session, "shop", shop_id, into)
     done = ledger.post(
-        session, key, kind, [Leg(source, target, points)], shop_id=shop_id, order_id=order_id, actor=actor,
+        session, key, kind, [Leg(source, target, points, covered)], shop_id=shop_id, order_id=order_id, actor=actor,
         reason=reason, inputs=inputs,
     )  # fmt: skip
     if done.new:
@@ -115,27 +117,32 @@ def spend(
 
 
 def give_back(
-    session: Session, key: str, kind: str, spent: int, *, customer_id: int, actor: str | None = None
+    session: Session,
+    key: str,
+    kind: str,
+    spent: int,
+    *,
+    customer_id: int,
+    actor: str | None = None,
+    points: int | None = None,
 ) -> ledger.Posted:
-    """Undo a spend, whole: its postings turned round, its points back in the lots they came from. `spent` is the
-    number of its transfer, `customer_id` who the spender is by now (a merge may have come between); the same key again
-    does nothing.
+    """Undo a spend, whole or `points` of it: its posting turned round, its points back in the lots they came from. `spent`
+    is the number of its transfer, `customer_id` who the spender is by now (a merge may have come between); the same key
+    again does nothing.
     """
     back = ledger.account(session, "customer", customer_id, "available")
-    legs = [
-        Leg(row.target_id, back, row.amount, covered=False)
-        for row in session.execute(
-            select(ledger.postings.c.target_id, ledger.postings.c.amount).where(ledger.postings.c.transfer_id == spent)
-        )
-    ]
     was = session.execute(
-        select(ledger.transfers.c.shop_id, ledger.transfers.c.order_id).where(ledger.transfers.c.id == spent)
-    ).one()
+        select(ledger.postings.c.target_id, ledger.postings.c.amount, ledger.transfers.c.shop_id, ledger.transfers.c.order_id)
+        .join(ledger.transfers, ledger.transfers.c.id == ledger.postings.c.transfer_id)
+        .where(ledger.transfers.c.id == spent)
+    ).one()  # fmt: skip
+    amount = was.amount if points is None else points
     done = ledger.post(
-        session, key, kind, legs, shop_id=was.shop_id, order_id=was.order_id, actor=actor, inputs=[spent]
-    )
+        session, key, kind, [Leg(was.target_id, back, amount, covered=False)], shop_id=was.shop_id,
+        order_id=was.order_id, actor=actor, inputs=[spent] if points is None else [spent, points],
+    )  # fmt: skip
     if done.new:
-        lots.give_back(session, customer_id, spent, done.transfer_id, sum(leg.amount for leg in legs))
+        lots.give_back(session, customer_id, spent, done.transfer_id, amount)
     return done
 
 
@@ -153,7 +160,8 @@ def claw_back(
     reason: str | None = None,
 ) -> ledger.Posted | None:
     """Take back what an order gave, into the shop's wallet: from its own lot first (pending or not), then from others,
-    soonest-to-expire first; what was spent already leaves the balance below 0. None where both are 0.
+    soonest-to-expire first. What was spent already leaves the balance below 0, or is forgiven by a transfer of its own
+    where the programme says so. None where both are 0.
     """
     if not points and not tier_points:
         return None
@@ -188,7 +196,18 @@ def claw_back(
                 left -= taken
         if left:
             lots.take(session, customer_id, done.transfer_id, left)
+            if programme.get(session).refund_policy == programme.Refunds.CAP:
+                _forgive(session, f"forgive:{key}", customer_id, shop_id, left, order_id)
     return done
+
+
+def _forgive(session: Session, key: str, customer_id: int, shop_id: int, most: int, order_id: int | None) -> None:
+    """Let a debt go, as far as it comes from `most` points: the shop's account of what it forgave pays it."""
+    available = ledger.account(session, "customer", customer_id, "available")
+    debt = min(most, -ledger.balance(session, available))
+    if debt > 0:
+        legs = [Leg(ledger.account(session, "shop", shop_id, "forgiven"), available, debt, covered=False)]
+        ledger.post(session, key, "forgive", legs, shop_id=shop_id, order_id=order_id)
 
 
 def release_due(session: Session, limit: int = 500) -> int:

@@ -136,7 +136,9 @@ def retier_many(
 def hold(session: Session, ids: Sequence[int]) -> None:
     """Lock customers: what is read of them from here on holds until this work's end; who changes it judges after us."""
     if ids and session.get_bind().dialect.name == "postgresql":
-        raw(session, f"SELECT 1 FROM customers WHERE id IN ({', '.join('?' * len(ids))}) ORDER BY id FOR UPDATE", ids)  # noqa: S608
+        marks = ", ".join("?" * len(ids))
+        # NO KEY: what refers to a customer (a new order) holds their key, and two orders at once would wait for each other.
+        raw(session, f"SELECT 1 FROM customers WHERE id IN ({marks}) ORDER BY id FOR NO KEY UPDATE", ids)  # noqa: S608
 
 
 def standing_of(session: Session, ladder: Sequence[Tier], rule: Policy, looked: Looked, moment: datetime) -> Standing:

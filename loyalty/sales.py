@@ -12,8 +12,20 @@ from sqlalchemy import ForeignKey, Index, Text, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import attempts, customers, earning, ledger, orders, phones, points, programme, redemptions, reservations, tiers
-from loyalty.earning import Basket
+from loyalty import (
+    attempts,
+    customers,
+    earning,
+    ledger,
+    orders,
+    phones,
+    points,
+    programme,
+    redemptions,
+    reservations,
+    tiers,
+)
+from loyalty.earning_rules import Basket
 from loyalty.ledger import KeyConflictError
 from loyalty.orders import OrderInput, Status
 from loyalty.vouchers import UnknownVoucherError

@@ -7,7 +7,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from loyalty import earning, lots, programme, qualification, referral_terms, tiers, voucher_programs
-from loyalty.earning import Rules
+from loyalty.earning_rules import Rules
 from loyalty.referral_terms import Terms
 from loyalty.tier_rule import Policy
 from loyalty.tiers import Tier

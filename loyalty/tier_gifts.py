@@ -46,7 +46,7 @@ def give(session: Session, customer_id: int, tier: Tier, shop_id: int | None, *,
     if tier.gift_points and _first(session, customer_id, tier.id, "points"):
         home = shop_id or customers.get(session, customer_id).home_shop_id
         shop = shops.get(session, home) if home is not None else shops.every(session)[0]
-        expires_at = programme.expires_at(now(session), programme.get(session).expiry_months, shop.timezone)
+        expires_at = programme.expiry(session, zone=shop.timezone)
         try:
             with session.begin_nested():
                 points.earn(

@@ -31,9 +31,8 @@ class ShopRow(Base):
     language: Mapped[str] = mapped_column(Text)
     brand: Mapped[str] = mapped_column(Text, default=DEFAULT_BRAND)
     earn_per: Mapped[int] = mapped_column(default=1_000)
-    """Đồng paid for 1 point."""
+    """The rates of a shop from before there were earning plans (loyalty.earning); a shop with a plan goes by that."""
     tier_per: Mapped[int] = mapped_column(default=20_000)
-    """Đồng paid for 1 tier point."""
     return_days: Mapped[int] = mapped_column(default=0)
     """Days until points of an order are available."""
     open_hours: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
@@ -43,8 +42,8 @@ class ShopRow(Base):
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """A shop's settings. `earn_per` and `tier_per`: đồng paid for 1 point and for 1 tier point; `return_days`: days until
-    an order's points are available; `timezone` is an IANA name, `brand` a colour as #RRGGBB.
+    """A shop's settings. `return_days`: days until an order's points are available; `timezone` is an IANA name, `brand` a
+    colour as #RRGGBB. What an order gives is the shop's earning plan's.
     """
 
     id: int
@@ -54,8 +53,6 @@ class Shop:
     timezone: str
     language: str
     brand: str
-    earn_per: int
-    tier_per: int
     return_days: int
     address: str
     phone: str
@@ -126,16 +123,13 @@ def change(session: Session, shop_id: int, **values: Any) -> None:
             raise InvalidError(field, "length", values[field])
     if values.get("phone") and not PHONE.fullmatch(values["phone"]):
         raise InvalidError("phone", "format", values["phone"])
-    for field in ("earn_per", "tier_per"):
-        if field in values and not 1 <= values[field] <= 1_000_000_000:
-            raise InvalidError(field, "range", values[field])
     if "return_days" in values and not 0 <= values["return_days"] <= 365:
         raise InvalidError("return_days", "range", values["return_days"])
     if "brand" in values and not COLOUR.fullmatch(values["brand"]):
         raise InvalidError("brand", "colour", values["brand"])
     if "name" in values and not 0 < len(values["name"]) <= NAME_CHARS_MAX:
         raise InvalidError("name", "length", values["name"])
-    known = {column.name for column in shops.c} - {"id", "slug"}
+    known = {column.name for column in shops.c} - {"id", "slug", "earn_per", "tier_per"}
     if unknown := set(values) - known:
         raise InvalidError(min(unknown), "unknown")
     changed = session.execute(update(ShopRow).where(ShopRow.id == shop_id).values(**values).returning(ShopRow.id))

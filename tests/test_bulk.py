@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from loyalty import bulk, customers, ledger, lots, orders, points, programme, referrals, tiers
+from loyalty import bulk, customers, earning, ledger, lots, orders, points, programme, referrals, tiers
 from loyalty.imports import OrderLine, Taken
 from loyalty.orders import OrderInput, Status
 from store import shops
@@ -33,6 +33,7 @@ def rows_of(rng: random.Random, count: int, phones: int, first_line: int = 2) ->
         order = OrderInput(
             total=total, currency="VND", placed_at=START + timedelta(minutes=rng.randrange(1_200_000)), status=status,
             phone=f"+8490{rng.randrange(phones):07d}", name=rng.choice(["", "Lan", "Minh"]), refunded=refunded,
+            items=rng.choice([[], [], [{"name": "Bánh flan", "price": total // 2}], [{"name": "Trà", "price": 40_000}]]),
         )  # fmt: skip
         lines.append(OrderLine(line, f"A{line}", order))
         if rng.random() < 0.03:
@@ -81,7 +82,7 @@ def picture(session: Session) -> dict[str, Any]:
             (
                 row.external_id, phones[row.customer_id], row.total, row.refunded, row.status, row.items, row.source,
                 row.placed_at, row.version, row.earn_per, row.tier_per, row.earned, row.standing, row.standing_tier,
-                row.counted, row.claim_token,
+                row.counted, row.claim_token, row.plan_id, str(row.context),
             )
             for row in session.execute(select(orders.orders))
         ),
@@ -109,9 +110,24 @@ async def twin(tmp_path: Path, template: Path, clock: SetClock) -> Store:
     return open_store(f"sqlite+aiosqlite:///{path}", clock, strict=True)
 
 
-async def prepare(store: Store, return_days: int) -> int:
+RICH = {
+    "earn_per": 1_000, "tier_per": 20_000, "on": "listed",
+    "multipliers": [
+        {"name": "Bánh", "percent": 300, "items": ["Bánh flan"]},
+        {"name": "Đơn đầu", "percent": 200, "orders": [1, 2]},
+        {"name": "Cuối tuần", "percent": 150, "weekdays": [6, 7], "hours": ["08:00", "20:00"]},
+        {"name": "Bạc", "percent": 120, "tiers": [2, 3]},
+        {"name": "Hè 2025", "percent": 0, "first_day": "2025-06-01", "last_day": "2025-08-31"},
+    ],
+}  # fmt: skip
+
+
+async def prepare(store: Store, return_days: int, rich: bool = False) -> int:
     shop = await store.write(programme.open_shop, "Phố Cafe", timezone="Asia/Ho_Chi_Minh", language="vi")
     await store.write(shops.change, shop, return_days=return_days)
+    if rich:
+        await store.write(earning.save, shop, RICH, "staff:1")
+        await store.write(lambda session: session.execute(tiers.tier_table.update().values(multiplier=140)))
     return shop
 
 
@@ -122,7 +138,7 @@ async def test_all_at_once_is_what_one_by_one_comes_to(
 ) -> None:
     slow = await twin(tmp_path, sqlite_template, clock)
     for each in (store, slow):
-        await prepare(each, return_days)
+        await prepare(each, return_days, rich=seed > 0)
     rng = random.Random(seed)
     lines = rows_of(rng, 120, 25)
     for part in (lines[:50], lines[50:]):

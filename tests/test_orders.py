@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loyalty import customers, ledger, orders, points, programme
+from loyalty import customers, earning, ledger, orders, points, programme
 from store.engine import Store
 from store.errors import ConflictError, InvalidError
 
@@ -74,10 +74,8 @@ async def test_spent_points_that_a_refund_takes_leave_a_debt_the_next_order_pays
 
 
 async def test_a_changed_rate_leaves_old_orders_alone(store: Store, shop: int) -> None:
-    from store import shops
-
     await store.write(orders.put, shop, "A1", order(50_000))
-    await store.write(shops.change, shop, earn_per=10_000)
+    await store.write(earning.save, shop, {"earn_per": 10_000, "tier_per": 20_000}, "staff:1")
     state = await store.write(orders.put, shop, "A1", order(50_000, refunded=10_000))
     assert (state.earned, state.reversed) == (50, 10)
 

@@ -41,13 +41,15 @@ class Page(Body):
 
 class Expiring(BaseModel):
     points: int
-    on: date = Field(description="The last day they can be used.")
+    on: date | None = Field(description="The last day they can be used; null: they never expire.")
 
 
 class CustomerPoints(BaseModel):
     available: int = Field(description="Below 0 where a refund took back what was already spent.")
     pending: int = Field(description="Available when the return window has ended.")
-    expiring: list[Expiring] = Field(description="What is available, by the day it expires.")
+    expiring: list[Expiring] = Field(
+        description="What is available, by the day it expires; adds up to `available` where that is above 0."
+    )
 
 
 class CustomerTier(BaseModel):

@@ -12,6 +12,9 @@ from store.errors import NotFoundError
 
 GROUP = "Orders"
 ITEMS_MAX = 1_000
+_ITEMS_WORDS = """What was bought, in whatever fields you keep. Read of them are `name`, `sku`, `category`, `price` and \
+`quantity` (or the line's `total`), and what of the line went back: `refunded` in đồng, the total so far, or \
+`refunded_quantity`."""
 
 
 class OrderBody(Body):
@@ -31,9 +34,11 @@ class OrderBody(Body):
     refunded: Money | None = Field(
         default=None, description="Given back so far, of `total`. Missing in an order that is refunded: all of it."
     )
-    items: list[dict[str, JsonValue]] | None = Field(
-        default=None, max_length=ITEMS_MAX, description="What was bought, in whatever fields you keep."
+    listed: Money | None = Field(
+        default=None,
+        description="In đồng, before vouchers and points paid a part; missing: `total` and what `redemptions` took off.",
     )
+    items: list[dict[str, JsonValue]] | None = Field(default=None, max_length=ITEMS_MAX, description=_ITEMS_WORDS)
     redemptions: list[RowNumber] | None = Field(
         default=None, max_length=ITEMS_MAX, description="Reserved vouchers that the order uses: confirmed with it."
     )
@@ -72,6 +77,7 @@ async def put(ask: Ask, body: OrderBody) -> Answer:
         refunded=body.refunded,
         items=body.items or [],
         redemptions=body.redemptions or (),
+        listed=body.listed,
     )
     state, token = await ask.write(_put, ask.shop_id, _external_id(ask), order)
     return 200, _shown(state, ask.site, token)

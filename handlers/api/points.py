@@ -12,7 +12,6 @@ from handlers.api.customers import Entry, entry_of
 from handlers.api.problems import FieldError, ProblemError, invalid
 from loyalty import customers, ledger, points, programme, statement
 from store import shops
-from store.clock import now
 
 HEADER = "Idempotency-Key"
 REASON_CHARS_MAX = 200
@@ -50,10 +49,9 @@ def _adjust(session: Session, customer_id: int, shop: shops.Shop, given: str, bo
     if sealed == ledger.seal("adjust", [customer_id, shop.id, body.points, body.reason]):
         # As it was asked then: the customer may have been merged into another since.
         owner = customer_id
-    months = programme.get(session).expiry_months
     done = points.adjust(
         session, key, customer_id=owner, shop_id=shop.id, points=body.points, reason=body.reason,
-        expires_at=programme.expires_at(now(session), months, shop.timezone), actor=actor,
+        expires_at=programme.expiry(session, zone=shop.timezone), actor=actor,
     )  # fmt: skip
     return entry_of(statement.entry(session, owner, done.transfer_id), shop.timezone)
 

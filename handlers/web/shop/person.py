@@ -14,7 +14,6 @@ from handlers.web.shop.frame import Frame
 from handlers.words import Words
 from loyalty import customers, directory, ledger, phones, points, programme, qualification, tiers, vouchers
 from store import audit
-from store.clock import now
 from store.errors import ConflictError, InvalidError, RuleError
 from support import timeline
 from support.timeline import Kind
@@ -134,10 +133,9 @@ def _adjust(session: Session, here: Frame, customer_id: int, given: int, reason:
     available = ledger.account(session, "customer", owner, "available")
     # Two taps at one instant: the second waits here and then finds what the first one posted.
     ledger.lock(session, [available, ledger.account(session, "shop", here.shop.id, "wallet")])
-    months = programme.get(session).expiry_months
     posted = points.adjust(
         session, key, customer_id=owner, shop_id=here.shop.id, points=given, reason=reason,
-        expires_at=programme.expires_at(now(session), months, here.shop.timezone), actor=here.actor,
+        expires_at=programme.expiry(session, zone=here.shop.timezone), actor=here.actor,
     )  # fmt: skip
     if posted.new:
         audit.record(session, here.actor, "points_adjusted", here.shop.id, customer=owner, points=given, reason=reason)

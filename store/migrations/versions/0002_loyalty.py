@@ -24,6 +24,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("customer_id", "day", "before", name=op.f("pk_expiry_told")),
     )
     op.create_table(
+        "options",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_options")),
+    )
+    op.create_table(
         "referral_terms",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -967,5 +974,6 @@ def downgrade() -> None:
     op.drop_table("tier_policy")
     op.drop_table("rounds")
     op.drop_table("referral_terms")
+    op.drop_table("options")
     op.drop_table("expiry_told")
     op.drop_table("event_cursors")
