@@ -14,6 +14,7 @@ from aiohttp import ClientResponse, ClientSession, CookieJar, web
 from aiohttp.test_utils import TestServer
 
 from handlers.web.login.views import setup_login
+from handlers.web.public.views import setup_public
 from handlers.web.shop import chart, fields
 from handlers.web.shop.views import setup_shop
 from handlers.web.site import Site, setup_site
@@ -143,6 +144,7 @@ async def console(store: Store) -> AsyncIterator[Console]:
     setup_site(app, site)
     setup_login(app)
     setup_shop(app)
+    setup_public(app)
     browsers: list[ClientSession] = []
     async with TestServer(app) as server:
         yield Console(store, str(server.make_url("")).rstrip("/"), shop, browsers)

@@ -72,7 +72,8 @@ def _language(request: web.Request, shop: Shop) -> Words:
     wanted = request.query.get("lang", "")
     if wanted in LANGUAGES:
         return words(wanted)
-    return words(site.accepted_language(request) if "Accept-Language" in request.headers else shop.language)
+    asked = "Accept-Language" in request.headers
+    return words(site.accepted_language(request) if asked else shop.language)
 
 
 @lru_cache(maxsize=16)
