@@ -149,7 +149,7 @@ async def test_a_merge_moves_all_and_the_preview_says_it_before(store: Store, sh
     assert sum((await store.read(points.balances, hoa))[:2]) == told.points
     after = await all_of(store, hoa, boss, shop, 500)
     assert {line.facts.get("order") for line in after if line.kind is Kind.ORDERS} == {"A1", "A2", "B1"}
-    assert [line.what for line in after if line.kind is Kind.EVENTS][0] == "merged"
+    assert next(line.what for line in after if line.kind is Kind.EVENTS) == "merged"
     assert len(after) >= lines + 1, "nothing of either life is lost, and the merge is told"
     assert sum(line.facts["points"] for line in after if line.kind is Kind.POINTS) == told.points
     assert await store.read(ledger.check) == []

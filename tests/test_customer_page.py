@@ -24,7 +24,7 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
-async def lan_of(console: Console) -> int:  # noqa: F811
+async def lan_of(console: Console) -> int:
     found = (await console.order("A1")).customer_id
     assert found is not None
     return found
@@ -41,7 +41,7 @@ async def acts(browser: Browser, customer: int, other: int) -> dict[str, Page]:
     }
 
 
-async def untouched(console: Console, customer: int, other: int) -> bool:  # noqa: F811
+async def untouched(console: Console, customer: int, other: int) -> bool:
     one = await console.store.read(customers.get, customer)
     nobody = await console.store.read(orders.find, console.shop, "NOBODY")
     assert nobody is not None
@@ -50,7 +50,7 @@ async def untouched(console: Console, customer: int, other: int) -> bool:  # noq
     ).id == other
 
 
-async def test_only_who_runs_the_shop_may_put_a_customer_right(console: Console) -> None:  # noqa: F811
+async def test_only_who_runs_the_shop_may_put_a_customer_right(console: Console) -> None:
     lan, hoa = await lan_of(console), (await console.order("B", phone=HOA, name="Hoa")).customer_id or 0
     await console.order("NOBODY", phone=None, name="")
     other = await second(console)
@@ -71,7 +71,7 @@ async def test_only_who_runs_the_shop_may_put_a_customer_right(console: Console)
     assert await untouched(console, lan, hoa)
 
 
-async def test_the_page_shows_one_life_and_its_chips_narrow_it(console: Console, clock: SetClock) -> None:  # noqa: F811
+async def test_the_page_shows_one_life_and_its_chips_narrow_it(console: Console, clock: SetClock) -> None:
     lan = await lan_of(console)
     joined = await console.store.write(tickets.open_or_join, lan, console.shop)
     await console.store.write(messages.customer_says, joined.ticket.id, text="Ly <b>vỡ</b> rồi")
@@ -96,7 +96,7 @@ async def test_the_page_shows_one_life_and_its_chips_narrow_it(console: Console,
     assert "<html" not in glance.html
 
 
-async def test_the_timeline_is_walked_without_a_script(console: Console) -> None:  # noqa: F811
+async def test_the_timeline_is_walked_without_a_script(console: Console) -> None:
     for number in range(40):
         await console.order(f"A{number}", total=1_000 * (number + 1))
     lan = (await console.order("A0")).customer_id
@@ -115,7 +115,7 @@ async def test_the_timeline_is_walked_without_a_script(console: Console) -> None
     assert "Newest" in page.text
 
 
-async def test_two_become_one_after_a_look_at_both(console: Console) -> None:  # noqa: F811
+async def test_two_become_one_after_a_look_at_both(console: Console) -> None:
     lan = await lan_of(console)
     hoa = (await console.order("B", phone=HOA, name="Trần Hoa", total=200_000)).customer_id
     browser = await console.as_(Role.MANAGER, console.shop)
@@ -140,7 +140,7 @@ async def test_two_become_one_after_a_look_at_both(console: Console) -> None:  #
     assert (row.shop_id, row.data["customer"], row.data["gone"]) == (console.shop, lan, hoa)
 
 
-async def test_a_merge_across_shops_needs_both(console: Console) -> None:  # noqa: F811
+async def test_a_merge_across_shops_needs_both(console: Console) -> None:
     other = await second(console)
     lan = await lan_of(console)
     hoa = (await console.order("B", phone=HOA, name="Hoa")).customer_id
@@ -154,7 +154,7 @@ async def test_a_merge_across_shops_needs_both(console: Console) -> None:  # noq
     assert (await console.store.read(customers.get, hoa or 0)).id == lan
 
 
-async def test_a_number_is_changed_with_what_it_costs_said(console: Console) -> None:  # noqa: F811
+async def test_a_number_is_changed_with_what_it_costs_said(console: Console) -> None:
     lan = await lan_of(console)
     await console.order("B", phone=HOA, name="Hoa")
     await console.store.write(claims.prove_phone, lan, LAN)
@@ -175,7 +175,7 @@ async def test_a_number_is_changed_with_what_it_costs_said(console: Console) -> 
     assert (row.data["before"], row.data["after"], row.shop_id) == ("+8490•••456", "+8490•••222", console.shop)
 
 
-async def test_a_missing_order_is_attached_or_entered(console: Console, clock: SetClock) -> None:  # noqa: F811
+async def test_a_missing_order_is_attached_or_entered(console: Console, clock: SetClock) -> None:
     lan = await lan_of(console)
     await console.order("NOBODY", phone=None, name="", total=40_000)
     await console.order("B", phone=HOA, name="Hoa")
@@ -212,7 +212,7 @@ def listed(page: Page) -> list[tuple[str, str]]:
     return re.findall(r'<a class="card need" href="([^"]*)">\s*<span class="need-icon (\w+)"', page.html)
 
 
-async def test_five_things_at_first_the_worst_above(console: Console, clock: SetClock) -> None:  # noqa: F811
+async def test_five_things_at_first_the_worst_above(console: Console, clock: SetClock) -> None:
     lan = await lan_of(console)
     for number in range(2, 5):
         await console.order(f"A{number}")
@@ -242,7 +242,7 @@ async def test_five_things_at_first_the_worst_above(console: Console, clock: Set
     assert "/desk/dead-letters" not in (await manager.get("/shop")).html, "they may be any shop's"
 
 
-async def test_a_quiet_day_gives_good_news_and_next_steps_never_filler(console: Console, clock: SetClock) -> None:  # noqa: F811
+async def test_a_quiet_day_gives_good_news_and_next_steps_never_filler(console: Console, clock: SetClock) -> None:
     owner = await console.as_(Role.OWNER)
     page = await owner.get("/shop")
     assert "Nothing needs you right now" in page.text

@@ -42,7 +42,7 @@ async def visit(root: str, path: str, language: str = "en") -> tuple[int, str, s
         return response.status, html, unescape(bare)
 
 
-async def test_anybody_reads_the_shops_real_settings(console: Console) -> None:  # noqa: F811
+async def test_anybody_reads_the_shops_real_settings(console: Console) -> None:
     store = console.store
     await store.write(earning.save, console.shop, {"earn_per": 2_000, "tier_per": 10_000}, "cli")
     await store.write(programme.change, point_value=50, expiry_months=3)
@@ -70,7 +70,7 @@ async def test_anybody_reads_the_shops_real_settings(console: Console) -> None: 
         assert f'href="{link}"' in html, link
 
 
-async def test_it_speaks_the_readers_language_and_says_it_to_crawlers(console: Console) -> None:  # noqa: F811
+async def test_it_speaks_the_readers_language_and_says_it_to_crawlers(console: Console) -> None:
     _, html, text = await visit(console.root, "/p/pho-cafe", "vi")
     assert "1.000 ₫" in text.replace("\xa0", " ")
     assert '<html lang="vi"' in html
@@ -88,7 +88,7 @@ async def test_it_speaks_the_readers_language_and_says_it_to_crawlers(console: C
     assert zxingcpp.read_barcodes(picture)[0].text == LINK
 
 
-async def test_html_of_a_shop_is_shown_and_never_run(console: Console) -> None:  # noqa: F811
+async def test_html_of_a_shop_is_shown_and_never_run(console: Console) -> None:
     evil = "<script>alert(1)</script>"
     shop = await console.store.write(programme.open_shop, f"{evil} & Co", timezone=ZONE, language="vi")
     await console.store.write(shops.change, shop, address=evil, phone="0903 123 456")
@@ -101,7 +101,7 @@ async def test_html_of_a_shop_is_shown_and_never_run(console: Console) -> None: 
     assert text.count(evil) >= 3
 
 
-async def test_a_shop_that_is_not_there_is_not_found(console: Console) -> None:  # noqa: F811
+async def test_a_shop_that_is_not_there_is_not_found(console: Console) -> None:
     for path in ("/p/nobody", "/p/nobody/cover.png", "/p/nobody/qr.png", "/p/1", "/p/PHO-CAFE", "/p/%3Cscript%3E"):
         status, html, _ = await visit(console.root, path)
         assert status == 404, path
@@ -145,7 +145,7 @@ def test_hard_names_and_long_words_fit() -> None:
         assert Image.open(BytesIO(draw_cover(name, "#F59E0B", name, name))).size == (1200, 630)
 
 
-async def test_the_owner_prints_what_leads_where_they_say(console: Console) -> None:  # noqa: F811
+async def test_the_owner_prints_what_leads_where_they_say(console: Console) -> None:
     browser = await console.as_(Role.MANAGER, console.shop)
     page = await browser.get("/shop/share")
     assert LINK in page.text
