@@ -6,7 +6,7 @@ import urllib.request
 from urllib.error import URLError
 
 from bot.settings import Settings
-from store import accounts
+from store import accounts, options
 from store.engine import Store
 
 ASK_SECONDS = 4.0
@@ -28,7 +28,8 @@ async def start_link(settings: Settings, store: Store, payload: str) -> str:
 async def _telegram_name(settings: Settings, store: Store) -> str | None:
     """The bot's public name on Telegram: remembered since it last ran, or asked for now."""
     if not settings.telegram_token:
-        return None
+        pasted = await store.read(options.get, options.TOKEN)
+        return str(pasted["username"]) if pasted else None
     account = f"telegram:{settings.telegram_token.partition(':')[0]}"
     known = await store.read(accounts.username_of, account)
     if known:

@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     telegram_rate: int = Field(default=30, ge=1, le=1000)
     telegram_staff_chat: int | None = None
     webhook_private: bool = False
+    backup_dir: str = ""
     language: str = "vi"
     timezone: str = "Asia/Ho_Chi_Minh"
 
@@ -83,6 +84,16 @@ class Settings(BaseSettings):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError("must be a time zone like Asia/Ho_Chi_Minh") from error
         return value
+
+    @property
+    def backup_folder(self) -> Path | None:
+        """Where the nightly backups go: beside the SQLite file, or beside the program; None where they are `off`."""
+        if self.backup_dir.lower() == "off":
+            return None
+        if self.backup_dir:
+            return Path(self.backup_dir)
+        file = re.match(r"sqlite(?:\+aiosqlite)?:///(.+)", self.database_url)
+        return (Path(file[1]).parent if file else Path()) / "backups"
 
     @property
     def base_url(self) -> str:

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,15 +66,44 @@ def read(path: Path, aliases: Mapping[str, Sequence[str]], needed: Sequence[str]
     """Open a list. `aliases` gives each column's other names, folded. Raises SheetError."""
     if not path.is_file():
         raise SheetError("missing")
-    names = {name: column for column, others in aliases.items() for name in (column.replace("_", " "), *others)}
+    names = _names(aliases)
     try:
-        with path.open("rb") as file:
-            head = file.read(4)
-        raws, size = _workbook(path) if head.startswith(WORKBOOKS) else _text(path, names)
+        raws, size = _opened(path, names)
         header_at, header, columns = _header(raws, names, needed)
     except (OSError, UnicodeError, csv.Error) as error:
         raise SheetError("unreadable") from error
     return Sheet(header, columns, max(0, size - header_at), _rows(raws, header_at))
+
+
+def peek(path: Path, aliases: Mapping[str, Sequence[str]]) -> Sheet:
+    """Open a list whose columns may be called anything: the header is the line among the first that names most of the
+    columns we know, else the first of the fullest; `columns` are those it names. Raises SheetError, never for columns.
+    """
+    if not path.is_file():
+        raise SheetError("missing")
+    names = _names(aliases)
+    try:
+        raws, size = _opened(path, names)
+        first = list(islice(raws, HEADER_ROWS_MAX))
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise SheetError("unreadable") from error
+    found = [_columns(raw, names) for raw in first]
+    ranks = [(len(columns), sum(bool(text(cell)) for cell in raw)) for raw, columns in zip(first, found, strict=True)]
+    if not any(filled for _, filled in ranks):
+        raise SheetError("empty")
+    at = ranks.index(max(ranks))
+    header = [text(cell) for cell in first[at]]
+    return Sheet(header, found[at], max(0, size - at - 1), _rows(chain(first[at + 1 :], raws), at + 1))
+
+
+def _names(aliases: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
+    return {name: column for column, others in aliases.items() for name in (column.replace("_", " "), *others)}
+
+
+def _opened(path: Path, names: Mapping[str, str]) -> tuple[Iterator[Sequence[Any]], int]:
+    with path.open("rb") as file:
+        head = file.read(4)
+    return _workbook(path) if head.startswith(WORKBOOKS) else _text(path, names)
 
 
 def text(cell: Any) -> str:
@@ -214,11 +244,7 @@ def _header(
     best: tuple[int, Sequence[str], dict[str, int]] | None = None
     number = 0
     for number, raw in zip(range(1, HEADER_ROWS_MAX + 1), raws, strict=False):
-        columns: dict[str, int] = {}
-        for at, cell in enumerate(raw):
-            column = names.get(_folded(text(cell)))
-            if column is not None:
-                columns.setdefault(column, at)
+        columns = _columns(raw, names)
         if all(column in columns for column in needed):
             return number, [text(cell) for cell in raw], columns
         if best is None or len(columns) > len(best[2]):
@@ -226,6 +252,16 @@ def _header(
     if best is None or number == 0 or not any(best[1]):
         raise SheetError("empty")
     raise SheetError("columns", [column for column in needed if column not in best[2]])
+
+
+def _columns(raw: Sequence[Any], names: Mapping[str, str]) -> dict[str, int]:
+    """Where the columns we know stand in a line, each the first time it is named."""
+    columns: dict[str, int] = {}
+    for at, cell in enumerate(raw):
+        column = names.get(_folded(text(cell)))
+        if column is not None:
+            columns.setdefault(column, at)
+    return columns
 
 
 def _folded(header: str) -> str:

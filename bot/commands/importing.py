@@ -5,22 +5,22 @@ What can't be taken goes to `FILE.rejected.csv` with its reason. A cut-off impor
 
 import csv
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
 from bot.commands.opening import CommandError, refuse, shop_named, show, with_store
 from bot.settings import Settings
+from handlers import rejections
 from handlers.words import Words, words
-from loyalty import bulk, imports, sheets
-from loyalty.imports import CustomerLine, OrderLine, Taken
+from loyalty import bulk, import_lines, imports, sheets
+from loyalty.imports import Taken
 from loyalty.sheets import Row, SheetError
 from store import audit, shops
 from store.engine import Store
-from store.errors import InvalidError, MovedError, RuleError
+from store.errors import MovedError, RuleError
 
 BATCH = 500
 """Rows of one transaction: few enough that a running bot waits for none of them noticeably."""
@@ -44,9 +44,9 @@ class Rejected:
             # With a byte order mark, so that a spreadsheet takes it for UTF-8.
             self._file = self.path.open("w", encoding="utf-8-sig", newline="")
             csv.writer(self._file).writerow([*self.header, "line", "reason"])
-        cells = [_shown(cell) for cell in row.cells][: len(self.header)]
+        cells = [rejections.shown(cell) for cell in row.cells][: len(self.header)]
         cells += [""] * (len(self.header) - len(cells))
-        csv.writer(self._file).writerow([*cells, row.line, reason(self.words, error)])
+        csv.writer(self._file).writerow([*cells, row.line, rejections.reason(self.words, error)])
         self.count += 1
 
     def close(self) -> None:
@@ -94,13 +94,12 @@ async def take_file(
         sheet = sheets.read(path, imports.CUSTOMER_COLUMNS, imports.CUSTOMER_NEEDS)
     rejected = Rejected(path.with_name(f"{path.name}.rejected.csv"), sheet.header, said or words(shop.language))
     total, done = Taken(), 0
-    judge = _judge_orders if what == "orders" else _judge_customers
     rule = bulk.take_orders if what == "orders" else imports.take_customers
     # A window's rows are a million objects that live as long as it does: collecting among them only costs time.
     gc.disable()
     try:
         while rows := list(islice(sheet.rows, WINDOW)):
-            lines, refused = judge(rows, sheet.columns, shop)
+            lines, refused = import_lines.judge(what, rows, sheet.columns, shop)
             total.refused += refused
             for start in range(0, len(lines), BATCH):
                 batch = lines[start : start + BATCH]
@@ -120,44 +119,6 @@ async def take_file(
         gc.enable()
         rejected.close()
     return total
-
-
-def _judge_orders(
-    rows: Sequence[Row], columns: Mapping[str, int], shop: shops.Shop
-) -> tuple[list[OrderLine], list[tuple[int, RuleError]]]:
-    """Rows as orders, and what of them can't be one.
-
-    The orders of a customer stand together, each customer's as they came: a batch then touches few pages of the
-    database, which makes a long import several times as fast.
-    """
-    read = imports.order_reader(columns, shop)
-    lines: list[OrderLine] = []
-    refused: list[tuple[int, RuleError]] = []
-    for row in rows:
-        try:
-            lines.append(read(row))
-        except RuleError as error:
-            refused.append((row.line, error))
-    # An order that comes twice goes where its first row goes, whoever the second is for: the first one counts.
-    first: dict[str, str] = {}
-    for line in lines:
-        first.setdefault(line.external_id, line.order.phone or "")
-    lines.sort(key=lambda line: first[line.external_id])
-    return lines, refused
-
-
-def _judge_customers(
-    rows: Sequence[Row], columns: Mapping[str, int], shop: shops.Shop
-) -> tuple[list[CustomerLine], list[tuple[int, RuleError]]]:
-    read = imports.customer_reader(columns, shop)
-    lines: list[CustomerLine] = []
-    refused: list[tuple[int, RuleError]] = []
-    for row in rows:
-        try:
-            lines.append(read(row))
-        except RuleError as error:
-            refused.append((row.line, error))
-    return lines, refused
 
 
 async def _write(store: Store, rule: Callable[..., Taken], shop_id: int, lines: Sequence[Any]) -> Taken:
@@ -211,45 +172,3 @@ def _summary(said: Words, taken: Taken, rejected: Path) -> str:
     ]
     line = " · ".join(parts)
     return f"{line} → {rejected}" if taken.refused else line
-
-
-def reason(said: Words, error: RuleError) -> str:
-    """Why a row was refused, for who mends it."""
-    if isinstance(error, InvalidError):
-        value = _shown(error.value)[:40]
-        known = {
-            ("phone", "missing"): said("The phone number is missing."),
-            ("phone", "format"): said("“{value}” is not a phone number.", value=value),
-            ("external_id", "length"): said("The order number is missing or too long."),
-            ("total", "range"): said("The total can't be “{value}”.", value=value),
-            ("refunded", "range"): said(
-                "The refund can't be “{value}”: it is below 0 or more than the total.", value=value
-            ),
-            ("currency", "unsupported"): said("The shop doesn't take the currency “{value}”.", value=value),
-            ("status", "unknown"): said(
-                "“{value}” is not a status: take completed, pending, cancelled or refunded.", value=value
-            ),
-            ("placed_at", "range"): said("The date “{value}” lies in the future or before the year 2000.", value=value),
-            ("birthday", "range"): said("“{value}” can't be a birthday.", value=value),
-            ("language", "unknown"): said("“{value}” is not a language we speak: take vi or en.", value=value),
-        }
-        by_problem = {
-            "number": said("“{value}” in the column {column} is not a whole number.", value=value, column=error.field),
-            "date": said("“{value}” in the column {column} is not a date.", value=value, column=error.field),
-            "range": said("“{value}” in the column {column} can't be right.", value=value, column=error.field),
-            "length": said("The column {column} holds too much.", column=error.field),
-        }
-        found = known.get((error.field, error.problem)) or by_problem.get(error.problem)
-        return found or said("The column {column} can't be right.", column=error.field)
-    by_code = {
-        "conflict": said("The order is there already, for another customer."),
-        "insufficient_points": said("The shop's point wallet is empty."),
-        "idempotency_conflict": said("This customer's opening points were imported before, with another number."),
-    }
-    return by_code.get(error.code) or said("Not possible: {code}.", code=error.code)
-
-
-def _shown(cell: Any) -> str:
-    if isinstance(cell, datetime):
-        return cell.isoformat(sep=" ")
-    return sheets.text(cell)

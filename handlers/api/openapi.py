@@ -180,7 +180,7 @@ def _itself() -> dict[str, Any]:
     }  # fmt: skip
 
 
-_GOOD = {200: "OK", 201: "Created"}
+_GOOD = {200: "OK", 201: "Created", 202: "Accepted"}
 
 
 def _version() -> str:

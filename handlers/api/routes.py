@@ -6,7 +6,7 @@ from functools import partial
 import structlog
 from aiohttp import hdrs, web
 
-from handlers.api import customers, orders, points, settlement, vouchers, webhooks
+from handlers.api import customers, orders, points, programs, settlement, vouchers, webhooks
 from handlers.api.calls import Ask, Call
 from handlers.api.docs import page, stylesheet
 from handlers.api.health import Metrics, setup_health
@@ -21,6 +21,7 @@ CALLS: Sequence[Call] = (
     *points.CALLS,
     *orders.CALLS,
     *vouchers.CALLS,
+    *programs.CALLS,
     *settlement.CALLS,
     *webhooks.CALLS,
 )
