@@ -9,7 +9,18 @@ from PIL import Image, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
 from bot.messengers.telegram import Telegram
-from loyalty import attempts, expiry_notices, holds, points, redemptions, referrals, tier_review, voucher_gifts
+from loyalty import (
+    attempts,
+    bonuses,
+    expiry_notices,
+    holds,
+    import_jobs,
+    points,
+    redemptions,
+    referrals,
+    tier_review,
+    voucher_gifts,
+)
 from loyalty.recognition import draws
 from store import deliveries, inbox, leases, media, outbox
 from store.engine import Store
@@ -29,9 +40,17 @@ DUE: tuple[Callable[[Session], int], ...] = (
     tier_review.review_due,
     draws.close_due,
     expiry_notices.tell_due,
+    bonuses.pay_due,
+    bonuses.birthdays_due,
 )
 """Rules that do a batch of what is due now and say how much that was."""
-SWEEPS: tuple[Callable[[Session], int | None], ...] = (inbox.prune, outbox.prune, deliveries.prune, import_jobs.prune, attempts.prune)
+SWEEPS: tuple[Callable[[Session], int | None], ...] = (
+    inbox.prune,
+    outbox.prune,
+    deliveries.prune,
+    import_jobs.prune,
+    attempts.prune,
+)
 
 log = structlog.get_logger()
 

@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from loyalty import (
+    bonuses,
     customers,
     orders,
     points,
@@ -155,9 +156,12 @@ MOVES = [
     *recognition.MOVES,
     tier_gifts.move,
     qualification.forget,
+    bonuses.move,
 ]
 """What hangs on a customer and goes along in a merge; each noun that refers to customers adds its own line here."""
 
 
 def _settle(session: Session, customer_id: int) -> None:
+    if customers.get(session, customer_id).phone_verified_at is not None:
+        events.happened(session, "phone_proven", customer_id=customer_id)
     referrals.settle_friend(session, customer_id)

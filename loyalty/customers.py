@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import ledger
-from store import secret
+from store import events, secret
 from store.base import Base, BigId, UtcTime, raw, table, to_micros
 from store.clock import now
 from store.errors import InvalidError, MovedError, NotFoundError
@@ -253,6 +253,8 @@ def change(session: Session, customer_id: int, **values: Any) -> None:
     }:
         raise InvalidError(min(unknown), "unknown")
     session.execute(update(customers).where(customers.c.id == customer_id).values(**values))
+    if values.keys() & {"name", "birthday"}:
+        events.happened(session, "profile_changed", customer_id=customer_id)
 
 
 def identify(session: Session, account: str, user_id: int) -> Person | None:

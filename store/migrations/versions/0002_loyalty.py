@@ -11,6 +11,13 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "bonus_streaks",
+        sa.Column("customer_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("customer_id", "shop_id", name=op.f("pk_bonus_streaks")),
+    )
+    op.create_table(
         "event_cursors",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
@@ -977,3 +984,4 @@ def downgrade() -> None:
     op.drop_table("options")
     op.drop_table("expiry_told")
     op.drop_table("event_cursors")
+    op.drop_table("bonus_streaks")
