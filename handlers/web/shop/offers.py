@@ -1,9 +1,10 @@
 """Offers: what vouchers the shop has, made and changed by a form with the voucher's words beside it, handed out."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,19 +13,33 @@ from sqlalchemy.orm import Session
 
 from handlers.chat import gives
 from handlers.web import site
-from handlers.web.shop import fields, frame
+from handlers.web.shop import fields, frame, lists
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import counter, customers, lots, rewards, voucher_programs, vouchers
+from loyalty import counter, customers, lots, redemptions, rewards, voucher_programs, vouchers
 from loyalty.attempts import TooManyError
 from loyalty.voucher_programs import CHANGEABLE, PROMISED, Kind, Program
 from loyalty.vouchers import LimitError, SoldOutError
 from store import audit
 from store.clock import now
 from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RuleError
+from store.text import fold
 
 NUMBERS = ("value", "cap", "min_order", "stock", "per_customer", "price_points", "valid_days")
 KEY_CHARS_MAX = 64
+
+
+NEVER = 2**62
+"""Beyond every price and stock: an offer that isn't sold for points, or never runs out."""
+
+
+class Sort(StrEnum):
+    NEWEST = "newest"
+    NAME = "name"
+    PRICE = "price"
+    LEFT = "left"
+    GIVEN = "given"
+    USED = "used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +63,27 @@ async def page(request: web.Request) -> web.StreamResponse:
 
     def look(session: Session) -> list[Shown]:
         every = voucher_programs.of_shop(session, here.shop.id)
-        used = vouchers.used(session, [offer.id for offer in every])
+        used = redemptions.used(session, [offer.id for offer in every])
         return [_shown(said, offer, used.get(offer.id, 0), here.shop.timezone, now(session)) for offer in every]
 
-    return await frame.render(
-        request, "shop/offers.html", {"offers": await site.store_of(request).read(look)}, page="offers"
-    )
+    every, search = await site.store_of(request).read(look), lists.search(request)
+    asked = lists.asked(request, "/shop/offers", Sort, Sort.NEWEST, {Sort.NAME, Sort.PRICE, Sort.LEFT}, {"q": search})
+    found = [line for line in every if fold(search) in fold(line.offer.name)]
+    context = {
+        "found": lists.arrange(found, asked, SORTED[Sort(asked.sort)], lambda line: line.offer.id), "asked": asked,
+        "any": bool(every),
+    }  # fmt: skip
+    return await frame.render(request, "shop/offers.html", context, page="offers")
+
+
+SORTED: dict[Sort, Callable[[Shown], Any]] = {
+    Sort.NEWEST: lambda _: 0,
+    Sort.NAME: lambda line: fold(line.offer.name),
+    Sort.PRICE: lambda line: line.offer.price_points or NEVER,
+    Sort.LEFT: lambda line: NEVER if line.left is None else line.left,
+    Sort.GIVEN: lambda line: line.offer.issued,
+    Sort.USED: lambda line: line.used,
+}
 
 
 def _shown(said: Words, offer: Program, used: int, zone: str, moment: datetime) -> Shown:
@@ -129,7 +159,7 @@ async def _form(
     give: dict[str, str] | None = None,
 ) -> web.Response:
     here, said = frame.frame_of(request), site.words_of(request)
-    used = await site.store_of(request).read(vouchers.used, [offer.id]) if offer else {}
+    used = await site.store_of(request).read(redemptions.used, [offer.id]) if offer else {}
     context: dict[str, Any] = {
         "offer": offer, "form": form, "errors": errors, "preview": _preview(said, form, here.shop.timezone),
         "shown": None, "links": [], "may_change": offer is None or _may_change(here, offer),

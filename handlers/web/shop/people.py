@@ -23,7 +23,9 @@ async def page(request: web.Request) -> web.StreamResponse:
 async def _customers(request: web.Request) -> dict[str, Any]:
     here, search = frame.frame_of(request), lists.search(request)
     only = lists.choice(Only, request.query.get("only"))
-    asked = lists.asked(request, Sort, Sort.LAST, {Sort.NAME}, {"q": search, "only": only.value if only else ""})
+    asked = lists.asked(
+        request, "/shop/customers", Sort, Sort.LAST, {Sort.NAME}, {"q": search, "only": only.value if only else ""}
+    )
 
     def look(session: Session) -> tuple[directory.Page, dict[int, tuple[str, int]]]:
         found = directory.page(
@@ -42,7 +44,7 @@ async def orders(request: web.Request) -> web.StreamResponse:
     status = lists.choice(Status, request.query.get("status"))
     sorts = order_book.Sort
     asked = lists.asked(
-        request, sorts, sorts.PLACED, {sorts.CUSTOMER, sorts.NUMBER},
+        request, "/shop/orders", sorts, sorts.PLACED, {sorts.CUSTOMER, sorts.NUMBER},
         {"q": search, "status": status.value if status else ""},
     )  # fmt: skip
 

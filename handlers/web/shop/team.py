@@ -1,19 +1,26 @@
 """The team: who works here in which role, how they come in; and the keys of the shop's other systems."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from aiohttp import web
 from sqlalchemy.orm import Session
 
 from handlers.web import site
-from handlers.web.shop import fields, frame
+from handlers.web.shop import fields, frame, lists
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
 from store import audit, shops, staff
 from store.errors import ForbiddenError, InvalidError, NotFoundError
 from store.staff import Key, Member, Right, Role
+from store.text import fold
 
 EVERYWHERE = "all"
+
+
+class Sort(StrEnum):
+    NAME = "name"
+    ROLE = "role"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +47,24 @@ async def _form(request: web.Request, form: dict[str, str], errors: dict[str, st
         )
 
     team, keys = await site.store_of(request).read(look)
+    asked = lists.asked(request, "/shop/team", Sort, Sort.NAME, set(Sort), {})
+    by_role = asked.sort == Sort.ROLE
     context = {
-        "team": team, "keys": keys, "errors": errors,
+        "found": lists.arrange(
+            team, asked, lambda one: (_rank(one.member) if by_role else 0, fold(one.member.name)), lambda one: one.member.id
+        ),
+        "asked": asked, "keys": keys, "errors": errors,
         "form": {"name": "", "role": Role.AGENT.value, "at": str(here.shop.id), "language": "vi", "key_name": "", **form},
         "roles": [(role.value, site.role_name(said, role), words) for role, words in _duties(said).items()],
         "places": [shop for shop in here.shops if here.member.may(Right.STAFF, shop.id)],
         "everywhere": here.member.everywhere(Right.STAFF),
     }  # fmt: skip
     return await frame.render(request, "shop/team.html", context, page="team", status=status)
+
+
+def _rank(member: Member) -> int:
+    """The place of somebody's first role, the owner's the highest."""
+    return min(list(Role).index(role) for role, _ in member.roles)
 
 
 def _colleagues(session: Session, here: Frame) -> list[Member]:
