@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from loyalty import (
     bonuses,
     customers,
+    gifts,
     orders,
     points,
     qualification,
@@ -157,6 +158,7 @@ MOVES = [
     tier_gifts.move,
     qualification.forget,
     bonuses.move,
+    gifts.move,
 ]
 """What hangs on a customer and goes along in a merge; each noun that refers to customers adds its own line here."""
 

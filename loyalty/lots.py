@@ -174,6 +174,31 @@ def give_back(session: Session, customer_id: int, taken_by: int, transfer_id: in
             left -= back
 
 
+def hand_over(session: Session, taken_by: int, transfer_id: int, customer_id: int, into: int) -> None:
+    """Open lots for another customer with what transfer `taken_by` took from somebody's: issued, earned and expiring as
+    they were, soonest first. What account `into` was below 0 is paid first.
+    """
+    rows = session.execute(
+        select(lots.c.shop_id, lots.c.earned_at, lots.c.expires_at, func.sum(-lot_moves.c.amount).label("points"))
+        .join(lots, lots.c.id == lot_moves.c.lot_id)
+        .where(lot_moves.c.transfer_id == taken_by)
+        .group_by(lots.c.id, lots.c.shop_id, lots.c.earned_at, lots.c.expires_at)
+        .order_by(lots.c.expires_at.is_(None), lots.c.expires_at, lots.c.id)
+    ).all()
+    whole = sum(int(row.points) for row in rows)
+    debt = whole - after_debt(ledger.balance(session, into), whole)
+    for row in rows:
+        paid = min(debt, int(row.points))
+        debt -= paid
+        session.execute(
+            insert(lots).values(
+                customer_id=customer_id, shop_id=row.shop_id, transfer_id=transfer_id, order_id=None,
+                amount=int(row.points), remaining=int(row.points) - paid, earned_at=row.earned_at,
+                expires_at=row.expires_at, pending_until=None,
+            )
+        )  # fmt: skip
+
+
 def move(session: Session, lot_id: int, transfer_id: int, amount: int, undoes: int | None = None) -> None:
     """Write that a transfer put `amount` into a lot (below 0: took it)."""
     session.execute(insert(lot_moves).values(lot_id=lot_id, transfer_id=transfer_id, amount=amount, undoes=undoes))

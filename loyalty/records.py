@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from loyalty import (
     customers,
+    gifts,
     orders,
     phones,
     points,
@@ -66,6 +67,7 @@ def forget(session: Session, customer_id: int) -> set[str]:
     erasure.forget_words(session, numbers, named | {phone.lstrip("+") for phone in named if phone.startswith("+")})
     session.execute(delete(i).where(i.c.customer_id.in_(numbers)))
     session.execute(delete(table(phones.PhoneCode)).where(phones.PhoneCode.customer_id.in_(numbers)))
+    gifts.forget(session, numbers, {row.phone for row in people if row.phone})
     session.execute(delete(referrals.links).where(referrals.links.c.customer_id.in_(numbers)))
     shas |= recognition.forget(session, numbers)
     o = orders.orders

@@ -338,6 +338,39 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_import_refusals_job_id"), "import_refusals", ["job_id"], unique=False)
     op.create_table(
+        "point_gifts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("giver_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("receiver_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("token", sa.Text(), nullable=True),
+        sa.Column("points", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("hold_id", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("lapses_at", sa.BigInteger(), nullable=True),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["giver_id"], ["customers.id"], name=op.f("fk_point_gifts_giver_id")),
+        sa.ForeignKeyConstraint(["receiver_id"], ["customers.id"], name=op.f("fk_point_gifts_receiver_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_point_gifts_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_point_gifts")),
+        sa.UniqueConstraint("key", name=op.f("uq_point_gifts_key")),
+        sa.UniqueConstraint("token", name=op.f("uq_point_gifts_token")),
+    )
+    op.create_index("ix_point_gifts_giver_id", "point_gifts", ["giver_id", "at"], unique=False)
+    op.create_index(op.f("ix_point_gifts_receiver_id"), "point_gifts", ["receiver_id"], unique=False)
+    op.create_index(
+        "ix_point_gifts_waiting",
+        "point_gifts",
+        ["lapses_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_table(
         "prizes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -923,6 +956,15 @@ def downgrade() -> None:
     op.drop_table("thank_tasks")
     op.drop_index(op.f("ix_prizes_shop_id"), table_name="prizes")
     op.drop_table("prizes")
+    op.drop_index(
+        "ix_point_gifts_waiting",
+        table_name="point_gifts",
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.drop_index(op.f("ix_point_gifts_receiver_id"), table_name="point_gifts")
+    op.drop_index("ix_point_gifts_giver_id", table_name="point_gifts")
+    op.drop_table("point_gifts")
     op.drop_index(op.f("ix_import_refusals_job_id"), table_name="import_refusals")
     op.drop_table("import_refusals")
     op.drop_index(
