@@ -21,9 +21,11 @@ import_app = typer.Typer(help="Take in a file of customers or orders.", rich_mar
 export_app = typer.Typer(help="Hand out what is kept.", rich_markup_mode=None)
 erase_app = typer.Typer(help="Forget who somebody is.", rich_markup_mode=None)
 inbox_app = typer.Typer(help="Updates whose handling failed.", rich_markup_mode=None)
+draw_app = typer.Typer(help="Lucky draws.", rich_markup_mode=None)
+voucher_app = typer.Typer(help="Voucher codes in batches.", rich_markup_mode=None)
 for name, group in {
     "shop": shop_app, "staff": staff_app, "apikey": key_app, "import": import_app, "export": export_app,
-    "erase": erase_app, "inbox": inbox_app,
+    "erase": erase_app, "inbox": inbox_app, "vouchers": voucher_app, "draw": draw_app,
 }.items():  # fmt: skip
     app.add_typer(group, name=name)
 
@@ -185,6 +187,70 @@ def inbox_replay(
     from bot.commands import letters
 
     letters.replay(account, key, every=every)
+
+
+@draw_app.command("verify")
+def draw_verify(what: Annotated[str, typer.Argument(metavar="ID|FILE")]) -> None:
+    """Work out again every draw, of one in the database or of an exported file; names the first that differs."""
+    from bot.commands import draws
+
+    draws.verify(what)
+
+
+@draw_app.command("export")
+def draw_export(draw: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+    """Print a draw's terms and log as JSON, for anybody who wants to check it."""
+    from bot.commands import draws
+
+    draws.export(draw)
+
+
+@voucher_app.command("list")
+def vouchers_list() -> None:
+    """Print the voucher programmes with their numbers, and their batches."""
+    from bot.commands import codes
+
+    codes.list_programs()
+
+
+@voucher_app.command("generate")
+def vouchers_generate(
+    program: Annotated[int, typer.Argument(metavar="PROGRAM")],
+    count: Annotated[int, typer.Argument(metavar="COUNT")],
+    name: Annotated[str, typer.Option(help="What they are for.")] = "",
+) -> None:
+    """Make many codes of a voucher programme; prints the batch's number. Ctrl-C stops, `resume` goes on."""
+    from bot.commands import codes
+
+    codes.generate(program, count, name)
+
+
+@voucher_app.command("import")
+def vouchers_import(
+    program: Annotated[int, typer.Argument(metavar="PROGRAM")],
+    file: File,
+    name: Annotated[str, typer.Option(help="What they are for.")] = "",
+) -> None:
+    """Take codes in from a CSV or XLSX file with a column `code`; prints the batch's number."""
+    from bot.commands import codes
+
+    codes.take(program, file, name)
+
+
+@voucher_app.command("resume")
+def vouchers_resume(batch: Annotated[int, typer.Argument(metavar="BATCH")]) -> None:
+    """Let a batch that was stopped or cut off go on."""
+    from bot.commands import codes
+
+    codes.resume(batch)
+
+
+@voucher_app.command("export")
+def vouchers_export(batch: Annotated[int, typer.Argument(metavar="BATCH")], file: File) -> None:
+    """Write a batch's codes to a CSV file (`-`: stdout)."""
+    from bot.commands import codes
+
+    codes.export(batch, file)
 
 
 def main() -> NoReturn:

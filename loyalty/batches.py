@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from loyalty import ledger, sheets, voucher_programs, vouchers
 from loyalty.sheets import Row, SheetError
 from loyalty.vouchers import OWN_CODE, SoldOutError, VoucherState, folded
-from store import secret, signals
+from store import media, secret, signals
 from store.base import Base, BigId, UtcTime, raw_many, table, to_micros
 from store.clock import now
 from store.errors import InvalidError, NotFoundError
@@ -127,6 +127,12 @@ def start(session: Session, program_id: int, count: int, *, name: str = "", acto
 def start_list(session: Session, program_id: int, file: str, rows: int, *, name: str = "", actor: str) -> Batch:
     """Begin to take in a list of `rows` rows, kept as media under `file`. Raises as `start`."""
     return _add(session, program_id, rows, file, name, actor)
+
+
+def keep_list(session: Session, program_id: int, content: bytes, rows: int, *, name: str = "", actor: str) -> Batch:
+    """`start_list` of a file that is not kept yet."""
+    sha = media.keep(session, content, "text/csv")
+    return start_list(session, program_id, sha, rows, name=name, actor=actor)
 
 
 def _add(session: Session, program_id: int, wanted: int, file: str | None, name: str, actor: str) -> Batch:

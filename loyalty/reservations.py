@@ -45,6 +45,8 @@ from store.clock import now
 from store.errors import ConflictError, InvalidError
 
 EXTERNAL_ID_CHARS_MAX = 100
+NOBODY = 0
+"""Stands for a customer who isn't known yet, and has used nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +87,18 @@ def check(
     shop_id: int,
     actor: str,
     customer_id: int | None = None,
+    newcomer: bool = False,
     lines: Sequence[Line] = (),
 ) -> Checked:
     """What a code would give on an order. A writing rule, for it counts wrong codes of `actor` (`key:2`, `staff:4`).
+    `newcomer`: a customer is meant who isn't known yet.
 
     Raises TooManyError, InvalidError("order_total", "items").
     """
     attempts.guard(session, actor)
     order = order_of(order_total, lines)
     try:
-        _, offer = judge(session, vouchers.by_code(session, code), order, shop_id, customer_id)
+        _, offer = judge(session, vouchers.by_code(session, code), order, shop_id, customer_id, newcomer=newcomer)
     except ORDER_LACKS as error:
         return Checked(valid=False, discount=0, reason=error.code)
     except (UnknownVoucherError, ConflictError):
@@ -104,7 +108,13 @@ def check(
 
 
 def judge(
-    session: Session, voucher: Voucher | None, order: Basket, shop_id: int, customer_id: int | None
+    session: Session,
+    voucher: Voucher | None,
+    order: Basket,
+    shop_id: int,
+    customer_id: int | None,
+    *,
+    newcomer: bool = False,
 ) -> tuple[Voucher, Program]:
     """A voucher that could be used on an order now, were it alone, and its programme.
 
@@ -117,7 +127,7 @@ def judge(
     if held is not None and not is_over(session, held):
         raise UnusableVoucherError("used or held by another order")
     owner = voucher.customer_id if customer_id is None else customers.resolve(session, customer_id)
-    within(session, offer, owner, shop_id)
+    within(session, offer, NOBODY if newcomer else owner, shop_id)
     discounts.meets(offer, order, now(session), shops.get(session, shop_id).timezone)
     left = room(session, offer)
     if left.uses == 0:

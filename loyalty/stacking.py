@@ -74,6 +74,7 @@ def check_many(
     actor: str,
     codes: Sequence[str] = (),
     customer_id: int | None = None,
+    newcomer: bool = False,
     wallet: bool = False,
     lines: Sequence[Line] = (),
 ) -> Best:
@@ -95,7 +96,7 @@ def check_many(
     for code in dict.fromkeys(given):
         try:
             voucher, offer = reservations.judge(
-                session, vouchers.by_code(session, code), order, shop_id, customer_id
+                session, vouchers.by_code(session, code), order, shop_id, customer_id, newcomer=newcomer
             )  # fmt: skip
         except reservations.ORDER_LACKS as error:
             refused.append(Refused(code, error.code))

@@ -325,6 +325,11 @@ def of_shop(session: Session, shop_id: int) -> list[Program]:
     return [Program(*row) for row in rows]
 
 
+def every(session: Session) -> list[Program]:
+    """What all shops offer, the oldest first."""
+    return [Program(*row) for row in session.execute(select(*FIELDS).order_by(programs.c.id))]
+
+
 def in_period(offer: Program, moment: datetime) -> bool:
     """Whether an offer runs at a moment: from `starts_at` on, until before `ends_at`."""
     return (offer.starts_at is None or offer.starts_at <= moment) and (offer.ends_at is None or moment < offer.ends_at)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loyalty import ledger, redemptions, vouchers
+from loyalty import batches, ledger, redemptions, vouchers
 from store.clock import SetClock
 from store.engine import Store
 from tests.api import LAN, Answer, Api, serving
@@ -204,3 +204,89 @@ async def test_twenty_at_once_get_what_there_is(api: Api) -> None:
     assert await api.store.read(vouchers.check) == []
     assert await api.store.read(redemptions.check_states) == []
     assert await api.store.read(ledger.check) == []
+
+
+async def test_an_offer_says_for_what_when_and_up_to_how_much(api: Api) -> None:
+    asked = {
+        "name": "Trà chiều", "kind": "item", "categories": ["Trà"], "times": 2, "weekdays": [1, 6], "from_time": "9:00",
+        "until_time": "24:00", "per_day": 100, "per_customer_day": 1, "budget": 500_000, "stacks": "none", "returns": "any",
+        "shared_code": "tra-2027", "stock": 50, "per_customer": 2, "valid_days": 3,
+    }  # fmt: skip
+    made = await api.post("/voucher-programs", asked)
+    assert made.status == 201, made
+    told = asked | {"from_time": "09:00", "shared_code": "TRA2027", "budget_left": 500_000, "uses_left": 50}
+    assert {name: made.body[name] for name in told} == told
+    assert (await api.get(f"/voucher-programs/{made.body['id']}")).body == made.body
+    assert (await api.get("/voucher-programs")).body == {"programs": [made.body]}
+    for values, field in (
+        ({"weekdays": [0]}, "weekdays.0"), ({"until_time": None}, "until_minute"), ({"from_time": "25:00"}, "from_time"),
+        ({"categories": []}, "items"), ({"stacks": "some"}, "stacks"), ({"shared_code": "TRA 2027"}, "code"),
+        ({"price_points": 5}, "price_points"), ({"stacks_with": [0]}, "stacks_with.0"),
+    ):  # fmt: skip
+        refused = await api.post("/voucher-programs", asked | {"shared_code": "other"} | values)
+        assert (refused.status, refused.fields) == (422, [field]), (values, refused)
+    _, key = await api.another_shop()
+    assert (await api.get(f"/voucher-programs/{made.body['id']}", key=key)).status == 404
+    order = {"order_total": 100_000, "customer": {"phone": LAN}}
+    tea = {"items": [{"name": "Trà đào", "category": "trà", "price": 40_000, "quantity": 2}]}
+    checked = await api.post("/vouchers/TRA2027/check", order)
+    assert checked.body == {"valid": False, "discount": 0, "reason": "items"}
+    assert (await api.post("/vouchers/TRA2027/check", {"order_total": 100_000} | tea)).body["reason"] == "customer"
+    assert (await api.post("/vouchers/tra-2027/check", order | tea)).body["discount"] == 80_000
+    held = await api.post("/vouchers/TRA2027/redemptions", order | tea | {"order": "A1"})
+    assert (held.status, held.body["discount"]) == (201, 80_000)
+    again = await api.post("/vouchers/TRA2027/redemptions", order | tea | {"order": "A2"})
+    assert (again.status, again.body["code"]) == (409, "limit_reached")
+    issued = await api.post(f"/voucher-programs/{made.body['id']}/vouchers", {})
+    assert (issued.status, issued.body["code"]) == (409, "shared_program")
+
+
+async def test_the_best_vouchers_together_are_found_held_and_rolled_back(api: Api) -> None:
+    await api.post("/customers", {"phone": LAN})
+    fixed = await code_of(api, await program(api, kind="amount", value=30_000), customer={"phone": LAN})
+    tenth = await code_of(api, await program(api, value=10))
+    alone = await code_of(api, await program(api, kind="amount", value=35_000, stacks="none"))
+    order = {"order_total": 100_000, "customer": {"phone": LAN}}
+    found = await api.post("/vouchers/check-many", order | {"codes": [tenth, alone, "NOTTHERE"], "wallet": True})
+    assert found.status == 200
+    assert [(use["code"], use["discount"]) for use in found.body["use"]] == [(tenth, 10_000), (fixed, 30_000)]
+    assert (found.body["discount"], found.body["rest"], found.body["items"], found.body["exact"]) == (
+        40_000,
+        40_000,
+        [],
+        True,
+    )
+    assert {one["code"]: one["reason"] for one in found.body["refused"]} == {
+        "NOTTHERE": "invalid",
+        alone: "not_stackable",
+    }
+    asked = order | {"order": "A1"}
+    refused = await api.post("/vouchers/redemptions", asked | {"codes": [fixed, alone]})
+    assert (refused.status, refused.body["code"]) == (409, "not_stackable")
+    assert (await api.post("/vouchers/redemptions", asked | {"codes": [fixed, "NOTTHERE"]})).status == 404
+    for _ in range(2):
+        held = await api.post("/vouchers/redemptions", asked | {"codes": [fixed, tenth]})
+        assert (held.status, held.body["discount"]) == (201, 40_000)
+    number = held.body["redemptions"][0]["id"]
+    assert (await api.post(f"/redemptions/{number}/rollback")).status == 409
+    await api.post(f"/redemptions/{number}/confirm")
+    for _ in range(2):
+        assert (await api.post(f"/redemptions/{number}/rollback")).body == {"id": number, "state": "rolled_back"}
+
+
+async def test_a_batch_is_asked_for_watched_and_stopped(api: Api, store: Store) -> None:
+    number = await program(api, stock=3_000)
+    begun = await api.post(f"/voucher-programs/{number}/batches", {"count": 2_500, "name": "Tờ rơi"})
+    assert (begun.status, begun.body["state"], begun.body["made"]) == (202, "running", 0)
+    path = f"/batches/{begun.body['id']}"
+    async for _ in store.stream(batches.work, begun.body["id"]):
+        break
+    stopped = await api.post(f"{path}/stop")
+    assert (stopped.status, stopped.body["state"], stopped.body["made"]) == (200, "stopped", 1_000)
+    assert (await api.post(f"{path}/resume")).body["state"] == "running"
+    async for _ in store.stream(batches.work, begun.body["id"]):
+        pass
+    assert (await api.get(path)).body == {**begun.body, "state": "done", "made": 2_500}
+    assert (await api.post(f"/voucher-programs/{number}/batches", {"count": 501})).body["code"] == "sold_out"
+    _, key = await api.another_shop()
+    assert [(await api.get(path, key=key)).status, (await api.post(f"{path}/stop", key=key)).status] == [404, 404]

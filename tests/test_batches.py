@@ -8,11 +8,13 @@ import pytest
 import sqlalchemy as sa
 from openpyxl import Workbook
 
+from bot.__main__ import status
+from bot.batches import batch_loop, begin_list
 from loyalty import batches, customers, handing_out, programme, proof, voucher_programs, vouchers
 from loyalty.batches import BatchState
 from loyalty.voucher_programs import Kind, Program
 from loyalty.vouchers import SharedProgramError, SoldOutError
-from store.engine import Store
+from store.engine import Store, open_store
 from store.errors import InvalidError, NotFoundError
 from store.notices import NoticeRow
 
@@ -179,3 +181,53 @@ async def test_each_of_many_customers_gets_one_however_often_it_runs(store: Stor
     told = await store.read(lambda session: session.execute(sa.select(sa.func.count(NoticeRow.id))).scalar_one())
     assert told == 34
     assert await store.read(proof.faults) == []
+
+
+async def test_the_loop_makes_what_the_console_asked_for(store: Store, shop: int) -> None:
+    made = await offer(store)
+    first = await start(store, made.id, 2_500)
+    second = await begin_list(store, made.id, b"code\nTET-A1\nTET-A2\nTET-A1\n", name="Q7", actor="staff:1")
+    loop = asyncio.create_task(batch_loop(store, "me"))  # noqa: TID251  # the test's own, awaited below
+    try:
+        async with asyncio.timeout(20):
+            while await store.read(batches.running):
+                await asyncio.sleep(0.01)
+    finally:
+        loop.cancel()
+        await asyncio.wait([loop])
+    assert (await store.read(batches.get, first)).made == 2_500
+    taken = await store.read(batches.get, second.id)
+    assert (taken.state, taken.made, taken.rejected, taken.done) == ("done", 2, 1, 3)
+    assert await store.read(proof.faults) == []
+
+
+def test_the_command_line_makes_takes_resumes_and_exports(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REGULARS_DATABASE_URL", sqlite_url)
+    monkeypatch.chdir(tmp_path)
+
+    async def made() -> None:
+        opened = open_store(sqlite_url)
+        await opened.write(programme.open_shop, "Phố", timezone="Asia/Ho_Chi_Minh", language="vi")
+        await offer(opened, stock=2_502)
+        await opened.close()
+
+    asyncio.run(made())
+    assert status(["vouchers", "generate", "1", "1500", "--name", "Q7"]) == 0
+    assert capsys.readouterr().out == "1\n"
+    (tmp_path / "codes.csv").write_text("code\nTET-A1\nTET-A1\n")
+    assert status(["vouchers", "import", "1", "codes.csv"]) == 0
+    told = capsys.readouterr()
+    assert told.out == "2\n"
+    assert "line 3: 'TET-A1' repeated" in told.err
+    assert status(["vouchers", "export", "1", "out.csv"]) == 0
+    lines = (tmp_path / "out.csv").read_text("utf-8-sig").splitlines()
+    assert (len(lines), lines[0], lines[1][4], lines[1][-5:]) == (1_501, "code,state", "-", ",open")
+    assert status(["vouchers", "generate", "1", "1002"]) == 1
+    assert "sold_out" in capsys.readouterr().err
+    assert status(["vouchers", "resume", "1"]) == 0
+    assert status(["vouchers", "list"]) == 0
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "1\tGiảm 20.000 ₫", "\tbatch 2\tdone\t1 of 2\tcodes.csv", "\tbatch 1\tdone\t1500 of 1500\tQ7",
+    ]  # fmt: skip

@@ -1,19 +1,17 @@
-"""Vouchers over the API: programmes, codes, and using a code on an order (check, reserve, confirm or cancel)."""
+"""Vouchers over the API: using codes on an order (check, reserve, confirm or cancel, roll back), alone or together."""
 
-from dataclasses import asdict
 from datetime import datetime
 
-from pydantic import BaseModel, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field, JsonValue
 from sqlalchemy.orm import Session
 
-from handlers.api.bodies import Body, CustomerRef, Moment, Money, example
+from handlers.api.bodies import Body, CustomerRef, Money, example
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.customers import known, named
-from loyalty import redemptions, voucher_programs, vouchers
-from loyalty.points import POINTS_MAX
-from loyalty.redemptions import Checked, Redemption, RedemptionState
-from loyalty.voucher_programs import Kind
+from loyalty import discounts, redemptions, reservations, stacking, vouchers
+from loyalty.discounts import LINES_MAX, Line
+from loyalty.redemptions import Redemption, RedemptionState
+from loyalty.reservations import Checked
 from loyalty.vouchers import UnknownVoucherError
 from store import shops
 
@@ -25,6 +23,16 @@ class OrderForVoucher(Body):
 
     order_total: Money = Field(description="đồng before the discount.")
     customer: CustomerRef | None = Field(default=None, description="A personal voucher needs none.")
+    items: list[dict[str, JsonValue]] | None = Field(
+        default=None, max_length=LINES_MAX,
+        description="What is on the order, as in orders: `name` or `sku`, `category`, `price`, `quantity`. A voucher for "
+        "certain items needs them.",
+    )  # fmt: skip
+
+    @property
+    def lines(self) -> list[Line]:
+        """The lines whose price can be read."""
+        return discounts.read(self.items or [])
 
 
 class VoucherOnOrder(OrderForVoucher):
@@ -38,7 +46,10 @@ class VoucherCheck(BaseModel):
 
     valid: bool
     discount: int = Field(description="đồng that it takes off.")
-    reason: str | None = Field(description="invalid (whatever is wrong with the code) or min_order; null when valid.")
+    reason: str | None = Field(
+        description="invalid (whatever is wrong with the code), or what the order lacks for a right one: min_order, items, "
+        "hours, customer; null when valid."
+    )
 
 
 class Reservation(BaseModel):
@@ -61,71 +72,71 @@ class Cancelled(RedemptionAnswer):
     model_config = example({"id": 31, "state": "cancelled"})
 
 
-class NewProgram(Body):
-    model_config = example({
-        "name": "20 % off from 50.000 đ", "kind": "percent", "value": 20, "cap": 30_000, "min_order": 50_000,
-        "stock": 500, "per_customer": 1, "price_points": 300, "ends_at": "2026-12-31T23:59:59+07:00",
-    })  # fmt: skip
+class Codes(Body):
+    """Vouchers named by their codes."""
 
-    name: str = Field(min_length=1, max_length=voucher_programs.NAME_CHARS_MAX)
-    kind: Kind = Field(description="amount: `value` đồng off · percent: `value` per cent off · gift: nothing off.")
-    value: int = Field(default=0, ge=0, le=voucher_programs.MONEY_MAX)
-    cap: Money | None = Field(default=None, description="đồng that it takes off at most.")
-    min_order: Money | None = Field(default=None, description="đồng that an order must come to.")
-    stock: int | None = Field(default=None, ge=0, description="Vouchers there are to give; missing: no end of them.")
-    per_customer: int | None = Field(default=None, ge=1, description="Vouchers that one customer may be given.")
-    price_points: int | None = Field(
-        default=None,
-        ge=1,
-        le=POINTS_MAX,
-        description="What one costs in the rewards catalogue; missing: not for points.",
+    codes: list[str] | None = Field(
+        default=None, max_length=stacking.CODES_MAX, description="Case, spaces and dashes don't matter."
     )
-    starts_at: Moment | None = None
-    ends_at: Moment | None = None
-    hidden: bool | None = Field(default=None, description="Not shown in the catalogue.")
 
 
-class Program(BaseModel):
+class ManyForVoucher(OrderForVoucher, Codes):
     model_config = example({
-        "id": 4, "name": "20 % off from 50.000 đ", "kind": "percent", "value": 20, "cap": 30_000, "min_order": 50_000,
-        "stock": 500, "issued": 0, "per_customer": 1, "price_points": 300, "starts_at": None,
-        "ends_at": "2026-12-31T16:59:59Z", "hidden": False,
+        "order_total": 150_000, "codes": ["TET2027"], "customer": {"phone": "0903 123 456"}, "wallet": True,
+        "items": [{"name": "Trà đào", "category": "Trà", "quantity": 2, "price": 45_000}],
     })  # fmt: skip
 
-    id: int
+    wallet: bool | None = Field(default=None, description="The customer's own vouchers too.")
+
+
+class BestUse(BaseModel):
+    code: str
+    program: int
     name: str
-    kind: Kind
-    value: int
-    cap: int | None
-    min_order: int
-    stock: int | None
-    issued: int
-    per_customer: int | None
-    price_points: int | None
-    starts_at: datetime | None
-    ends_at: datetime | None
-    hidden: bool
+    discount: int = Field(description="đồng that it takes off in this place.")
 
 
-class Issue(Body):
-    """One voucher for a customer, or `count` for whoever bears them; neither: one for whoever bears it."""
-
-    model_config = example({"customer": {"phone": "0903 123 456"}}, **{"not": {"required": ["customer", "count"]}})
-
-    customer: CustomerRef | None = None
-    count: int | None = Field(default=None, ge=1, le=vouchers.COUNT_MAX)
-
-    @model_validator(mode="after")
-    def _either(self) -> "Issue":
-        if self.customer is not None and self.count is not None:
-            raise PydanticCustomError("either", "Give a customer or a count, not both")
-        return self
+class NotUsed(BaseModel):
+    code: str
+    reason: str = Field(
+        description="As of a check, or not_stackable (with those in `use`), or no_gain (it would take nothing more off)."
+    )
 
 
-class Codes(BaseModel):
-    model_config = example({"codes": ["K7MD-2QXW-9HPTA"]})
+class Best(BaseModel):
+    model_config = example({
+        "discount": 55_000, "use": [{"code": "K7MD-2QXW-9HPTA", "program": 4, "name": "Trà đào", "discount": 45_000},
+                                    {"code": "TET2027", "program": 9, "name": "Tết", "discount": 10_000}],
+        "refused": [{"code": "M4TE-8KQA-2PXWH", "reason": "not_stackable"}], "items": [48_334], "rest": 6_666,
+        "exact": True,
+    })  # fmt: skip
 
-    codes: list[str] = Field(description="All or none.")
+    discount: int = Field(description="đồng that all of `use` take off together.")
+    use: list[BestUse] = Field(description="The best that may be together, in the order in which they apply.")
+    refused: list[NotUsed]
+    items: list[int] = Field(description="đồng off each of the `items` whose price could be read.")
+    rest: int = Field(description="đồng off what isn't itemised.")
+    exact: bool = Field(description="false: of more than 12 vouchers the 12 largest were tried.")
+
+
+class ManyOnOrder(VoucherOnOrder):
+    model_config = example({"order": "HD-1042", "order_total": 150_000, "codes": ["TET2027", "K7MD-2QXW-9HPTA"]})
+
+    codes: list[str] = Field(min_length=1, max_length=stacking.CODES_MAX)
+
+
+class Reservations(BaseModel):
+    model_config = example({
+        "redemptions": [{"id": 31, "state": "reserved", "discount": 30_000, "expires_at": "2026-11-21T07:20:00Z"}],
+        "discount": 30_000,
+    })  # fmt: skip
+
+    redemptions: list[Reservation] = Field(description="In the order in which they apply.")
+    discount: int = Field(description="đồng together.")
+
+
+class RolledBack(RedemptionAnswer):
+    model_config = example({"id": 31, "state": "rolled_back"})
 
 
 async def check(ask: Ask, body: OrderForVoucher) -> Answer:
@@ -137,9 +148,7 @@ async def reserve(ask: Ask, body: VoucherOnOrder) -> Answer:
     held = await ask.write(_reserve, _code(ask), await ask.shop(), ask.actor, body)
     if isinstance(held, UnknownVoucherError):
         raise held
-    return 201, Reservation(
-        id=held.id, state=RedemptionState(held.state), discount=held.discount, expires_at=held.expires_at
-    )
+    return 201, _held(held)
 
 
 async def confirm(ask: Ask) -> Answer:
@@ -150,19 +159,49 @@ async def cancel(ask: Ask) -> Answer:
     return 200, _settled(await ask.write(redemptions.cancel, ask.number("redemption"), shop_id=ask.shop_id))
 
 
-async def add_program(ask: Ask, body: NewProgram) -> Answer:
-    added = await ask.write(_add, ask.shop_id, body)
-    return 201, Program(**{name: value for name, value in asdict(added).items() if name in Program.model_fields})
+async def roll_back(ask: Ask) -> Answer:
+    found = await ask.write(redemptions.roll_back, ask.number("redemption"), shop_id=ask.shop_id)
+    return 200, RolledBack(id=found.id, state=RedemptionState(found.state))
 
 
-async def issue(ask: Ask, body: Issue) -> Answer:
-    return 201, Codes(codes=await ask.write(_issue, ask.number("voucher program"), await ask.shop(), body))
+async def check_many(ask: Ask, body: ManyForVoucher) -> Answer:
+    def look(session: Session) -> stacking.Best:
+        customer_id = known(session, body.customer) if body.customer else None
+        return stacking.check_many(
+            session, body.order_total, shop_id=ask.shop_id, actor=ask.actor, codes=body.codes or (),
+            customer_id=customer_id, newcomer=body.customer is not None and customer_id is None,
+            wallet=bool(body.wallet), lines=body.lines,
+        )  # fmt: skip
+
+    found = await ask.write(look)
+    return 200, Best(
+        discount=found.discount, items=found.lines, rest=found.rest, exact=found.exact,
+        use=[
+            BestUse(code=vouchers.shown(use.code), program=use.program.id, name=use.program.name, discount=use.discount)
+            for use in found.uses
+        ],
+        refused=[NotUsed(code=vouchers.shown(one.code), reason=one.reason) for one in found.refused],
+    )  # fmt: skip
+
+
+async def reserve_many(ask: Ask, body: ManyOnOrder) -> Answer:
+    held = await ask.write(_reserve_many, await ask.shop(), ask.actor, body)
+    if isinstance(held, UnknownVoucherError):
+        raise held
+    return 201, Reservations(redemptions=[_held(one) for one in held], discount=sum(one.discount for one in held))
 
 
 def _code(ask: Ask) -> str:
     """The code of the path; one that no database could hold is nobody's, as every other wrong one."""
     code = ask.request.match_info["code"]
     return code if code.isprintable() else ""
+
+
+def _held(redemption: Redemption) -> Reservation:
+    return Reservation(
+        id=redemption.id, state=RedemptionState(redemption.state), discount=redemption.discount,
+        expires_at=redemption.expires_at,
+    )  # fmt: skip
 
 
 def _settled(redemption: Redemption) -> RedemptionAnswer:
@@ -176,33 +215,37 @@ def _check(session: Session, code: str, shop_id: int, actor: str, body: OrderFor
         if voucher is not None and voucher.customer_id is not None:
             # Somebody's own voucher is none for a phone that nobody has yet.
             code = ""
-    return redemptions.check(session, code, body.order_total, shop_id=shop_id, actor=actor, customer_id=customer_id)
+    return reservations.check(
+        session, code, body.order_total, shop_id=shop_id, actor=actor, customer_id=customer_id,
+        newcomer=body.customer is not None and customer_id is None, lines=body.lines,
+    )  # fmt: skip
 
 
 def _reserve(
     session: Session, code: str, shop: shops.Shop, actor: str, body: VoucherOnOrder
 ) -> Redemption | UnknownVoucherError:
     customer_id = named(session, body.customer, shop) if body.customer else None
-    return redemptions.reserve(
+    return reservations.reserve(
         session, code, shop_id=shop.id, order=body.order, order_total=body.order_total, actor=actor,
-        customer_id=customer_id,
+        customer_id=customer_id, lines=body.lines,
     )  # fmt: skip
 
 
-def _add(session: Session, shop_id: int, body: NewProgram) -> voucher_programs.Program:
-    given = body.model_dump(exclude_none=True)
-    return voucher_programs.add(session, shop_id=shop_id, **given)
-
-
-def _issue(session: Session, program_id: int, shop: shops.Shop, body: Issue) -> list[str]:
-    voucher_programs.get(session, program_id, shop.id)
-    if body.customer is None:
-        return [vouchers.shown(code) for code in vouchers.issue_many(session, program_id, body.count or 1)]
-    customer_id = named(session, body.customer, shop)
-    return [vouchers.shown(vouchers.issue(session, program_id, customer_id, tell=True).code)]
+def _reserve_many(
+    session: Session, shop: shops.Shop, actor: str, body: ManyOnOrder
+) -> list[Redemption] | UnknownVoucherError:
+    customer_id = named(session, body.customer, shop) if body.customer else None
+    return stacking.reserve_many(
+        session, body.codes, shop_id=shop.id, order=body.order, order_total=body.order_total, actor=actor,
+        customer_id=customer_id, lines=body.lines,
+    )  # fmt: skip
 
 
 _CODE_WORDS = "Case, spaces and dashes in the code don't matter."
+_RESERVE = [
+    "not_found", "voucher_unusable", "min_order", "items", "hours", "customer", "not_stackable", "sold_out", "budget_spent",
+    "limit_reached", "too_many",
+]  # fmt: skip
 
 CALLS = (
     Call(
@@ -212,8 +255,18 @@ CALLS = (
     ),
     Call(
         "POST", "/vouchers/{code}/redemptions", GROUP, "Reserve a voucher for an order", reserve, {201: Reservation},
-        body=VoucherOnOrder, refusals=["not_found", "voucher_unusable", "min_order", "too_many"],
+        body=VoucherOnOrder, refusals=_RESERVE,
         words=f"{_CODE_WORDS} Held 15 minutes; the same order again gets the same reservation.",
+    ),
+    Call(
+        "POST", "/vouchers/check-many", GROUP, "Find the best vouchers together", check_many, {200: Best},
+        body=ManyForVoucher, refusals=["too_many"],
+        words="Of some codes and a customer's wallet, those allowed together that take off most: free items first, then per "
+        "cent of what is left, then amounts. Nothing is held.",
+    ),
+    Call(
+        "POST", "/vouchers/redemptions", GROUP, "Reserve several vouchers for an order", reserve_many,
+        {201: Reservations}, body=ManyOnOrder, refusals=_RESERVE, words="All or none. Held 15 minutes; repeatable.",
     ),
     Call(
         "POST", "/redemptions/{id}/confirm", GROUP, "Confirm: the order was paid", confirm, {200: RedemptionAnswer},
@@ -224,11 +277,9 @@ CALLS = (
         refusals=["not_found", "redemption_settled"], words="Repeatable; not after confirm.",
     ),
     Call(
-        "POST", "/voucher-programs", GROUP, "Offer something", add_program, {201: Program}, body=NewProgram,
-        words="The programme belongs to the key's shop.",
-    ),
-    Call(
-        "POST", "/voucher-programs/{id}/vouchers", GROUP, "Give out vouchers", issue, {201: Codes}, body=Issue,
-        refusals=["not_found", "sold_out", "limit_reached"],
+        "POST", "/redemptions/{id}/rollback", GROUP, "Roll back: the paid order was undone", roll_back, {200: RolledBack},
+        refusals=["not_found", "redemption_settled"],
+        words="The voucher can be used again in its period. Repeatable. An order that is told as cancelled or refunded does "
+        "this by itself.",
     ),
 )  # fmt: skip

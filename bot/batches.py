@@ -1,0 +1,76 @@
+"""Batches at work: the loop that makes codes in the background, and one batch from beginning to end."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import structlog
+
+from loyalty import batches
+from loyalty.batches import Batch
+from loyalty.sheets import Row, SheetError
+from store import leases, media
+from store.engine import Store
+from store.errors import MovedError, StoreUnreachableError
+
+TICK_SECONDS = 2.0
+LEASE = "batches"
+
+log = structlog.get_logger()
+
+
+async def batch_loop(store: Store, owner: str) -> None:
+    """Work on the batches that are to be made, the oldest first, in one process at a time."""
+    async with store.hub.listen(batches.TOPIC) as heard:
+        while True:
+            heard.clear()
+            try:
+                if await store.write(leases.hold, LEASE, owner) is not None:
+                    for batch in await store.read(batches.running):
+                        await _through(store, batch, owner)
+            except (MovedError, StoreUnreachableError) as error:
+                log.warning("codes wait a moment", error=str(error))
+            try:
+                async with asyncio.timeout(TICK_SECONDS):
+                    await heard.wait()
+            except TimeoutError:
+                pass
+
+
+async def _through(store: Store, batch: Batch, owner: str) -> None:
+    """One batch, as long as this process is the one that works; one that can't be read holds up no other."""
+    try:
+        async for _ in work(store, batch):
+            if await store.write(leases.hold, LEASE, owner) is None:
+                return
+            # A thousand codes are a moment of the writer's time: the others come between.
+            await asyncio.sleep(0)
+    except SheetError:
+        log.exception("a list of codes could not be read", batch=batch.id)
+        await store.write(batches.stop, batch.id)
+
+
+async def work(store: Store, batch: Batch) -> AsyncIterator[Batch]:
+    """Make a batch's codes to the end, or until it is stopped; how it stands after each thousand. Raises SheetError."""
+    if batch.file is None:
+        async for stands in store.stream(batches.work, batch.id):
+            yield stands
+        return
+    content = (await store.read(media.load, batch.file)).content
+    rows, column = await asyncio.to_thread(_rows, content)
+    async for stands in store.stream(batches.take, batch.id, rows, column):
+        yield stands
+
+
+def _rows(content: bytes) -> tuple[list[Row], int]:
+    with tempfile.TemporaryDirectory(prefix="regulars-") as folder:
+        path = Path(folder) / "codes"
+        path.write_bytes(content)
+        return batches.read_list(path)
+
+
+async def begin_list(store: Store, program_id: int, content: bytes, *, name: str, actor: str) -> Batch:
+    """Begin to take a list of codes in. Raises SheetError, and what `batches.start_list` does."""
+    rows, _ = await asyncio.to_thread(_rows, content)
+    return await store.write(batches.keep_list, program_id, content, len(rows), name=name, actor=actor)
