@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from loyalty import customers, directory, ledger, programme
 from loyalty.lots import lots
 from loyalty.qualification import watches
-from loyalty.referrals import State, referrals
 from loyalty.voucher_programs import programs
 from store.clock import now
 
@@ -78,13 +77,6 @@ def falling(session: Session, shop_id: int) -> int:
             or_(c.home_shop_id == shop_id, bought.c.customer_id.is_not(None)),
         )
     )  # fmt: skip
-    return int(session.execute(found).scalar_one())
-
-
-def referrals_to_review(session: Session) -> int:
-    """Referrals that a rule refused and nobody has looked at."""
-    r = referrals.c
-    found = select(func.count()).where(r.state == State.REFUSED, r.decided_by.is_(None), r.terms_id.is_not(None))
     return int(session.execute(found).scalar_one())
 
 

@@ -39,7 +39,7 @@ async def page(request: web.Request) -> web.StreamResponse:
     request[site.WORDS] = said = _language(request, shop)
     found = await store.read(showcase.of, shop.id)
     here = address(request, shop)
-    links = request.config_dict[site.SITE].links(payload(shop))
+    links = [(name.lower(), link) for name, link in request.config_dict[site.SITE].links(payload(shop))]
     context = {
         "shop": shop, "brand": shop.brand, "told": telling.tell(said, found), "links": links, "here": here,
         "other": next(language for language in LANGUAGES if language != said.language),

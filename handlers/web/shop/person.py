@@ -51,7 +51,7 @@ async def shown(
     context |= {
         "to_next": measured(said, standing.measure, standing.to_next) if standing.next else "",
         "form": {"key": secrets.token_urlsafe(18), **form}, "errors": errors, "local": phones.local,
-        "shown_code": vouchers.shown, "tell": lambda line: story.tell(said, line), "kinds": story.kinds(said),
+        "shown_code": vouchers.shown, "tell": lambda line: story.tell(said, line, alone=kind is not None), "kinds": story.kinds(said),
         "show": kind.value if kind else "", "later": bool(after), "act": act or _act(request),
     }  # fmt: skip
     if glance:
@@ -72,7 +72,7 @@ async def told(request: web.Request) -> web.StreamResponse:
 
     owner, page = await site.store_of(request).read(look)
     context = {
-        "person": owner, "story": page, "tell": lambda line: story.tell(said, line), "kinds": story.kinds(said),
+        "person": owner, "story": page, "tell": lambda line: story.tell(said, line, alone=kind is not None), "kinds": story.kinds(said),
         "show": kind.value if kind else "", "later": bool(after),
     }  # fmt: skip
     return await frame.part(request, "shop/story.html", context)

@@ -70,7 +70,8 @@ def _asked(request: web.Request) -> tuple[str, str, str]:
 
 def _links(request: web.Request) -> list[tuple[str, str]]:
     shop = frame.frame_of(request).shop
-    return [(PAGE, public.address(request, shop)), *request.config_dict[site.SITE].links(public.payload(shop))]
+    links = request.config_dict[site.SITE].links(public.payload(shop))
+    return [(PAGE, public.address(request, shop)), *((name.lower(), link) for name, link in links)]
 
 
 def _targets(said: Words, request: web.Request) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from typing import Any
 
@@ -40,8 +40,11 @@ def kinds(said: Words) -> list[tuple[Kind, str]]:
     ]  # fmt: skip
 
 
-def tell(said: Words, line: Line) -> Told:
-    """One line of the timeline."""
+def tell(said: Words, line: Line, *, alone: bool = False) -> Told:
+    """One line of the timeline; `alone`: only lines of its kind are shown, so that it says what others beside it would."""
+    if line.kind is Kind.ORDERS and alone and line.facts["points"]:
+        told = _order(said, line)
+        return replace(told, words=_joined([told.words, said("{n} points", n=said.signed(line.facts["points"]))]))
     return _TELLERS[line.kind](said, line)
 
 
@@ -53,9 +56,7 @@ def _order(said: Words, line: Line) -> Told:
     }.get(line.what, ("", ""))  # fmt: skip
     if facts["refunded"]:
         tone, state = "warn", said("{money} refunded", money=said.money(facts["refunded"], facts["currency"]))
-    parts = [state, said("{n} points", n=said.signed(facts["points"])) if facts["points"] else ""]
-    if facts["source"] == "console":
-        parts.append(said("entered by hand"))
+    parts = [state, said("entered by hand") if facts["source"] == "console" else ""]
     title = said("Order {order}", order=facts["order"])
     return Told("file", title, _joined(parts), said.money(facts["total"], facts["currency"]), tone)
 
