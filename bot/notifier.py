@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from bot.channels import CodeChannel
 from bot.messengers.messenger import Messenger
-from handlers.chat.notices import Told, render
+from handlers.chat.notices import render
 from handlers.chat.points import account, card_of
+from handlers.chat.told import Told
 from handlers.chat.voice import Voice
 from handlers.pictures.card import HEIGHT as CARD_HEIGHT
 from handlers.pictures.card import WIDTH as CARD_WIDTH

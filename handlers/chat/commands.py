@@ -32,7 +32,7 @@ COMMANDS = (
 LABELS = {
     "points": "Points", "card": "Card", "rewards": "Rewards", "vouchers": "Vouchers", "invite": "Invite",
     "support": "Support", "tickets": "Requests", "language": "Language", "privacy": "Privacy", "help": "Help",
-    "menu": "Menu",
+    "menu": "Menu", "challenges": "Challenges",
 }  # fmt: skip
 """What a command's button says, as message ids."""
 
@@ -51,7 +51,7 @@ def _marked() -> None:
     _("Everything I can do"), _("My points"), _("My membership card"), _("My vouchers"), _("Swap points for rewards")
     _("Invite a friend"), _("Ask for help"), _("My requests"), _("Language"), _("Privacy and offers"), _("Help")
     _("Points"), _("Card"), _("Rewards"), _("Vouchers"), _("Invite"), _("Support"), _("Requests"), _("Privacy")
-    _("Menu")
+    _("Menu"), _("Challenges")
 
 
 class Go(CallbackData, prefix="go"):
@@ -107,6 +107,48 @@ class Invite(CallbackData, prefix="inv"):
     place: Annotated[int, Field(ge=0, le=20)]
 
 
+class DrawEntry(CallbackData, prefix="draw"):
+    """Open an entry of a lucky draw."""
+
+    entry: Number
+
+
+class EntryFor(CallbackData, prefix="entry"):
+    """An entry of a lucky draw at the price in points that was shown; `sure` on the second tap, which draws."""
+
+    draw: Number
+    price: Price
+    sure: bool = False
+
+
+class History(CallbackData, prefix="hist"):
+    """A page of the statement: what came before a transfer; 0: the newest."""
+
+    before: Annotated[int, Field(ge=0, le=2**62)] = 0
+
+
+class Present(CallbackData, prefix="gift"):
+    """Points for a friend, as far as they are named: none yet, how many, whom (`phone`; "-": whoever opens a link). `sure`
+    on the last tap, which gives them.
+    """
+
+    points: Price = 0
+    phone: Annotated[str, Field(max_length=20)] = ""
+    sure: bool = False
+
+
+class Present(CallbackData, prefix="vgive"):
+    """Give a voucher to a friend by a link."""
+
+    voucher: Number
+
+
+class Keep(CallbackData, prefix="vkeep"):
+    """Take a voucher back that no friend has taken yet."""
+
+    voucher: Number
+
+
 class Show(CallbackData, prefix="vch"):
     """A voucher's picture with its QR."""
 
@@ -136,9 +178,9 @@ def button(text: str, data: CallbackData) -> InlineKeyboardButton:
     return InlineKeyboardButton(text=short, callback_data=data.pack())
 
 
-def menu(said: Words) -> InlineKeyboardMarkup:
-    """Every command as a button, two in a row."""
-    every = [command for command, _ in COMMANDS if command != "menu"]
+def menu(said: Words, *more: str) -> InlineKeyboardMarkup:
+    """Every command as a button, two in a row; `more` before them, where the shop has it."""
+    every = [*more, *(command for command, _ in COMMANDS if command != "menu")]
     pairs = [every[start : start + 2] for start in range(0, len(every), 2)]
     return InlineKeyboardMarkup(inline_keyboard=[[go_button(said, command) for command in pair] for pair in pairs])
 

@@ -6,8 +6,8 @@ from aiogram.filters import CommandObject
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
+from handlers.chat import challenges, invite, phone, points, privacy, start, vouchers
 from handlers.chat import help as helping
-from handlers.chat import invite, phone, points, privacy, start
 from handlers.chat.commands import Go, by_label, menu
 from handlers.chat.sayings import Saying, understand
 from handlers.chat.talk import Talk
@@ -17,8 +17,9 @@ Handler = Callable[[Message, Talk, FSMContext], Awaitable[None]]
 
 RUN: dict[str, Handler] = {
     "menu": start.show_menu, "help": start.show_help, "language": start.ask_language, "points": points.show_points,
-    "card": points.show_card, "vouchers": points.show_vouchers, "rewards": points.show_rewards, "invite": invite.invite,
+    "card": points.show_card, "vouchers": vouchers.show_vouchers, "rewards": points.show_rewards, "invite": invite.invite,
     "support": helping.support, "tickets": helping.list_tickets, "privacy": privacy.show_privacy,
+    "challenges": challenges.show,
 }  # fmt: skip
 """Command by name, for typed ones, for taps and for free words."""
 

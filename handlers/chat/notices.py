@@ -1,32 +1,17 @@
 """Notices in words: what a kind of notice says to a person, with its buttons and pictures. How and when is the bot's."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
-
-from aiogram.types import InlineKeyboardMarkup
 
 from handlers import tier_words
+from handlers.chat import cheers, point_notices
 from handlers.chat.commands import go
 from handlers.chat.help import rating_buttons
+from handlers.chat.told import Params, Told
 from handlers.chat.voice import Voice
 from handlers.measures import measured
 from loyalty import addressing
 from loyalty.tier_rule import Measure
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A notice ready to be sent: HTML text (plain where `plain`), buttons, and files by content address."""
-
-    text: str
-    buttons: InlineKeyboardMarkup | None = None
-    files: list[dict[str, Any]] = field(default_factory=list)
-    plain: bool = False
-
-
-Params = dict[str, Any]
 
 
 def render(kind: str, voice: Voice, params: Params) -> Told | None:
@@ -263,7 +248,12 @@ KINDS: dict[str, Callable[[Voice, Params], Told]] = {
     "referral_taken_back": _referral_taken_back,
     "referral_allowed": _referral_allowed,
     "voucher_given": _voucher_given,
+    "voucher_returned": voucher_news.returned,
+    "voucher_gift_taken": voucher_news.gift_taken,
+    "voucher_gift_lapsed": voucher_news.gift_lapsed,
     "ticket_reply": _ticket_reply,
     "ticket_resolved": _ticket_resolved,
+    **cheers.KINDS,
+    **point_notices.KINDS,
 }
 """What goes to the phone itself (`phone_code`) has no words here: never into the chat that asked for it."""

@@ -11,13 +11,12 @@ from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
 from sqlalchemy.orm import Session
 
 from handlers import tier_words
-from handlers.chat.commands import Buy, Leave, Show, button, go
+from handlers.chat.commands import Buy, History, Leave, Present, Show, button, go
 from handlers.chat.gives import terms
 from handlers.chat.talk import Kept, Talk
 from handlers.chat.voice import Voice
 from handlers.measures import measured
 from handlers.pictures.card import Card, draw_card
-from handlers.pictures.voucher import VoucherPicture, draw_voucher
 from handlers.words import Words
 from loyalty import customers, points, qualification, rewards, statement, vouchers
 from loyalty.ledger import UncoveredError
@@ -32,8 +31,6 @@ from store.shops import Shop
 
 LINES = 3
 SOON_DAYS = 30
-VOUCHERS_LISTED = 10
-QR_BUTTONS = 5
 REWARDS_LISTED = 8
 
 
@@ -65,7 +62,13 @@ def account(session: Session, customer_id: int, zone: str) -> Account:
 async def show_points(message: Message, talk: Talk, _state: FSMContext) -> None:
     """Exactly one message, which holds the available points."""
     held = await talk.work.read(account, talk.customer_id, talk.shop.timezone)
-    await message.answer(points_text(talk.voice, held), reply_markup=go(talk.words, "rewards", "card"))
+    await message.answer(points_text(talk.voice, held), reply_markup=points_buttons(talk.words))
+
+
+def points_buttons(said: Words) -> InlineKeyboardMarkup:
+    rows = go(said, "rewards", "card").inline_keyboard
+    further = [button(said("Statement"), History()), button(said("Give points"), Present())]
+    return InlineKeyboardMarkup(inline_keyboard=[*rows, further])
 
 
 def points_text(voice: Voice, held: Account) -> str:
@@ -114,7 +117,17 @@ def staying(voice: Voice, standing: Standing) -> str:
 def entry_line(voice: Voice, entry: Entry, zone: str) -> str:
     """“21/11 · +50 · order 1042 at Cầu Giấy”: one movement in words."""
     day = voice.words.day(entry.at.astimezone(ZoneInfo(zone)).date())
-    return f"{day} · <b>{voice.words.signed(entry.points)}</b> · {reason(voice, entry)}"
+    why = ", ".join(factor(voice, name, percent) for name, percent in entry.why)
+    beside = f" ({why})" if why else ""
+    return f"{day} · <b>{voice.words.signed(entry.points)}</b> · {reason(voice, entry)}{beside}"
+
+
+def factor(voice: Voice, name: str, percent: int) -> str:
+    """“Happy hour ×1.5”: what an order's points were multiplied by."""
+    rest = f"{percent % 100:02d}".rstrip("0")
+    times = f"×{percent // 100}{',' if voice.language == 'vi' else '.'}{rest}" if rest else f"×{percent // 100}"
+    _, tier, own = name.partition("tier:")
+    return f"{voice.say('tier {tier}', tier=own) if tier else escape(name)} {times}"
 
 
 def reason(voice: Voice, entry: Entry) -> str:
@@ -131,10 +144,34 @@ def reason(voice: Voice, entry: Entry) -> str:
         "expire": voice.say("expired"),
         "merge": voice.say("from your earlier account"),
         "opening": voice.say("brought along from before"),
+        "prize": voice.say("won: {prize}", prize=entry.reason or ""),
+        "prize_back": voice.say("taken back with a returned order: {prize}", prize=entry.reason or ""),
+        "draw": voice.say("an entry in {draw}", draw=entry.reason or ""),
         "tier_gift": voice.say("a gift for reaching {tier}", tier=entry.reason or ""),
         "adjust": escape(entry.reason or ""),
+        "gift": voice.say("given to a friend") if entry.points < 0 else voice.say("a gift from a friend"),
+        "hold": set_aside(voice, entry.reason or ""),
+        "unhold": voice.say("set aside, and back again"),
+        "forgive": voice.say("let off by the shop"),
+        "bonus": bonus(voice, entry.reason or ""),
     }
     return texts.get(entry.kind) or voice.say("correction by the shop")
+
+
+def set_aside(voice: Voice, kind: str) -> str:
+    """What points are held for."""
+    if kind == "gift":
+        return voice.say("a gift that waits for your friend")
+    return voice.say("set aside")
+
+
+def bonus(voice: Voice, cause: str) -> str:
+    """What a bonus was for."""
+    return {
+        "join": voice.say("for joining us"), "profile": voice.say("for a complete profile"),
+        "birthday": voice.say("for your birthday"), "review": voice.say("for your review"),
+        "streak": voice.say("for coming so often"),
+    }.get(cause) or voice.say("a bonus")  # fmt: skip
 
 
 async def show_card(message: Message, talk: Talk, _state: FSMContext) -> None:
@@ -165,59 +202,6 @@ def card_of(said: Words, shop: Shop, customer: customers.Customer, held: Account
 def grouped(code: str) -> str:
     """7K3M9QPT as 7K3M-9QPT, easier to read aloud."""
     return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
-
-
-# ── Vouchers ────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def show_vouchers(message: Message, talk: Talk, _state: FSMContext) -> None:
-    held = await talk.work.read(vouchers.wallet, talk.customer_id)
-    if not held:
-        await message.answer(
-            talk.say("You have no vouchers yet. Swap points for one?"), reply_markup=go(talk.words, "rewards")
-        )
-        return
-    lines = [voucher_lines(talk, kept) for kept in held[:VOUCHERS_LISTED]]
-    rows = [
-        [button(talk.words("Show QR: {name}", name=kept.program.name), Show(voucher=kept.voucher.id))]
-        for kept in held[:QR_BUTTONS]
-    ]
-    head = talk.voice.plural("You have {n} voucher:", "You have {n} vouchers:", len(held))
-    await message.answer("\n\n".join([head, *lines]), reply_markup=InlineKeyboardMarkup(inline_keyboard=rows))
-
-
-def voucher_lines(talk: Talk, kept: vouchers.Kept) -> str:
-    """Its name, its conditions and its code, a line each."""
-    conditions = terms(talk.words, kept.program, kept.last_day)
-    lines = [
-        f"<b>{escape(kept.program.name)}</b>",
-        escape(conditions),
-        f"<code>{vouchers.shown(kept.voucher.code)}</code>",
-    ]
-    return "\n".join(line for line in lines if line)
-
-
-async def show_voucher(query: CallbackQuery, callback_data: Show, talk: Talk) -> None:
-    """A voucher as a picture for the till."""
-    held = await talk.work.read(vouchers.wallet, talk.customer_id)
-    kept = next((one for one in held if one.voucher.id == callback_data.voucher), None)
-    if kept is None or not isinstance(query.message, Message):
-        await query.answer(talk.say("This voucher has been used or has expired."), show_alert=True)
-        return
-    code = vouchers.shown(kept.voucher.code)
-    last_day = talk.words.date(date.fromisoformat(kept.last_day)) if kept.last_day else ""
-    picture = VoucherPicture(
-        shop_name=talk.shop.name, brand=talk.shop.brand, title=kept.program.name,
-        condition=terms(talk.words, kept.program),
-        valid_until=talk.words("Valid until {day}", day=last_day) if last_day else "",
-        code=code, qr_payload=f"regulars:v:{kept.voucher.code}",
-    )  # fmt: skip
-    content = await asyncio.to_thread(draw_voucher, picture)
-    await query.answer()
-    await query.message.answer_photo(
-        Kept(content, "voucher.png", "image/png", 1128, 608),
-        caption=f"<b>{escape(kept.program.name)}</b>\n<code>{code}</code>",
-    )
 
 
 # ── Rewards ─────────────────────────────────────────────────────────────────────────────────────────

@@ -7,8 +7,40 @@ from aiogram.filters import Command, CommandStart, StateFilter
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message
 
-from handlers.chat import free_text, help, invite, phone, points, privacy, start  # noqa: A004  # the noun of /help
-from handlers.chat.commands import Buy, Called, Go, Held, Invite, Leave, Offers, Rate, Show, Speak, Topic, by_label
+from handlers.chat import (  # the noun of /help
+    challenges,
+    forum,
+    free_text,
+    gifting,
+    help,
+    history,
+    invite,
+    phone,
+    points,
+    privacy,
+    start,
+    vouchers,
+)
+from handlers.chat.commands import (
+    Buy,
+    Called,
+    DrawEntry,
+    EntryFor,
+    Go,
+    Held,
+    History,
+    Invite,
+    Keep,
+    Leave,
+    Offers,
+    Present,
+    Rate,
+    Show,
+    Speak,
+    Topic,
+    by_label,
+)
+from handlers.chat.gifting import Giving
 from handlers.chat.phone import Phone
 from loyalty import customers
 from store.engine import Work
@@ -34,6 +66,8 @@ def build() -> Dispatcher:
     said.register(help.first_words, StateFilter(help.Support.writing))
     said.register(phone.code, StateFilter(Phone.proving), F.text.func(phone.may_be_code))
     said.register(phone.number, StateFilter(Phone), F.text.func(phone.may_be_number))
+    said.register(gifting.amount, StateFilter(Giving.amount), F.text.func(gifting.may_be_amount))
+    said.register(gifting.friend, StateFilter(Giving.friend), F.text.func(phone.may_be_number))
     said.register(help.comment, StateFilter(help.Support.commenting))
     said.register(free_text.free_text)
     private.edited_message.register(help.edited)
@@ -41,8 +75,14 @@ def build() -> Dispatcher:
     tapped = private.callback_query
     tapped.register(start.choose_language, Speak.filter())
     tapped.register(start.choose_address, Called.filter())
-    tapped.register(points.show_voucher, Show.filter())
+    tapped.register(vouchers.show_voucher, Show.filter())
+    tapped.register(vouchers.present, Present.filter())
+    tapped.register(vouchers.keep, Keep.filter())
     tapped.register(points.buy, Buy.filter())
+    tapped.register(history.page, History.filter())
+    tapped.register(gifting.tapped, Present.filter())
+    tapped.register(challenges.draw, DrawEntry.filter())
+    tapped.register(challenges.buy, EntryFor.filter())
     tapped.register(invite.show_qr, Invite.filter())
     tapped.register(leave, Leave.filter())
     tapped.register(privacy.choose, Offers.filter())
@@ -53,6 +93,10 @@ def build() -> Dispatcher:
     tapped.register(free_text.stale)
 
     dispatcher.include_router(private)
+    groups = Router(name="groups")
+    groups.message.filter(F.chat.type.in_({"group", "supergroup"}))
+    groups.message.register(forum.bind, Command(*forum.COMMANDS, ignore_case=True))
+    dispatcher.include_router(groups)
     dispatcher.my_chat_member.register(membership, F.chat.type == "private")
     return dispatcher
 

@@ -7,7 +7,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
 from sqlalchemy.orm import Session
 
-from handlers.chat import friends, phone
+from handlers.chat import challenges, friends, gifting, phone
 from handlers.chat.commands import COMMANDS, Called, Speak, button, menu
 from handlers.chat.talk import Talk
 from handlers.chat.voice import Voice
@@ -36,7 +36,7 @@ async def start(message: Message, command: CommandObject, talk: Talk, state: FSM
     if kind == "s" and code:
         await bind_staff(message, code, talk)
         return
-    opening = {"r": referral, "c": receipt, "v": offer, "p": programme_page}.get(kind)
+    opening = {"r": referral, "c": receipt, "v": offer, "g": gifting.opened, "p": programme_page}.get(kind)
     said = await opening(code, talk) if opening and code else None
     if payload and said is None:
         said = talk.say("This link isn't known. Type /menu to see everything we can do for you.")
@@ -116,7 +116,9 @@ async def offer(code: str, talk: Talk) -> str:
     """`v_CODE`: an offered voucher."""
     wrong = talk.say("This offer isn't valid. Please check the link letter by letter, or see /vouchers.")
     try:
-        opened = await talk.work.write(rewards.open_offer, code, talk.customer_id)
+        # Visitors of the page cost nothing to be many of: they are counted by where they come from too.
+        address = await talk.work.read(webchat.address, talk.user_id) if talk.can.own_page else None
+        opened = await talk.work.write(rewards.open_offer, code, talk.customer_id, address=address)
     except TooManyError:
         return talk.say("Too many attempts. Please wait a minute and try again.")
     except ConflictError:
@@ -186,7 +188,8 @@ async def choose_address(query: CallbackQuery, callback_data: Called, talk: Talk
 
 async def show_menu(message: Message, talk: Talk, state: FSMContext) -> None:
     await state.clear()
-    await message.answer(talk.say("What can we do for you?"), reply_markup=menu(talk.words))
+    more = ("challenges",) if await talk.work.read(challenges.offered) else ()
+    await message.answer(talk.say("What can we do for you?"), reply_markup=menu(talk.words, *more))
 
 
 async def show_help(message: Message, talk: Talk, state: FSMContext) -> None:

@@ -6,6 +6,7 @@ from handlers.web import site
 from handlers.web.chat.views import setup_chat
 from handlers.web.desk.views import setup_desk
 from handlers.web.login.views import setup_login
+from handlers.web.lucky.views import setup_lucky
 from handlers.web.public.views import setup_public
 from handlers.web.shop.views import setup_shop
 from handlers.web.till.views import setup_till
@@ -18,6 +19,7 @@ def setup_pages(app: web.Application, *, demo: bool) -> None:
     setup_desk(app)
     setup_till(app)
     setup_shop(app)
+    setup_lucky(app)
     setup_public(app)
     app.router.add_get("/", demo_page if demo else home)
 

@@ -4,11 +4,14 @@ from aiohttp import web
 
 from handlers.web.shop import (
     amends,
+    audits,
+    importing,
     offers,
     people,
     person,
     referrals,
     settings,
+    setup,
     share,
     team,
     tier_rules,
@@ -17,6 +20,7 @@ from handlers.web.shop import (
     webhooks,
 )
 from handlers.web.shop.frame import console
+from handlers.web.shop.recognition.routes import add_recognition
 from store.staff import Right
 
 ID = r"{id:\d{1,15}}"
@@ -24,6 +28,7 @@ ID = r"{id:\d{1,15}}"
 
 def setup_shop(app: web.Application) -> None:
     add, shop, owner = app.router, console(), console(Right.STAFF)
+    add_recognition(app)
     add.add_get("/shop", shop(today.page))
     add.add_get("/shop/customers", shop(people.page))
     add.add_get(f"/shop/customers/{ID}", shop(person.person))
@@ -67,6 +72,20 @@ def setup_shop(app: web.Application) -> None:
     add.add_post(f"/shop/team/{ID}/remove", owner(team.remove))
     add.add_post("/shop/team/keys", owner(team.add_key))
     add.add_post(f"/shop/team/keys/{ID}/revoke", owner(team.revoke_key))
+    add.add_get("/shop/setup", owner(setup.page))
+    add.add_post("/shop/setup/token", owner(setup.save_token))
+    add.add_post("/shop/setup/link", owner(setup.link))
+    add.add_post("/shop/setup/test", owner(setup.send_test))
+    add.add_post("/shop/setup/poster", owner(setup.tick))
+    add.add_get("/shop/audit", owner(audits.page))
+    add.add_get("/shop/import", shop(importing.page))
+    add.add_post("/shop/import", shop(importing.upload))
+    add.add_get(f"/shop/import/{ID}", shop(importing.one))
+    add.add_get(f"/shop/import/{ID}/preview", shop(importing.preview))
+    add.add_get(f"/shop/import/{ID}/progress", shop(importing.progress))
+    add.add_get(f"/shop/import/{ID}/rejected.csv", shop(importing.rejected))
+    add.add_post(f"/shop/import/{ID}/start", shop(importing.start))
+    add.add_post(f"/shop/import/{ID}/{{action:stop|discard}}", shop(importing.act))
     add.add_get("/shop/webhooks", owner(webhooks.page))
     add.add_post("/shop/webhooks", owner(webhooks.add))
     add.add_get(f"/shop/webhooks/{ID}", owner(webhooks.one))
