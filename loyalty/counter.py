@@ -79,9 +79,9 @@ def find(session: Session, query: str, *, shop_id: int, staff_id: int) -> Found 
     voucher = vouchers.by_code(session, code)
     if voucher is not None:
         offer = voucher_programs.get(session, voucher.program_id)
-        if offer.shop_id in {None, shop_id}:
+        if offer.at(shop_id):
             owner = card(session, voucher.customer_id, shop_id) if voucher.customer_id is not None else None
-            return Found(owner, voucher=vouchers.Kept(voucher, offer, vouchers.last_day(session, voucher, offer)))
+            return Found(owner, voucher=vouchers.kept_of(session, voucher, offer))
     elif any(sign.isdigit() for sign in typed) and not any(sign.isalpha() for sign in typed):
         try:
             phone = phones.normal(typed)

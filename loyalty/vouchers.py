@@ -93,6 +93,8 @@ class Kept:
     program: Program
     last_day: str | None
     """As YYYY-MM-DD."""
+    places: tuple[str, ...] = ()
+    """The names of the only shops that take it, where not all do."""
 
 
 class UnknownVoucherError(NotFoundError):
@@ -350,8 +352,15 @@ def wallet(session: Session, customer_id: int, *, shop_id: int | None = None) ->
     for row in session.execute(query).all():
         voucher, offer = Voucher(*row[: len(FIELDS)]), Program(*row[len(FIELDS) :])
         if shop_id is None or offer.at(shop_id):
-            kept.append(Kept(voucher, offer, last_day(session, voucher, offer)))
+            kept.append(kept_of(session, voucher, offer))
     return kept
+
+
+def kept_of(session: Session, voucher: Voucher, offer: Program) -> Kept:
+    """A voucher with what people are told of it."""
+    names = {shop.id: shop.name for shop in shops.every(session)} if offer.branches else {}
+    places = tuple(names[branch] for branch in offer.branches or () if branch in names)
+    return Kept(voucher, offer, last_day(session, voucher, offer), places)
 
 
 def mark(session: Session, voucher_id: int, state: VoucherState) -> None:

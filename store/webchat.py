@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, Text, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from store import secret
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.signals import signal
@@ -31,6 +32,8 @@ class WebChat(Base):
     last_number: Mapped[int] = mapped_column(default=0)
     seen_number: Mapped[int] = mapped_column(default=0)
     typing_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    address: Mapped[str | None] = mapped_column(Text)
+    """The hash of the network address that it was last written from: guesses of codes are counted by it."""
 
 
 class BubbleRow(Base):
@@ -85,6 +88,19 @@ def open_chat(session: Session, language: str) -> int:
     session.add(chat)
     session.flush()
     return chat.id
+
+
+def came_from(session: Session, chat_id: int, address: str) -> None:
+    """Note where a visitor writes from; only a hash of it is kept."""
+    digest = secret.digest(address)[:32]
+    session.execute(
+        update(chats).where(chats.c.id == chat_id, chats.c.address.is_distinct_from(digest)).values(address=digest)
+    )
+
+
+def address(session: Session, chat_id: int) -> str | None:
+    """The hash of where a visitor last wrote from."""
+    return session.execute(select(chats.c.address).where(chats.c.id == chat_id)).scalar()
 
 
 def exists(session: Session, chat_id: int) -> bool:

@@ -137,13 +137,13 @@ class Present(CallbackData, prefix="gift"):
     sure: bool = False
 
 
-class Present(CallbackData, prefix="vgive"):
+class PresentVoucher(CallbackData, prefix="vgive"):
     """Give a voucher to a friend by a link."""
 
     voucher: Number
 
 
-class Keep(CallbackData, prefix="vkeep"):
+class KeepVoucher(CallbackData, prefix="vkeep"):
     """Take a voucher back that no friend has taken yet."""
 
     voucher: Number

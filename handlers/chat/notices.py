@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date
 
 from handlers import tier_words
-from handlers.chat import cheers, point_notices
+from handlers.chat import cheers, point_notices, voucher_news
 from handlers.chat.commands import go
 from handlers.chat.help import rating_buttons
 from handlers.chat.told import Params, Told

@@ -30,10 +30,11 @@ from handlers.chat.commands import (
     Held,
     History,
     Invite,
-    Keep,
+    KeepVoucher,
     Leave,
     Offers,
     Present,
+    PresentVoucher,
     Rate,
     Show,
     Speak,
@@ -76,8 +77,8 @@ def build() -> Dispatcher:
     tapped.register(start.choose_language, Speak.filter())
     tapped.register(start.choose_address, Called.filter())
     tapped.register(vouchers.show_voucher, Show.filter())
-    tapped.register(vouchers.present, Present.filter())
-    tapped.register(vouchers.keep, Keep.filter())
+    tapped.register(vouchers.present, PresentVoucher.filter())
+    tapped.register(vouchers.keep, KeepVoucher.filter())
     tapped.register(points.buy, Buy.filter())
     tapped.register(history.page, History.filter())
     tapped.register(gifting.tapped, Present.filter())

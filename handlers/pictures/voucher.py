@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from handlers.pictures.badge import draw_badge
 from handlers.pictures.colour import (
@@ -28,6 +29,7 @@ _PAD = 52
 _STUB = 372  # the white part with the code
 _NOTCH = 44
 _BADGE = 72
+_PHOTO = 208
 _LEFT = _MARGIN + _PAD
 _TEAR = _MARGIN + _WIDTH - _STUB
 _COLUMN = _WIDTH - _STUB - 2 * _PAD
@@ -48,6 +50,8 @@ class VoucherPicture:
     """One short line, or nothing: "HSD 31/12/2026"."""
     code: str
     qr_payload: str
+    photo: bytes | None = None
+    """The offer's own picture, in any form that Pillow reads."""
 
 
 def draw_voucher(voucher: VoucherPicture) -> bytes:
@@ -59,6 +63,8 @@ def draw_voucher(voucher: VoucherPicture) -> bytes:
     pen = ImageDraw.Draw(picture)
     _draw_shop(picture, pen, voucher, text, steps[0])
     _draw_offer(pen, voucher, text, soft)
+    if voucher.photo:
+        _draw_photo(picture, voucher.photo)
     _draw_stub(picture, pen, voucher)
     return png(picture)
 
@@ -72,11 +78,19 @@ def _draw_shop(picture: Image.Image, pen: ImageDraw.ImageDraw, voucher: VoucherP
 
 def _draw_offer(pen: ImageDraw.ImageDraw, voucher: VoucherPicture, text: str, soft: str) -> None:
     foot = _MARGIN + _HEIGHT - _PAD
-    title = Rows(*fit_lines(voucher.title, 800, 92, 54, _COLUMN, 3), text, 1.16)
-    condition = Rows(*fit_lines(voucher.condition, 500, 36, 30, _COLUMN, 2), soft, 1.3)
+    width = _COLUMN - (_PHOTO + 24 if voucher.photo else 0)
+    title = Rows(*fit_lines(voucher.title, 800, 92, 54, width, 3), text, 1.16)
+    condition = Rows(*fit_lines(voucher.condition, 500, 36, 30, width, 2), soft, 1.3)
     draw_block(pen, _LEFT, (_MARGIN + _PAD + _BADGE, foot - 30), title, condition, gap=8)
     line, face = fit(voucher.valid_until, 700, 36, 28, _COLUMN)
     pen.text((_LEFT, foot), line, text, face, anchor="ls")
+
+
+def _draw_photo(picture: Image.Image, content: bytes) -> None:
+    with Image.open(BytesIO(content)) as opened:
+        photo = ImageOps.fit(ImageOps.exif_transpose(opened).convert("RGB"), (_PHOTO, _PHOTO))
+    top = _MARGIN + (_HEIGHT - _PHOTO) // 2
+    picture.paste(photo, (_TEAR - _PAD + 12 - _PHOTO, top), rounded((_PHOTO, _PHOTO), 24))
 
 
 def _draw_stub(picture: Image.Image, pen: ImageDraw.ImageDraw, voucher: VoucherPicture) -> None:

@@ -4,6 +4,7 @@ as an update. The same `ref` again finds its bubble and its row in the inbox, so
 
 import json
 import re
+from ipaddress import ip_address
 from typing import Any
 
 from aiohttp import web
@@ -108,8 +109,9 @@ async def _updates(
         raise _RefusedError(said("Write something first."))
     quoted = await _bubble(store, chat_id, body.get("reply_to"))
     number = await store.write(
-        _say, chat_id, ref, text, uploads, quoted.number if quoted else None, shown=body.get("auto") is not True
-    )
+        _say, chat_id, ref, text, uploads, quoted.number if quoted else None, shown=body.get("auto") is not True,
+        address=_address(request),
+    )  # fmt: skip
     if quoted:
         base["reply_to_message"] = {**base, "message_id": quoted.number, "text": " "}
     if not uploads:
@@ -125,6 +127,17 @@ async def _updates(
     return updates
 
 
+def _address(request: web.Request) -> str:
+    """Where the visitor is: what the proxy before us says, where one of our own network is before us."""
+    remote = request.remote or ""
+    try:
+        inside = ip_address(remote).is_private
+    except ValueError:
+        inside = True
+    said = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return said[:64] if inside and said else remote
+
+
 async def _bubble(store: Store, chat_id: int, number: object) -> Bubble | None:
     """The bubble a page names, if it is one of this chat."""
     text = str(number or "")
@@ -136,7 +149,8 @@ def _edit(session: Session, chat_id: int, number: int, text: str) -> None:
 
 
 def _say(
-    session: Session, chat_id: int, ref: str, text: str, uploads: list[Upload], reply_to: int | None, *, shown: bool
+    session: Session, chat_id: int, ref: str, text: str, uploads: list[Upload], reply_to: int | None, *, shown: bool,
+    address: str,
 ) -> int:
     """The visitor's bubble with its files; its number. The same `ref` again is the same bubble."""
     extra: dict[str, Any] = {"reply_to": reply_to} if reply_to else {}
@@ -148,6 +162,8 @@ def _say(
             for upload in uploads
         ]  # fmt: skip
     who = "me" if shown else webchat.UNSHOWN
+    if text.startswith("/"):
+        webchat.came_from(session, chat_id, address)
     return webchat.add(session, chat_id, who, text=text, ref=ref, numbers=max(1, len(uploads)), **extra)
 
 
