@@ -16,6 +16,7 @@ from aiogram.types import Message
 from aiohttp import web
 
 from bot import channels
+from bot.batches import batch_loop
 from bot.chores import clock_loop, fetch_loop
 from bot.import_loop import import_loop
 from bot.intake import Intake
@@ -24,6 +25,7 @@ from bot.messengers import web as webchat
 from bot.messengers.messenger import Messenger
 from bot.messengers.telegram import ALLOWED_UPDATES, Telegram
 from bot.messengers.web import Web
+from bot.nightly import backup_loop
 from bot.notifier import Notifier
 from bot.nursery import Nursery
 from bot.sender import Sender
@@ -37,34 +39,35 @@ from handlers.web.site import Site, setup_site
 from handlers.words import LANGUAGES, words
 from loyalty import customers
 from loyalty.recognition import thanks
-from store import accounts, alone, leases, media, schema
+from store import accounts, alone, leases, media, options, schema
 from store.engine import Store, open_store
 from store.errors import StoreUnreachableError
 from store.media import File
 from store.outbox import Call, Ended, EndRule
-from store.sealed import Seal
+from store.sealed import Seal, SealError
 from support import messages
 
 Part = Literal["web", "worker"]
 GREET_AGAIN_SECONDS = 5.0
 UPLOAD_BYTES_MAX = 24 * 1024 * 1024
 WEBHOOK_PATH = "/webhooks/telegram"
+REBUILD_SECONDS = 1.0
 
 log = structlog.get_logger()
 
 
 class App:
-    """One process of the product: its web part, its worker part, or both."""
+    """One process of the product: its web part, its worker part, or both. `token`: the bot's, where no setting has one."""
 
-    def __init__(self, settings: Settings, store: Store, *, demo: bool = False) -> None:
+    def __init__(self, settings: Settings, store: Store, *, demo: bool = False, token: str = "") -> None:
         self.settings = settings
         self.store = store
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self.nursery = Nursery()
         self.web_messenger = Web(store, settings.base_url)
         self.telegram = (
-            Telegram(settings.telegram_token, settings.telegram_api_url, settings.telegram_rate)
-            if settings.telegram_token
+            Telegram(settings.telegram_token or token, settings.telegram_api_url, settings.telegram_rate)
+            if settings.telegram_token or token
             else None
         )
         every: list[Messenger] = [self.web_messenger, *([self.telegram] if self.telegram else [])]
@@ -125,8 +128,11 @@ class App:
             self.nursery.keep(sender.run, f"sender {account}")
         self.nursery.keep(self.notifier.run, "notifier")
         self.nursery.keep(lambda: clock_loop(self.store, self.owner), "clock")
+        self.nursery.keep(lambda: batch_loop(self.store, self.owner), "codes")
         self.nursery.keep(self.webhooks.run, "webhooks")
         self.nursery.keep(lambda: import_loop(self.store, self.owner), "imports")
+        if self.settings.backup_folder is not None and not self._demo:
+            self.nursery.keep(lambda: backup_loop(self.store, self.settings, self.owner), "backup")
         if self.telegram is not None:
             bot = self.telegram
             self.nursery.keep(lambda: fetch_loop(self.store, bot, self.owner), "files")
@@ -145,7 +151,8 @@ class App:
         site = Site(
             store=self.store, secret_key=self.settings.secret_key, public_url=self.settings.base_url,
             language=self.settings.language, links=self.links, feed=self._take_web, replay=self.intake.replay,
-            private_webhooks=self._demo or self.settings.webhook_private,
+            private_webhooks=self._demo or self.settings.webhook_private, ask_bot=self._ask_bot,
+            telegram_by_setting=bool(self.settings.telegram_token), backups=self.settings.backup_folder is not None,
         )  # fmt: skip
         setup_site(app, site)
         setup_api(app, site)
@@ -159,6 +166,14 @@ class App:
         """What Telegram sends along: the setting, or one made from the secret key."""
         key = self.settings.secret_key.encode()
         return self.settings.telegram_webhook_secret or hmac.new(key, b"telegram webhook", hashlib.sha256).hexdigest()
+
+    async def _ask_bot(self, token: str) -> str:
+        """Whose token it is, as Telegram says. Raises ConnectionError."""
+        bot = Telegram(token, self.settings.telegram_api_url, self.settings.telegram_rate)
+        try:
+            return str((await bot.call("getMe")).get("username") or "")
+        finally:
+            await bot.close()
 
     async def _take_telegram(self, key: str, update: dict[str, Any], body: str) -> bool:
         assert self.telegram is not None
@@ -265,30 +280,64 @@ async def run(
         if claimed is not None:
             # Whoever held a lease on this file is gone: nobody need wait for it.
             await store.write(leases.let_go_all)
-        app = App(settings, store, demo=demo)
         until = stopped or asyncio.Event()
         loop = asyncio.get_running_loop()
         for sign in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(sign, until.set)
-        try:
-            await app.start(only)
-            settle_memory()
-            if ready is not None:
-                await ready(store)
-            await until.wait()
-        finally:
-            await app.stop()
+        while not until.is_set():
+            await _serve(settings, store, only, demo=demo, ready=ready, until=until)
+            ready = None
     finally:
         await store.close()
         if claimed is not None:
             claimed.close()
 
 
+async def _serve(
+    settings: Settings,
+    store: Store,
+    only: Part | None,
+    *,
+    demo: bool,
+    ready: Callable[[Store], Awaitable[None]] | None,
+    until: asyncio.Event,
+) -> None:
+    """Serve until told to stop, or until an owner connects another bot: then everything is built anew around it."""
+    app = App(settings, store, demo=demo, token=await kept_token(settings, store))
+    async with store.hub.listen(options.TOKEN) as changed:
+        try:
+            await app.start(only)
+            settle_memory()
+            if ready is not None:
+                await ready(store)
+            waiting = [asyncio.ensure_future(event.wait()) for event in (until, changed)]
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for one in waiting:
+                one.cancel()
+            if not until.is_set():
+                # Who pasted the token gets their answer first.
+                await asyncio.sleep(REBUILD_SECONDS)
+        finally:
+            await app.stop()
+
+
+async def kept_token(settings: Settings, store: Store) -> str:
+    """The bot's token that an owner pasted in the browser; empty where there is none, or it is a setting."""
+    kept = await store.read(options.get, options.TOKEN)
+    if kept is None or settings.telegram_token:
+        return ""
+    try:
+        return Seal(settings.secret_key).open(kept["sealed"])
+    except SealError:
+        log.warning("the bot's token was kept under another secret key: paste it again at /shop/setup")
+        return ""
+
+
 async def replay(settings: Settings, account: str, key: str) -> bool:
     """Run a dead letter again from the command line; its answers leave when the program runs. Raises NotFoundError."""
     store = open_store(settings.database_url)
     try:
-        return await App(settings, store).intake.replay(account, key)
+        return await App(settings, store, token=await kept_token(settings, store)).intake.replay(account, key)
     finally:
         await store.close()
 

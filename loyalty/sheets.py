@@ -87,7 +87,7 @@ def peek(path: Path, aliases: Mapping[str, Sequence[str]]) -> Sheet:
         first = list(islice(raws, HEADER_ROWS_MAX))
     except (OSError, UnicodeError, csv.Error) as error:
         raise SheetError("unreadable") from error
-    found = [_columns(raw, names) for raw in first]
+    found = [_guessed(raw, names) for raw in first]
     ranks = [(len(columns), sum(bool(text(cell)) for cell in raw)) for raw, columns in zip(first, found, strict=True)]
     if not any(filled for _, filled in ranks):
         raise SheetError("empty")
@@ -261,6 +261,18 @@ def _columns(raw: Sequence[Any], names: Mapping[str, str]) -> dict[str, int]:
         column = names.get(_folded(text(cell)))
         if column is not None:
             columns.setdefault(column, at)
+    return columns
+
+
+def _guessed(raw: Sequence[Any], names: Mapping[str, str]) -> dict[str, int]:
+    """The columns we know, and those whose heading begins as one that we know ("SĐT khách" as "SĐT"): a person looks it over."""
+    columns = _columns(raw, names)
+    taken = set(columns.values())
+    for at, cell in enumerate(raw):
+        said = _folded(text(cell))
+        near = max((name for name in names if said.startswith(f"{name} ")), key=len, default=None)
+        if at not in taken and near is not None:
+            columns.setdefault(names[near], at)
     return columns
 
 

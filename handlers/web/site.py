@@ -42,6 +42,10 @@ CSRF_FIELD = "csrf"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+async def _no_telegram(_token: str) -> str:
+    raise ConnectionError("nobody to ask")
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """What the composition root gives the pages."""
@@ -59,6 +63,12 @@ class Site:
     """Run a dead letter (account, key) again; whether it went through now."""
     private_webhooks: bool = False
     """Webhooks may be on http and in private networks: in a demo, or by setting."""
+    ask_bot: Callable[[str], Awaitable[str]] = _no_telegram
+    """The public name of the bot that a token is of. Raises ConnectionError."""
+    telegram_by_setting: bool = False
+    """The bot's token is a setting, not an owner's to change."""
+    backups: bool = True
+    """The database is saved every night."""
 
     @property
     def seal(self) -> Seal:

@@ -24,7 +24,7 @@ from store.signals import signal
 from store.staff import StaffAccount
 
 PLACE = "/shop/setup"
-TOKEN = re.compile(r"\d{3,20}:[A-Za-z0-9_-]{3,100}")
+TOKEN = re.compile(r"\d{1,20}:[A-Za-z0-9_-]{3,100}")
 TEST = "telegram_test"
 LATE = timedelta(hours=30)
 """A backup that is older than this was missed."""
@@ -83,7 +83,7 @@ def _facts(session: Session, here: Frame, links: Any) -> Facts:
         return session.execute(select(1).where(*where).limit(1)).first() is not None
 
     shop_id = here.shop.id
-    telegram = [link for name, link in links("") if name != "web"]
+    telegram = [link for name, link in links("") if name.casefold() != "web"]
     token = options.get(session, options.TOKEN) or (
         {"username": telegram[0].rpartition("/")[2].split("?")[0]} if telegram else None
     )
@@ -178,7 +178,7 @@ async def link(request: web.Request) -> web.StreamResponse:
     """The link that ties the reader's own messenger account."""
     here, said = frame.frame_of(request), site.words_of(request)
     token = await site.store_of(request).write(staff.make_link, here.member.id, "bind")
-    found = [link for name, link in request.config_dict[site.SITE].links(f"s_{token}") if name != "web"]
+    found = [link for name, link in request.config_dict[site.SITE].links(f"s_{token}") if name.casefold() != "web"]
     if not found:
         raise ConflictError("no messenger is connected yet")
     words = said("Open this link on your phone. It works once, for 24 hours.")

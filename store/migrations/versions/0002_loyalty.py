@@ -211,6 +211,36 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_webhooks_shop_id"), "webhooks", ["shop_id"], unique=False)
     op.create_table(
+        "adjustments",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("points", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("hold_id", sa.BigInteger(), nullable=True),
+        sa.Column("decided_by", sa.BigInteger(), nullable=True),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["asked_by"], ["staff.id"], name=op.f("fk_adjustments_asked_by")),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_adjustments_customer_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_adjustments_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_adjustments")),
+        sa.UniqueConstraint("key", name=op.f("uq_adjustments_key")),
+    )
+    op.create_index(op.f("ix_adjustments_customer_id"), "adjustments", ["customer_id"], unique=False)
+    op.create_index(
+        "ix_adjustments_waiting",
+        "adjustments",
+        ["shop_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_table(
         "badge_awards",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("badge_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -789,6 +819,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("batch_id IS NOT NULL"),
         postgresql_where=sa.text("batch_id IS NOT NULL"),
     )
+    op.add_column("web_chats", sa.Column("address", sa.Text(), nullable=True))
 
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
@@ -806,6 +837,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("web_chats", "address")
     op.drop_index(
         "ix_vouchers_batch",
         table_name="vouchers",
@@ -861,8 +893,9 @@ def downgrade() -> None:
         op.f("uq_redemptions_live"),
         "redemptions",
         ["voucher_id"],
-        unique=1,
+        unique=True,
         sqlite_where=sa.text("state IN ('reserved', 'confirmed')"),
+        postgresql_where=sa.text("state IN ('reserved', 'confirmed')"),
     )
     op.drop_column("redemptions", "turn")
     op.drop_column("redemptions", "stock_hold")
@@ -995,6 +1028,14 @@ def downgrade() -> None:
     op.drop_table("code_batches")
     op.drop_index(op.f("ix_badge_awards_badge_id"), table_name="badge_awards")
     op.drop_table("badge_awards")
+    op.drop_index(
+        "ix_adjustments_waiting",
+        table_name="adjustments",
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.drop_index(op.f("ix_adjustments_customer_id"), table_name="adjustments")
+    op.drop_table("adjustments")
     op.drop_index(op.f("ix_webhooks_shop_id"), table_name="webhooks")
     op.drop_table("webhooks")
     op.drop_index(op.f("ix_thank_rules_shop_id"), table_name="thank_rules")
