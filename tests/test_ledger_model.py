@@ -62,7 +62,7 @@ class Books(RuleBasedStateMachine):
 
     who = st.integers(0, 2)
     crash = st.none() | st.integers(0, 14)
-    amounts = st.integers(1, 40)
+    amounts = st.integers(1, 12) | st.integers(25, 60)
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,8 +110,10 @@ class Books(RuleBasedStateMachine):
             self.store.write(programme.open_shop, "Phố", timezone="Asia/Ho_Chi_Minh", language="vi")
         )
         self.redeemed = self.loop.run_until_complete(self.store.write(ledger.account, "shop", self.shop, "redeemed"))
-        for name in self.names:
+        for who, name in enumerate(self.names):
             self.add(name)
+            for expires in (6, NEVER):
+                self.earn_lot(who, 20, expires, None, None)
 
     def add(self, name: str) -> None:
         self.ids[name] = self.loop.run_until_complete(self.store.write(customers.create, home_shop_id=self.shop))
@@ -137,6 +139,9 @@ class Books(RuleBasedStateMachine):
         crash=crash,
     )
     def earn(self, who: int, amount: int, expires: int, wait: int | None, crash: int | None) -> None:
+        self.earn_lot(who, amount, expires, wait, crash)
+
+    def earn_lot(self, who: int, amount: int, expires: int, wait: int | None, crash: int | None) -> None:
         name, key, time = self.names[who], self.key(), self.model.time
         until = None if wait is None else time + wait
         ends = NEVER if expires == NEVER else time + expires
@@ -175,7 +180,7 @@ class Books(RuleBasedStateMachine):
         if placed is not None:
             self.held[key] = placed.id
 
-    @rule(pick=st.integers(0, 9), part=st.integers(0, 40), crash=crash)
+    @rule(pick=st.integers(0, 9), part=st.integers(0, 20), crash=crash)
     def settle(self, pick: int, part: int, crash: int | None) -> None:
         """Post all (part 0) or a part of a hold."""
         if not self.held:
@@ -208,7 +213,7 @@ class Books(RuleBasedStateMachine):
             return
         index = pick % len(self.orders)
         name, order, key, stands = self.orders[index]
-        back = min(part, stands)
+        back = stands if part > 20 else min(part, stands)
         if not back:
             return
         number = self.key()
@@ -312,7 +317,7 @@ def drive(new_url: Callable[[], str], examples: int) -> None:
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=examples, stateful_step_count=30, deadline=None, database=None,
+                max_examples=examples, stateful_step_count=40, deadline=None, database=None,
                 suppress_health_check=list(HealthCheck), print_blob=False,
             ),
         )  # fmt: skip
@@ -320,7 +325,8 @@ def drive(new_url: Callable[[], str], examples: int) -> None:
         loop.close()
 
 
-def test_the_ledger_is_its_model_on_sqlite(sqlite_template: Path) -> None:
+@pytest.mark.parametrize("examples", [12, pytest.param(300, marks=pytest.mark.torture)])
+def test_the_ledger_is_its_model_on_sqlite(sqlite_template: Path, examples: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
 
         def fresh() -> str:
@@ -328,10 +334,11 @@ def test_the_ledger_is_its_model_on_sqlite(sqlite_template: Path) -> None:
             shutil.copy(sqlite_template, path)
             return f"sqlite+aiosqlite:///{path}"
 
-        drive(fresh, 12)
+        drive(fresh, examples)
 
 
-def test_the_ledger_is_its_model_on_postgresql(postgres_server: sa.URL, postgres_template: str) -> None:
+@pytest.mark.parametrize("examples", [4, pytest.param(60, marks=pytest.mark.torture)])
+def test_the_ledger_is_its_model_on_postgresql(postgres_server: sa.URL, postgres_template: str, examples: int) -> None:
     made: list[str] = []
 
     def fresh() -> str:
@@ -341,7 +348,7 @@ def test_the_ledger_is_its_model_on_postgresql(postgres_server: sa.URL, postgres
         return _dsn(postgres_server.set(database=name)).replace("postgresql://", "postgresql+asyncpg://", 1)
 
     try:
-        drive(fresh, 4)
+        drive(fresh, examples)
     finally:
         for name in made:
             asyncio.run(_admin(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)'))
