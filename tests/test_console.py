@@ -14,6 +14,7 @@ from aiohttp import ClientResponse, ClientSession, CookieJar, web
 from aiohttp.test_utils import TestServer
 
 from handlers.web.login.views import setup_login
+from handlers.web.lucky.views import setup_lucky
 from handlers.web.public.views import setup_public
 from handlers.web.shop import chart, fields
 from handlers.web.shop.views import setup_shop
@@ -145,6 +146,7 @@ async def console(store: Store) -> AsyncIterator[Console]:
     setup_login(app)
     setup_shop(app)
     setup_public(app)
+    setup_lucky(app)
     browsers: list[ClientSession] = []
     async with TestServer(app) as server:
         yield Console(store, str(server.make_url("")).rstrip("/"), shop, browsers)
@@ -318,6 +320,20 @@ async def test_an_offer_is_made_changed_and_listed(console: Console) -> None:
     assert row.actor.startswith("staff:")
 
 
+async def test_offers_are_sorted_and_found(console: Console) -> None:
+    for name, price, stock in (("Trà", 90, 5), ("Ánh", None, None), ("Bánh", 30, 9)):
+        await offer(console, name=name, price_points=price, stock=stock)
+    browser = await console.as_(Role.MANAGER, console.shop)
+    for query, names in (
+        ("", ["Bánh", "Ánh", "Trà"]), ("?sort=name", ["Ánh", "Bánh", "Trà"]), ("?sort=name.desc", ["Trà", "Bánh", "Ánh"]),
+        ("?sort=price", ["Bánh", "Trà", "Ánh"]), ("?sort=left", ["Trà", "Bánh", "Ánh"]), ("?q=anh", ["Bánh", "Ánh"]),
+        ("?sort=nothing.up&after=999", ["Bánh", "Ánh", "Trà"]), ("?q=tra&sort=used.asc", ["Trà"]),
+    ):  # fmt: skip
+        page = await browser.get(f"/shop/offers{query}")
+        assert re.findall(r'class="name"[^>]*>([^<]+)<', page.html) == names, query
+        assert "q=tra" not in query or "sort=name.asc&amp;q=tra" in page.html, "a head keeps the search"
+
+
 WRONG_OFFERS = [({"name": " "}, "name"), ({"name": "x" * 101}, "name"), ({"value": "0"}, "value"), ({"value": "101"}, "value"),
      ({"value": ""}, "value"), ({"value": "ten"}, "value"), ({"value": "1.5"}, "value"), ({"stock": "-1"}, "stock"),
      ({"price_points": "0"}, "price_points"), ({"cap": "9" * 30}, "cap"), ({"kind": "free"}, "kind"),
@@ -448,7 +464,13 @@ async def test_the_list_sorts_and_pages(console: Console) -> None:
     names = re.findall(r"Khách \d\d", (await browser.get("/shop/customers?sort=spent")).html)
     assert (len(names), names[0]) == (40, "Khách 44")
     assert re.findall(r"Khách \d\d", (await browser.get("/shop/customers?sort=points.asc")).html)[0] == "Khách 00"
-    for odd in ("after=x", "before=W10", "after=WzEsMl0", "sort=nothing.sideways&only=none", "sort=name&after=WzEsMiwzXQ"):
+    for odd in (
+        "after=x",
+        "before=W10",
+        "after=WzEsMl0",
+        "sort=nothing.sideways&only=none",
+        "sort=name&after=WzEsMiwzXQ",
+    ):
         assert (await browser.get(f"/shop/customers?{odd}")).status == 200, odd
 
 
@@ -519,9 +541,7 @@ async def test_orders_are_found_by_their_number(console: Console) -> None:
 
 async def test_the_shop_is_changed_and_the_audit_says_from_what(console: Console) -> None:
     browser = await console.as_(Role.MANAGER, console.shop)
-    page = await browser.post(
-        "/shop/settings", SHOP | {"return_days": "7", "name": "  Phố   Mới ", "brand": "#ffcc00"}
-    )
+    page = await browser.post("/shop/settings", SHOP | {"return_days": "7", "name": "  Phố   Mới ", "brand": "#ffcc00"})
     assert "Saved" in page.text
     shop = await console.store.read(shops.get, console.shop)
     assert (shop.return_days, shop.name, shop.brand) == (7, "Phố Mới", "#FFCC00")
@@ -634,6 +654,18 @@ async def test_a_key_is_shown_once_and_can_be_revoked(console: Console) -> None:
     await owner.post(f"/shop/team/keys/{key_id}/revoke?shop={console.shop}")
     with pytest.raises(NotFoundError):
         await console.store.read(staff.api_key, found[0])
+
+
+async def test_colleagues_are_sorted_by_name_or_role(console: Console) -> None:
+    for role, name in ((Role.CASHIER, "An"), (Role.MANAGER, "Ất"), (Role.OWNER, "Zung")):
+        await console.hire(role, console.shop, name)
+    owner = await console.as_(Role.OWNER)
+    for query, names in (
+        ("", ["An", "Ất", "Minh", "Zung"]), ("?sort=name.desc", ["Zung", "Minh", "Ất", "An"]),
+        ("?sort=role", ["Minh", "Zung", "Ất", "An"]), ("?sort=x&before=x", ["An", "Ất", "Minh", "Zung"]),
+    ):  # fmt: skip
+        page = await owner.get(f"/shop/team{query}")
+        assert re.findall(r'<span class="who-words"><b>(\w+)', page.html)[:4] == names, query
 
 
 # ── Today ──────────────────────────────────────────────────────────────────────────────────────────

@@ -17,6 +17,8 @@ from loyalty import earning, programme, tiers, voucher_programs
 from loyalty.voucher_programs import Kind
 from store import shops
 from store.staff import Role
+from tests.chatting import customer_of, put_order, say
+from tests.running import running
 from tests.test_console import ZONE, Console, console, offer, second
 from tests.test_pictures import BRANDS, HARD_NAMES
 
@@ -166,3 +168,27 @@ async def test_the_owner_prints_what_leads_where_they_say(console: Console) -> N
         assert (await cashier.get(path)).status == 403
     for path in ("/shop/share/a5.pdf", "/shop/share/a4.exe"):
         assert (await browser.get(path)).status == 404
+
+
+# ── From the page into the chat ────────────────────────────────────────────────────────────────────
+
+
+async def test_the_button_brings_people_to_that_very_shop(sqlite_url: str) -> None:
+    async with running(sqlite_url) as shop:
+        second = await shop.store.write(programme.open_shop, "Quán Hai", timezone=ZONE, language="vi")
+        _, html, _ = await visit(shop.url, "/p/quan-hai", "vi")
+        link = re.search(r'href="https://t\.me/\w+\?start=(p_\d+)"', html)
+        assert link
+        assert link[1] == f"p_{second}"
+        assert 'href="/p/pho-cafe"' in (await visit(shop.url, "/chat", "vi"))[1], "the chat leads to the page"
+        lan = shop.api.user(first_name="Lan", language_code="vi")
+        welcome = (await say(shop, lan, f"/start {link[1]}"))[0]
+        assert "Quán Hai" in welcome
+        assert "lần nào cũng có điểm" in welcome
+        assert (await customer_of(shop, lan)).home_shop_id == second
+        # Who is a customer already stays where they are at home.
+        await put_order(shop, "A-1", 40_000, customer_id=(await customer_of(shop, lan)).id)
+        await say(shop, lan, f"/start p_{shop.shop_id}")
+        assert (await customer_of(shop, lan)).home_shop_id == second
+        for odd in ("p_999", "p_x", "p_" + "9" * 40):
+            assert "không nhận ra" in (await say(shop, lan, f"/start {odd}"))[0], odd
