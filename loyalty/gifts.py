@@ -230,11 +230,12 @@ def take(session: Session, token: str, friend_id: int) -> Gift:
         raise GiftOverError(gift.state)
     if customers.resolve(session, gift.giver_id) == friend:
         raise OwnGiftError(token)
+    # Who opened the link is answered there.
     return _hand_over(session, gift, friend)
 
 
 def _hand_over(session: Session, gift: Gift, receiver: int) -> Gift:
-    """A waiting gift comes to somebody: its hold is posted, and the points it held are theirs."""
+    """A waiting gift comes to somebody: its hold is posted, and the points it held are theirs. The giver is told."""
     assert gift.hold_id is not None
     hold = holds.post(session, gift.hold_id)
     into = ledger.account(session, "customer", receiver, "available")
@@ -244,7 +245,6 @@ def _hand_over(session: Session, gift: Gift, receiver: int) -> Gift:
     lots.hand_over(session, hold.transfer_id, done.transfer_id, receiver, into)
     _settle(session, gift.id, GiftState.TAKEN, receiver)
     taken = get(session, gift.id)
-    _tell_receiver(session, taken)
     giver = customers.resolve(session, gift.giver_id)
     notices.tell(
         session, "gift_taken", customer_id=giver, shop_id=gift.shop_id, points=gift.points,
@@ -282,7 +282,7 @@ def arrive_due(session: Session, limit: int = 100) -> int:
         .with_for_update(of=gifts, skip_locked=True)
     ).all()
     for row in rows:
-        _hand_over(session, Gift(*row[:-1]), row.owner)
+        _tell_receiver(session, _hand_over(session, Gift(*row[:-1]), row.owner))
     return len(rows)
 
 

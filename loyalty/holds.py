@@ -133,7 +133,7 @@ def place(
     try:
         with session.begin_nested():
             done = ledger.post(
-                session, f"hold:{key}", "hold", [Leg(source, held, amount)], shop_id=shop_id, reason=reason,
+                session, f"hold:{key}", "hold", [Leg(source, held, amount)], shop_id=shop_id, reason=reason or kind,
                 inputs=[kind, source, target, amount],
             )  # fmt: skip
             if done.new:
@@ -235,8 +235,9 @@ def _put_back(session: Session, hold: Hold, amount: int) -> None:
     if not amount:
         return
     done = ledger.post(
-        session, f"unhold:{hold.key}", "unhold", [Leg(hold.held_id, hold.source_id, amount)], shop_id=hold.shop_id
-    )
+        session, f"unhold:{hold.key}", "unhold", [Leg(hold.held_id, hold.source_id, amount)], shop_id=hold.shop_id,
+        reason=hold.kind,
+    )  # fmt: skip
     if hold.customer_id is not None and _is_points(session, hold):
         lots.give_back(session, hold.customer_id, hold.transfer_id, done.transfer_id, amount)
 

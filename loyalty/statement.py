@@ -1,13 +1,16 @@
 """The statement: what happened to a customer's points, newest first, available and pending together."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from loyalty import ledger, points
+from loyalty.earning_rules import context_of
 from store.base import from_micros, raw
 from store.errors import NotFoundError
 
@@ -26,6 +29,10 @@ class Entry:
     shop: str | None
     reason: str | None
     expires_at: datetime | None
+    why: tuple[tuple[str, int], ...] = ()
+    """What raised or lowered the points of an order: the multiplier's name (of a tier's own `tier:` and its name) and its
+    per cent.
+    """
 
 
 LAST = 2**62
@@ -45,11 +52,13 @@ def _lines(accounts: int) -> str:
         for side, amount in _SIDES
     )
     return (
-        "SELECT t.id, t.at, t.kind, line.points, o.external_id, s.name, t.reason, l.expires_at FROM "  # noqa: S608
+        "SELECT t.id, t.at, t.kind, line.points, o.external_id, s.name, t.reason, "  # noqa: S608
+        "(SELECT min(l.expires_at) FROM lots l WHERE l.transfer_id = t.id AND l.customer_id = ?), "
+        "CASE WHEN t.kind = 'earn' THEN o.context END FROM "
         f"(SELECT transfer_id, sum(points) AS points FROM ({legs}) AS leg GROUP BY transfer_id "
         "HAVING sum(points) <> 0 ORDER BY transfer_id DESC LIMIT ?) AS line "
         "JOIN transfers t ON t.id = line.transfer_id LEFT JOIN orders o ON o.id = t.order_id "
-        "LEFT JOIN shops s ON s.id = t.shop_id LEFT JOIN lots l ON l.transfer_id = t.id ORDER BY t.id DESC"
+        "LEFT JOIN shops s ON s.id = t.shop_id ORDER BY t.id DESC"
     )
 
 
@@ -67,15 +76,23 @@ def entries(
     below = before[0] if before else LAST
     each = (below, LEGS_MAX * (limit + 1))
     parameters = [value for number, _ in own for _side in _SIDES for value in (number, *each)]
-    rows = raw(session, _lines(len(own)), (*parameters, limit + 1))
+    rows = raw(session, _lines(len(own)), (customer_id, *parameters, limit + 1))
     balance = before[1] if before else sum(amount for _, amount in own)
     page: list[Entry] = []
     for row in rows[:limit]:
-        number, at, kind, change, order, shop, reason, expires_at = row
+        number, at, kind, change, order, shop, reason, expires_at, context = row
         expires = None if expires_at is None else from_micros(expires_at)
-        page.append(Entry(number, from_micros(at), kind, int(change), balance, order, shop, reason, expires))
+        page.append(
+            Entry(number, from_micros(at), kind, int(change), balance, order, shop, reason, expires, _why(context))
+        )
         balance -= int(change)
     return page, (page[-1].id, balance) if len(rows) > limit else None
+
+
+def _why(context: Any) -> tuple[tuple[str, int], ...]:
+    # PostgreSQL's driver has read the JSON already.
+    kept = json.loads(context) if isinstance(context, str) else context
+    return context_of(kept).matched if kept else ()
 
 
 def entry(session: Session, customer_id: int, transfer_id: int) -> Entry:

@@ -12,7 +12,17 @@ import pytest_asyncio
 import zxingcpp
 from PIL import Image
 
-from loyalty import ledger, orders, points, rewards, voucher_programs, vouchers
+from loyalty import (
+    claims,
+    earning,
+    gifts,
+    ledger,
+    orders,
+    points,
+    rewards,
+    voucher_programs,
+    vouchers,
+)
 from loyalty.orders import OrderInput, Status
 from loyalty.voucher_programs import Kind, Program
 from store.clock import SetClock
@@ -96,7 +106,7 @@ async def test_points_are_one_message_with_the_points_as_digits(shop: Running, a
     await give_points(shop, lan, 137)
     (text,) = await say(shop, lan, asked)
     assert text.startswith("Bạn đang có 137 điểm, hạng Thành viên. Còn 44 điểm xếp hạng nữa là lên Bạc.")
-    assert labels(lan.inbox[-1]) == ["Đổi quà", "Thẻ"]
+    assert labels(lan.inbox[-1]) == ["Đổi quà", "Thẻ", "Sao kê điểm", "Tặng điểm"]
 
 
 async def test_points_say_what_moved_lately_on_the_shops_days(shop: Running, clock: SetClock) -> None:
@@ -341,3 +351,83 @@ async def test_rewards_on_postgres_at_the_same_instant(postgres_url: str) -> Non
         offer = await shop.store.write(rewards.offer_code, program.id)
         assert "ưu đãi này hết rồi" in (await say(shop, people[0], f"/start v_{offer}"))[0]
         await nothing_went_wrong(shop)
+
+
+# ── The statement, and gifts ────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_statement_pages_in_words_with_why_and_what_expires(shop: Running) -> None:
+    lan = await settled_person(shop)
+    customer = await customer_of(shop, lan)
+    rules = {"earn_per": 1_000, "tier_per": 20_000, "multipliers": [{"name": "Giờ vàng", "percent": 150}]}
+    try:
+        await shop.store.write(earning.save, shop.shop_id, rules, "staff:1")
+        await put_order(shop, "HD-1042", 60_000, customer_id=customer.id)
+    finally:
+        await shop.store.write(earning.save, shop.shop_id, {"earn_per": 1_000, "tier_per": 20_000}, "staff:1")
+    await quiet(shop)
+    for number in range(11):
+        await shop.store.write(
+            points.earn,
+            f"history:{number}",
+            "adjust",
+            customer_id=customer.id,
+            shop_id=shop.shop_id,
+            points=5,
+            reason="Quà",
+        )
+    (balance,) = await say(shop, lan, "/points")
+    assert "145" in balance
+    (first,) = await tap(shop, lan, "Sao kê điểm")
+    assert "145" in first
+    assert "30/11/2027" in first or "không hết hạn" in first
+    assert first.count("+5") == 10
+    (second,) = await tap(shop, lan, "Cũ hơn")
+    assert "Giờ vàng ×1,5" in second
+    assert "HD-1042" in second
+    assert "+90" in second
+    assert "Cũ hơn" not in labels(last_with_buttons(lan))
+
+
+async def test_a_gift_by_phone_needs_a_second_tap_and_both_are_told(shop: Running) -> None:
+    lan, minh = await settled_person(shop), await settled_person(shop)
+    giver, friend = await give_points(shop, lan, 300), (await customer_of(shop, minh)).id
+    phone = "+84903777001"
+    await shop.store.write(claims.prove_phone, friend, phone)
+    await say(shop, lan, "/points")
+    (asked,) = await tap(shop, lan, "Tặng điểm")
+    assert "300" in asked
+    (whom,) = await say(shop, lan, "120 điểm")
+    assert "120" in whom
+    (wrong,) = await say(shop, lan, "09031")
+    assert "0903 123 456" in wrong
+    await say(shop, lan, "0" + phone.removeprefix("+84"))
+    assert (await shop.store.read(points.balances, friend))[0] == 0
+    before = len(minh.inbox)
+    await tap(shop, lan, "Tặng 120 điểm")
+    await quiet(shop)
+    assert (await shop.store.read(points.balances, giver))[0] == 180
+    assert (await shop.store.read(points.balances, friend))[0] == 120
+    assert [text for text in minh.texts[before:] if "120" in text]
+
+
+async def test_a_gift_by_link_is_whose_opens_it(shop: Running) -> None:
+    lan, minh = await settled_person(shop), await settled_person(shop)
+    friend = (await customer_of(shop, minh)).id
+    await give_points(shop, lan, 100)
+    await say(shop, lan, "/points")
+    await tap(shop, lan, "Tặng điểm")
+    await tap(shop, lan, "50")
+    await tap(shop, lan, "Tạo link tặng")
+    sure = last_with_buttons(lan)
+    await tap(shop, lan, "Tặng 50 điểm", sure)
+    gift = await shop.store.read(gifts.by_key, f"chat:{shop.app.telegram.account}:{lan.id}:{sure['message_id']}")
+    assert gift is not None
+    assert gift.token is not None
+    own, *_ = await say(shop, lan, f"/start g_{gift.token}")
+    assert "chính" in own
+    taken = await say(shop, minh, f"/start g_{gift.token}")
+    assert "50" in taken[0]
+    assert (await shop.store.read(points.balances, friend))[0] == 50
+    over, *_ = await say(shop, lan, f"/start g_{gift.token}")
+    assert "đã có người nhận" in over

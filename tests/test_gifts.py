@@ -127,7 +127,7 @@ async def test_a_link_is_taken_once_by_somebody_else(store: Store, lan: int, min
     other = await store.write(customers.create)
     with pytest.raises(GiftOverError):
         await store.write(gifts.take, gift.token, other)
-    assert await told(store) == [("gift_received", minh), ("gift_taken", lan)]
+    assert await told(store) == [("gift_taken", lan)]
     books = await store.read(ledger.balances, "shop", 1)
     assert books["gifts"] == 0
     assert await store.read(proof.faults) == []
@@ -141,6 +141,7 @@ async def test_an_unknown_phone_gets_it_when_it_turns_up(store: Store, lan: int,
     await store.write(claims.prove_phone, guest, MINH)
     assert await store.write(gifts.arrive_due) == 1
     assert await store.write(gifts.arrive_due) == 0
+    assert sorted(await told(store)) == [("gift_received", guest), ("gift_taken", lan)]
     assert (await store.read(points.balances, guest))[0] == 40
     assert await store.read(proof.faults) == []
 

@@ -55,7 +55,9 @@ class CustomerPoints(BaseModel):
 class CustomerTier(BaseModel):
     name: str
     next: str | None = Field(description="The next tier, null at the top.")
-    to_next: int = Field(description="Tier points still missing to it.")
+    to_next: int = Field(
+        description="Still missing to it, in what tiers are measured by: tier points, unless the shops chose đồng, visits or orders."
+    )
 
 
 class Spend(BaseModel):
@@ -82,9 +84,14 @@ class Customer(BaseModel):
     spend: Spend
 
 
+class Why(BaseModel):
+    name: str = Field(description="The multiplier's name; of a tier's own `tier:` and its name.")
+    percent: int
+
+
 ENTRY = {
     "at": "2026-11-21T07:05:00Z", "kind": "earn", "points": 85, "balance": 1234, "order": "HD-1042",
-    "expires_on": "2027-11-30",
+    "expires_on": "2027-11-30", "shop": "Phố Cafe", "reason": None, "why": [{"name": "Giờ vàng", "percent": 200}],
 }  # fmt: skip
 
 
@@ -97,6 +104,9 @@ class Entry(BaseModel):
     balance: int = Field(description="Available and pending points after it.")
     order: str | None = Field(description="The order's external id.")
     expires_on: date | None = Field(description="The last day these points can be used, in the shop's time zone.")
+    shop: str | None = Field(description="The shop's name.")
+    reason: str | None = Field(description="What was written beside it: an adjustment's reason, a bonus's cause.")
+    why: list[Why] = Field(description="What raised or lowered the points of an order.")
 
 
 class Ledger(BaseModel):
@@ -200,6 +210,9 @@ def entry_of(entry: statement.Entry, zone: str) -> Entry:
         balance=entry.balance,
         order=entry.order,
         expires_on=lots.last_day(entry.expires_at, zone) if entry.expires_at else None,
+        shop=entry.shop,
+        reason=entry.reason,
+        why=[Why(name=name, percent=percent) for name, percent in entry.why],
     )
 
 
