@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from loyalty import (
+    adjustments,
     bonuses,
     customers,
     gifts,
@@ -159,6 +160,7 @@ MOVES = [
     qualification.forget,
     bonuses.move,
     gifts.move,
+    adjustments.move,
 ]
 """What hangs on a customer and goes along in a merge; each noun that refers to customers adds its own line here."""
 

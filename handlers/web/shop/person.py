@@ -12,8 +12,8 @@ from handlers.web import site
 from handlers.web.shop import fields, frame, lists, story
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import customers, directory, ledger, phones, points, programme, qualification, tiers, vouchers
-from store import audit
+from loyalty import adjustments, customers, directory, ledger, phones, points, qualification, tiers, vouchers
+from loyalty.adjustments import AdjustLimitError
 from store.errors import ConflictError, InvalidError, RuleError
 from support import timeline
 from support.timeline import Kind
@@ -106,18 +106,21 @@ async def adjust(request: web.Request) -> web.StreamResponse:
     said, here, form = site.words_of(request), frame.frame_of(request), await fields.read(request)
     try:
         given = fields.needed(form, "points")
-        await site.store_of(request).write(
+        asked = await site.store_of(request).write(
             _adjust, here, frame.named(request), given, form.get("reason", ""), key_of(form)
         )
-    except (InvalidError, ledger.UncoveredError) as error:
-        errors = {"points" if isinstance(error, ledger.UncoveredError) else error.field: _refusal(said, error)}
+    except (InvalidError, ledger.UncoveredError, AdjustLimitError) as error:
+        errors = {error.field if isinstance(error, InvalidError) else "points": _refusal(said, error)}
         return await shown(request, form, errors, act="points", status=422)
     except ConflictError:
         # The same form came with other numbers: a new form, and nothing done twice.
         kept = {name: form.get(name, "") for name in ("points", "reason")}
         wrong = {"points": said("Please check once more and send it again.")}
         return await shown(request, kept, wrong, act="points", status=422)
-    words = said("{points} points, done.", points=said.signed(given))
+    if asked.state == adjustments.State.WAITING:
+        words = said("{points} points: this waits for a second person.", points=said.signed(given))
+    else:
+        words = said("{points} points, done.", points=said.signed(given))
     if frame.by_script(request):
         return frame.told(await shown(request, {}, {}), words)
     return await frame.done(request, f"/shop/customers/{frame.named(request)}", words)
@@ -128,22 +131,20 @@ def key_of(form: Mapping[str, str]) -> str:
     return f"console:{form.get('key', '')[:KEY_CHARS_MAX] or secrets.token_urlsafe(18)}"
 
 
-def _adjust(session: Session, here: Frame, customer_id: int, given: int, reason: str, key: str) -> None:
+def _adjust(
+    session: Session, here: Frame, customer_id: int, given: int, reason: str, key: str
+) -> adjustments.Adjustment:
     owner = directory.find(session, here.shop.id, customer_id).id
-    available = ledger.account(session, "customer", owner, "available")
-    # Two taps at one instant: the second waits here and then finds what the first one posted.
-    ledger.lock(session, [available, ledger.account(session, "shop", here.shop.id, "wallet")])
-    posted = points.adjust(
-        session, key, customer_id=owner, shop_id=here.shop.id, points=given, reason=reason,
-        expires_at=programme.expiry(session, zone=here.shop.timezone), actor=here.actor,
-    )  # fmt: skip
-    if posted.new:
-        audit.record(session, here.actor, "points_adjusted", here.shop.id, customer=owner, points=given, reason=reason)
+    return adjustments.ask(
+        session, key, staff_id=here.member.id, shop_id=here.shop.id, customer_id=owner, points=given, reason=reason
+    )
 
 
 def _refusal(said: Words, error: RuleError) -> str:
     if isinstance(error, ledger.UncoveredError):
         return said("They only have {n} points.", n=said.number(max(0, error.available)))
+    if isinstance(error, AdjustLimitError):
+        return said("You may give or take up to {n} points at once.", n=said.number(error.limit))
     assert isinstance(error, InvalidError)
     return {
         ("points", "empty"): said("How many points?"),
