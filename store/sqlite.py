@@ -1,14 +1,16 @@
-"""The store on one SQLite file: rules run on the event loop's own thread, one group commit per turn of the loop.
+"""The store on one SQLite file: rules run on the event loop's own thread, many works share a commit.
 
 One connection holds the pen. A work takes it at its first write, and a work that awaits nothing foreign between that and
-its end is atomic by construction: nobody else runs. What several works did in one turn of the loop is committed with one
-fsync; each of them goes on only after that. Pages and reports read through read-only connections in threads of their own.
+its end is atomic by construction: nobody else runs. What several works did in one turn of the loop is committed together;
+each of them goes on only after that. While the disk takes a commit, in a thread of its own, the loop serves on, and who
+wants the pen waits: the next commit is theirs together. Pages and reports read through read-only connections in threads.
 """
 
 import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -131,12 +133,15 @@ class SqliteStore(Store):
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._begun = False
         self._commit_due = False
+        self._committing = False
         self._group: list[tuple[SqliteWork, asyncio.Future[None]]] = []
+        self._disk = ThreadPoolExecutor(1, "commit")
 
     def _connect(self) -> _Connection:
         connection = sqlite3.connect(
-            self.path, timeout=0, isolation_level=None, cached_statements=512, factory=_Connection
-        )
+            self.path, timeout=0, isolation_level=None, cached_statements=512, factory=_Connection,
+            check_same_thread=False,
+        )  # fmt: skip
         # recursive_triggers: a REPLACE asks the triggers that forbid a deletion, too.
         for pragma in (
             "foreign_keys = ON", "recursive_triggers = ON", "synchronous = FULL", "cache_size = -65536",
@@ -185,8 +190,9 @@ class SqliteStore(Store):
         await asyncio.Event().wait()
 
     async def close(self) -> None:
-        while self._holder is not None or self._commit_due:  # noqa: ASYNC110  # a turn of the loop is all it takes
-            await asyncio.sleep(0)
+        while self._holder is not None or self._commit_due or self._committing:  # noqa: ASYNC110  # milliseconds
+            await asyncio.sleep(0.001)
+        self._disk.shutdown()
         for session, engine, connection in (
             (self.writer, self._writer_engine, self.connection),
             (self.reader, self._reader_engine, self.reader_connection),
@@ -198,7 +204,7 @@ class SqliteStore(Store):
 
     async def take_pen(self, work: SqliteWork) -> None:
         loop = asyncio.get_running_loop()
-        while self._holder is not None:
+        while self._holder is not None or self._committing:
             turn = loop.create_future()
             self._waiters.append(turn)
             try:
@@ -220,7 +226,7 @@ class SqliteStore(Store):
 
     def _pass_on(self) -> None:
         """A turn was given to somebody who no longer wants it."""
-        if self._holder is None:
+        if self._holder is None and not self._committing:
             self._wake_next()
 
     async def _begin(self) -> None:
@@ -297,11 +303,20 @@ class SqliteStore(Store):
         self._commit_due = False
         if not self._begun:
             return
+        self._committing = True
+        committed = asyncio.get_running_loop().run_in_executor(self._disk, self.connection.execute, "COMMIT")
+        committed.add_done_callback(self._committed)
+
+    def _committed(self, commit: "asyncio.Future[sqlite3.Cursor]") -> None:
+        """The disk has it, or could not take it. Everybody who waited for the pen writes in this turn of the loop."""
         group, self._group = self._group, []
-        self._begun = False
-        try:
-            self.connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        self._begun = self._committing = False
+        waiters, self._waiters = self._waiters, deque()
+        for turn in waiters:
+            if not turn.done():
+                turn.set_result(None)
+        error = commit.exception()
+        if error is not None:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             _fail(group, str(error))

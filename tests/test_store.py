@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -152,6 +153,34 @@ async def test_works_of_one_turn_share_one_commit(sqlite: SqliteStore) -> None:
     await asyncio.gather(*(sqlite.write(put, str(number)) for number in range(20)))
     sqlite.connection.set_trace_callback(None)
     assert said.count("COMMIT") == 1
+
+
+async def test_while_the_disk_takes_a_commit_the_loop_serves_on_and_who_waits_shares_the_next(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go, commits = threading.Event(), threading.Event(), []
+    execute = sqlite.connection.execute
+
+    def slow(sql: str, *values: Any) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            commits.append(sql)
+            began.set()
+            assert go.wait(5)
+        return execute(sql, *values)
+
+    monkeypatch.setattr(sqlite.connection, "execute", slow)
+    first = asyncio.ensure_future(sqlite.write(put, "first"))
+    while not began.is_set():
+        await asyncio.sleep(0)
+    others = [asyncio.ensure_future(sqlite.write(put, str(number))) for number in range(20)]
+    async with sqlite.work() as work:
+        assert await work.read(names) == []
+    done, _ = await asyncio.wait({first, *others}, timeout=0.05)
+    assert done == set()
+    go.set()
+    await asyncio.gather(first, *others)
+    assert len(commits) == 2
+    assert len(await sqlite.read(names)) == 21
 
 
 def _bad_reference(session: Session) -> None:
