@@ -354,9 +354,9 @@ async def test_the_same_chats_second_429_pauses_nobody_else(shop: Running) -> No
     limited = {"retry_after": 3.0}
     assert mine._wait_for(first, Ended(first, "queued", facts=limited), 10.0) == 3.0
     assert mine._wait_for(first, Ended(first, "queued", facts=limited), 11.0) == 3.0
-    assert mine._paused_until == 0.0
+    assert mine._queues.paused_until == 0.0
     assert mine._wait_for(other, Ended(other, "queued", facts={"retry_after": 1.0}), 12.0) == 1.0
-    assert mine._paused_until == 14.0  # as long as the longer of the two
+    assert mine._queues.paused_until == 14.0  # as long as the longer of the two
 
 
 async def test_what_was_taken_out_of_the_queue_meanwhile_is_not_sent(shop: Running) -> None:
@@ -416,15 +416,22 @@ async def test_the_answer_to_a_tap_expires_after_ten_seconds_and_the_words_do_no
         await lan.wait_for(lambda message: "Phố Cafe" in message["text"])
         await lan.send("/language")
         asked = await lan.wait_for(lambda message: any("English" in b["text"] for b in _buttons(message)))
+
+        def answers(session: Session) -> list[tuple[str, int]]:
+            rows = raw(session, "SELECT state, attempts FROM outbox WHERE method = 'answerCallbackQuery'")
+            return [tuple(row) for row in rows]
+
+        async def answered(state: str) -> None:
+            async with asyncio.timeout(10):
+                while await shop.store.read(answers) != [(state, 1)]:
+                    await asyncio.sleep(0.01)
+
         async with shop.api.down():
             await lan.tap(asked, "English", answer=False)
-            await shop.api.wait_delivered()
+            await answered("queued")
             clock.advance(timedelta(seconds=11))
         await lan.wait_for(lambda message: message["message_id"] >= asked["message_id"])
-        states = await shop.store.read(
-            lambda session: raw(session, "SELECT state FROM outbox WHERE method = 'answerCallbackQuery'")
-        )
-        assert list(states) == [("expired",)]
+        await answered("expired")
         assert shop.api.calls_of("answerCallbackQuery") == []
         assert shop.api.refused == []
 
