@@ -156,5 +156,5 @@ async def test_a_voucher_that_ran_out_is_shown_as_owed(console: Console) -> None
     await brings(console, host, friend)
     await console.order("A1", customer_id=friend, phone=None, placed_at=console.store.clock.now())
     page = await owner.get("/shop/referrals")
-    assert "Huy hasn't got their reward yet. The voucher has run out" in page.text
+    assert "Huy hasn't got the reward yet. The voucher has run out" in page.text
     assert await console.store.read(vouchers.wallet, friend) == []

@@ -1,6 +1,6 @@
 """Invitations: the tree of who brought whom, what was refused and why, and what both sides get."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from handlers.web.shop.frame import Frame
 from handlers.words import Words
 from loyalty import referral_review, referral_terms, referral_tree, voucher_programs
 from loyalty.referral_terms import Reward, RewardKind, Terms
+from loyalty.referral_tree import Blocked
 from loyalty.referrals import Reason
 from loyalty.voucher_programs import Program
 from store import audit
@@ -41,7 +42,7 @@ async def _page(
         doubts, waiting = referral_tree.queue(session, here.shop.id)
         return {
             "found": found, "of": of, "sums": referral_tree.sums(session, here.shop.id), "doubts": doubts,
-            "waiting": waiting, "blocked": referral_tree.blocked(session, here.shop.id),
+            "waiting": waiting, "blocked": _owed(referral_tree.blocked(session, here.shop.id)),
             "promise": friends.promise(session), "offers": _offers(session, here),
         }  # fmt: skip
 
@@ -53,6 +54,14 @@ async def _page(
         "mine": context["promise"].of(said, "referrer"), "theirs": context["promise"].of(said, "friend"),
     }  # fmt: skip
     return await frame.render(request, "shop/referrals.html", context, page="referrals", status=status)
+
+
+def _owed(rows: Sequence[Blocked]) -> list[tuple[str, list[str]]]:
+    """Whom a reward is owed, by why it can't be given."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.code, []).append(row.customer)
+    return list(found.items())
 
 
 def _offers(session: Session, here: Frame) -> list[Program]:
@@ -131,9 +140,7 @@ async def save(request: web.Request) -> web.StreamResponse:
 
     def write(session: Session) -> None:
         before = referral_terms.plain(referral_terms.current(session))
-        after = referral_terms.plain(
-            referral_terms.change(session, **sides, daily_limit=limit, actor=here.actor)  # type: ignore[arg-type]
-        )
+        after = referral_terms.plain(referral_terms.change(session, **sides, daily_limit=limit, actor=here.actor))
         changed = {name: [before[name], value] for name, value in after.items() if value != before[name]}
         if changed:
             audit.record(session, here.actor, "referral_terms_changed", here.shop.id, changed=changed)
