@@ -140,8 +140,8 @@ def merge(
     # The customer whose page it was keeps their own name and language; the other's fill in what is missing.
     kept: dict[str, Any] = {"language": into.language, "address": into.address or gone.address}
     if into.name:
-        kept["name"] = into.name
-    customers.change(session, into.id, **kept)
+        kept |= customers.named(into.name)
+    session.execute(update(customers.customers).where(customers.customers.c.id == into.id).values(**kept))
     if into.phone and gone.phone and keep_phone == "gone":
         session.execute(
             update(customers.customers)
@@ -280,12 +280,14 @@ def add_order(
     key: str,
     total: int,
     placed_at: datetime,
+    limit: int,
     external_id: str = "",
 ) -> OrderState:
     """Enter a paid order that never came in, for `total` đồng; without a number it gets one from `key` (the form), so that
-    the same form twice is one order. The customer is told.
+    the same form twice is one order. The customer is told. `limit`: the most points the actor may give by hand, or an
+    order would be the way round it.
 
-    Raises NotFoundError (customer), InvalidError("total", "placed_at", "external_id"), OrderExistsError.
+    Raises NotFoundError (customer), InvalidError("total": range, limit; "placed_at", "external_id"), OrderExistsError.
     """
     person = directory.find(session, shop_id, customer_id)
     moment = now(session)
@@ -305,6 +307,8 @@ def add_order(
         customer_id=person.id,
     )  # fmt: skip
     state = orders.put(session, shop_id, number, order, source=SOURCE)
+    if state.earned > limit:
+        raise InvalidError("total", "limit", limit)
     _write_down(session, "order_entered", actor, shop_id, person.id, number, total, state)
     return state
 

@@ -33,7 +33,7 @@ SEEN_IN_TICKET = ("opened", "resolved", "reopened", "closed", "rated")
 """What happened to a ticket that the customer has a part in."""
 TOLD_ELSEWHERE = (
     "order_pending", "order_completed", "order_cancelled", "order_refunded", "voucher_given", "voucher_redeemed",
-    "voucher_returned", "reward_bought", "ticket_opened", "ticket_resolved", "ticket_rated",
+    "voucher_returned", "reward_bought", "bonus", "points_adjusted", "ticket_opened", "ticket_resolved", "ticket_rated",
 )  # fmt: skip
 """Events whose rows are lines of their own already: an order, a voucher, a ticket."""
 

@@ -263,7 +263,7 @@ async def test_an_order_that_never_came_is_entered_once(store: Store, shop: int,
     lan = await bought(store, shop, "A")
 
     def enter(session: Any, **values: Any) -> orders.OrderState:
-        base = {"key": "console:abc", "total": 120_000, "placed_at": AT}
+        base = {"key": "console:abc", "total": 120_000, "placed_at": AT, "limit": 1_000}
         return corrections.add_order(session, lan, shop_id=shop, actor="staff:1", **(base | values))
 
     first = await store.write(enter)
@@ -272,7 +272,7 @@ async def test_an_order_that_never_came_is_entered_once(store: Store, shop: int,
     assert (await store.read(points.balances, lan))[0] == 85 + 120
     moment = clock.now()
     for values, problem in (
-        ({"total": 0}, "total"), ({"total": -5}, "total"), ({"total": 10**13}, "total"),
+        ({"total": 0}, "total"), ({"total": -5}, "total"), ({"total": 10**13}, "total"), ({"total": 1_001_000}, "total"),
         ({"placed_at": moment + timedelta(minutes=1)}, "placed_at"),
         ({"placed_at": moment - timedelta(days=367)}, "placed_at"), ({"external_id": "x" * 101}, "external_id"),
     ):  # fmt: skip

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from handlers.web import site
 from handlers.web.shop import fields, frame, person
 from handlers.words import Words
-from loyalty import corrections, directory, orders, phones
+from loyalty import adjustments, corrections, directory, orders, phones
 from loyalty.corrections import OrderExistsError, OrderTakenError, PhoneTakenError
 from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RuleError
 from support import tickets
@@ -131,7 +131,7 @@ async def enter(request: web.Request) -> web.StreamResponse:
         return corrections.add_order(
             session, frame.named(request), shop_id=here.shop.id, actor=here.actor, key=person.key_of(form),
             total=fields.needed(form, "total"), placed_at=_moment(form, here.shop.timezone),
-            external_id=form.get("new_id", ""),
+            limit=adjustments.limit_of(session, here.member, here.shop.id), external_id=form.get("new_id", ""),
         )  # fmt: skip
 
     try:
@@ -175,6 +175,9 @@ def refusal(said: Words, error: RuleError) -> str:
         return said("There is an order of this number already. Attach it with the form above.")
     if isinstance(error, (NotFoundError, ConflictError)) or not isinstance(error, InvalidError):
         return site.say(said, error)
+    if (error.field, error.problem) == ("total", "limit") and isinstance(error.value, int):
+        most = said.number(error.value)
+        return said("This would give more points than you may give by hand ({n}). Ask the owner.", n=most)
     return {
         ("who", "empty"): said("Write a phone number or the code on the card."),
         ("who", "unknown"): said("No customer of this shop has this phone number or code."),

@@ -75,6 +75,8 @@ def transfer(said: Words, kind: str) -> str:
         "pay": said("Paid with points"), "pay_back": said("Taken back at the till"), "expire": said("Expired"),
         "release": said("Now available"), "adjust": said("Changed by hand"), "merge": said("Two accounts became one"),
         "referral": said("Friend brought along"), "opening": said("Opening balance"),
+        "bonus": said("Bonus"), "gift": said("Gift between customers"), "hold": said("Set aside"),
+        "recover": said("Taken back: the points were spent"), "forgive": said("Debt let off"),
     }.get(kind, said("Other change"))  # fmt: skip
 
 
@@ -151,6 +153,21 @@ def _event(said: Words, line: Line) -> Told:
         "referral_rewarded": ("users", said("A friend they brought placed a first order")),
         "merged": ("users", said("Another account became a part of this one")),
         "phone_changed": ("phone", said("The phone number was changed by the shop")),
+        "phone_proven": ("phone", said("Confirmed the phone number")),
+        "profile_changed": ("user", said("Changed their profile")),
+        "referral_refused": ("users", said("An invitation was not counted")),
+        "badge_earned": ("star", said("Earned a badge")),
+        "badge_taken_back": ("star", said("A badge was taken back")),
+        "quest_done": ("check", said("Finished a challenge")),
+        "quest_undone": ("undo", said("A challenge is open again")),
+        "drawn": ("gift", said("Took part in a draw")),
+        "prize_won": ("gift", said("Won a prize")),
+        "prize_taken_back": ("undo", said("A prize was taken back")),
+        "thanked": ("note", said("Was sent a thank-you card")),
+        "gift_given": ("gift", said("Gave points to a friend")),
+        "gift_taken": ("gift", said("Got points from a friend")),
+        "voucher_offered": ("gift", said("Offered a voucher to a friend")),
+        "voucher_gift_taken": ("gift", said("Got a voucher from a friend")),
         "offers_agreed": ("bell", said("Agreed to offers")),
         "offers_stopped": ("bell", said("Asked for no more offers")),
     }
