@@ -2,13 +2,18 @@
 
 import asyncio
 import json
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from bot.__main__ import status
 from loyalty import claims, customers, ledger, orders, points, programme, proof, voucher_programs, vouchers
 from loyalty.orders import OrderInput, Status
 from loyalty.recognition import drawlog, draws, entries, fair, wins
@@ -440,3 +445,66 @@ async def test_the_voucher_of_a_win_is_ended_while_it_is_unused(store: Store, sh
     assert won.win is not None
     assert (await store.read(wins.get, won.win.id)).state == "withdrawn"
     assert await store.read(ledger.check) == []
+
+
+# ── Checked by a stranger ───────────────────────────────────────────────────────────────────────────
+
+
+RECIPE = Path(__file__).parent.parent / "docs/lucky-draw.md"
+
+
+async def test_the_published_recipe_comes_to_the_same(store: Store, drawn: Draw, tmp_path: Path) -> None:
+    """The script of docs/lucky-draw.md, run as it stands there."""
+    await store.write(draws.close, drawn.id)
+    document = json.loads(json.dumps(await store.read(drawlog.document, drawn.id)))
+    script = re.search(r"```python\n(.*?)```", RECIPE.read_text(encoding="utf-8"), re.DOTALL)
+    assert script is not None
+
+    def run(name: str, content: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+        path = tmp_path / name
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return subprocess.run([sys.executable, "-c", script[1], str(path)], capture_output=True, text=True, check=False)
+
+    right = run("log.json", document)
+    assert (right.returncode, right.stdout) == (0, "12 draws, each as it should be\n"), right.stderr
+    document["log"][4]["prize"] = 2 - document["log"][4]["prize"]
+    wrong = run("tampered.json", document)
+    assert wrong.returncode == 1
+    assert "draw 5 differs" in wrong.stderr
+
+
+async def test_the_command_names_the_first_draw_that_differs(
+    store: Store, drawn: Draw, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    await without_triggers(store)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REGULARS_DATABASE_URL", sqlite_url)
+
+    async def command(*words: str) -> tuple[int, str, str]:
+        code = await asyncio.to_thread(status, ["draw", *words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    number = str(drawn.id)
+    assert await command("verify", number) == (0, "12 draws, each as it should be\n", "")
+    code, exported, _ = await command("export", number)
+    assert code == 0
+    assert json.loads(exported)["seed"] is None
+    file = tmp_path / "log.json"
+    file.write_text(exported, encoding="utf-8")
+    code, out, err = await command("verify", str(file))
+    assert code == 0
+    assert out.startswith("12 draws")
+    assert "seed" in err
+    await store.write(lambda s: s.execute(sa.text("UPDATE draw_log SET value = value + 1 WHERE number = 7")))
+    code, out, err = await command("verify", number)
+    assert (code, out) == (1, "")
+    assert "draw 7 differs in its value" in err
+    file.write_text(exported.replace('"customer": 1,', '"customer": 2,', 3), encoding="utf-8")
+    code, _, err = await command("verify", str(file))
+    assert code == 1
+    assert "draw 1 differs" in err
+    for wrong in ("999", "nowhere.json", str(RECIPE)):
+        code, _, err = await command("verify", wrong)
+        assert (code, len(err.splitlines())) == (2, 1), err

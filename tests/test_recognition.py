@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import sqlalchemy as sa
 
+from handlers.recognition_words import bar
 from loyalty import (
     claims,
     customers,
@@ -159,6 +160,12 @@ def test_what_counts_of_visits(measure: Measure, names: str, count: int) -> None
         history, measure, since=since, until=until, names=visits.folded([names]), imported=False
     )  # fmt: skip
     assert found == count
+
+
+@pytest.mark.parametrize(("reached", "full"), [(0, 0), (1, 3), (2, 6), (3, 10), (9, 10)])
+def test_a_bar_is_full_only_when_all_is_reached(reached: int, full: int) -> None:
+    assert bar(reached, 3) == "▰" * full + "▱" * (10 - full)
+    assert bar(99, 100).count("▱") == 1
 
 
 # ── Quests ──────────────────────────────────────────────────────────────────────────────────────────

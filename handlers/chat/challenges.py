@@ -182,7 +182,8 @@ def _draw(talk: Talk, one: Chances, shop: Shop) -> str:
         )
     page = page_of(talk, draw)
     if page:
-        lines.append(f'<a href="{escape(page)}">{escape(said("Odds, every draw, and how to check them"))}</a>')
+        label = said("Odds, every draw, and how to check them")
+        lines.append(f'<a href="{escape(page)}">{escape(label)}</a>')
     return "\n".join(lines)
 
 
@@ -237,7 +238,7 @@ async def buy(query: CallbackQuery, callback_data: EntryFor, talk: Talk) -> None
             entries.buy, callback_data.draw, talk.customer_id, price=callback_data.price, key=key
         )
     except UncoveredError:
-        await query.answer(talk.say("You don't have enough points for this yet."), show_alert=True)
+        await query.answer(talk.say("You don't have enough points for a draw yet."), show_alert=True)
         return
     except EntryLimitError:
         await query.answer(talk.say("That was all for today. Come back tomorrow!"), show_alert=True)

@@ -127,7 +127,7 @@ def change(session: Session, quest_id: int, shop_id: int, **values: Any) -> Ques
     if unknown := set(values) - {"name", "about", "ends_at"}:
         raise InvalidError(min(unknown), "unknown")
     _checked(values.get("name", before.name), values.get("about", before.about))
-    if values.get("ends_at") is not None and values["ends_at"] <= before.starts_at:
+    if values.get("ends_at") is not None and values["ends_at"] < before.starts_at:
         raise InvalidError("ends_at", "range", values["ends_at"])
     if "name" in values:
         values["name"] = " ".join(values["name"].split())
