@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -95,14 +96,15 @@ class Notifier:
             self._pushed(sent_by, [call for call in calls if call.account == sent_by])
 
     def _to_draw(self, session: Session) -> list[tuple[int, Card]]:
-        """The cards that go along with due notices, by the notices' numbers."""
+        """The cards that go along with due notices, by the notices' numbers; of whom there is none, the words go alone."""
         found = []
         for number, customer_id, shop_id in notices.waiting(session, WITH_CARD, BATCH):
-            customer = customers.get(session, customer_id)
-            if any(identity.reachable for identity in customers.identities_of(session, customer.id)):
-                shop = shops.get(session, shop_id or customer.home_shop_id or shops.every(session)[0].id)
-                held = account(session, customer.id, shop.timezone)
-                found.append((number, card_of(words(customer.language), shop, customer, held)))
+            with suppress(RuleError):
+                customer = customers.get(session, customer_id)
+                if any(identity.reachable for identity in customers.identities_of(session, customer.id)):
+                    shop = shops.get(session, shop_id or customer.home_shop_id or shops.every(session)[0].id)
+                    held = account(session, customer.id, shop.timezone)
+                    found.append((number, card_of(words(customer.language), shop, customer, held)))
         return found
 
     @staticmethod

@@ -7,10 +7,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from loyalty.customers import customers
+from loyalty.tiers import tier_table
 from store import shops
 from store.base import like, table
 from store.clock import now
@@ -42,12 +43,15 @@ class Line:
     ticket: Ticket
     customer: str
     tier_id: int | None
+    priority: int
+    """That the customer's tier brings; the higher, the sooner."""
     assignee: str | None
     stars: int | None
     unread: int
 
 
 _staff = table(StaffRow)
+_PRIORITY = func.coalesce(tier_table.c.priority, 0)
 _TICKET = tuple(tickets.c[name] for name in Ticket.__dataclass_fields__)
 
 
@@ -61,15 +65,26 @@ def page(
     before: int | None = None,
     limit: int = PAGE,
 ) -> list[Line]:
-    """A page of a view, the latest word first, from below the ticket `before` on. A search looks at all tickets of the
+    """A page of a view, the latest word first (of those nobody looks after, whose tier brings priority before the others),
+    from below the ticket `before` on. A search looks at all tickets of the
     member's desks, whatever the view: number, phone, all words in the name and subject or in one message, marks and
     case aside.
     """
     wanted = [_within(session, member, shop_id), _found(search) if search.strip() else _of_view(in_view, member)]
+    first = _PRIORITY if in_view is View.UNASSIGNED and not search.strip() else literal(0)
     if before is not None:
-        last = select(tickets.c.updated_at).where(tickets.c.id == before).scalar_subquery()
-        wanted.append(or_(tickets.c.updated_at < last, and_(tickets.c.updated_at == last, tickets.c.id < before)))
-    return _lines(session, member, wanted, (tickets.c.updated_at.desc(), tickets.c.id.desc()), limit)
+        place = session.execute(
+            select(tickets.c.updated_at, _PRIORITY)
+            .join(customers, customers.c.id == tickets.c.customer_id)
+            .outerjoin(tier_table, tier_table.c.id == customers.c.tier_id)
+            .where(tickets.c.id == before)
+        ).first()
+        if place is None:
+            return []
+        later = or_(tickets.c.updated_at < place[0], and_(tickets.c.updated_at == place[0], tickets.c.id < before))
+        wanted.append(or_(first < place[1], and_(first == place[1], later)) if first is _PRIORITY else later)
+    order = (first.desc(), tickets.c.updated_at.desc(), tickets.c.id.desc())
+    return _lines(session, member, wanted, order if first is _PRIORITY else order[1:], limit)
 
 
 def counts(session: Session, member: Member, shop_id: int | None = None) -> dict[View, int]:
@@ -209,9 +224,10 @@ def _lines(session: Session, member: Member, wanted: list[ColumnElement[bool]], 
         .scalar_subquery()
     )  # fmt: skip
     rows = session.execute(
-        select(*_TICKET, customers.c.name, customers.c.tier_id, _staff.c.name.label("assignee"), ratings.c.stars,
-               unread.label("unread"))
+        select(*_TICKET, customers.c.name, customers.c.tier_id, _PRIORITY.label("first"), _staff.c.name.label("assignee"),
+               ratings.c.stars, unread.label("unread"))
         .join(customers, customers.c.id == tickets.c.customer_id)
+        .outerjoin(tier_table, tier_table.c.id == customers.c.tier_id)
         .outerjoin(_staff, _staff.c.id == tickets.c.assignee_id)
         .outerjoin(ratings, ratings.c.ticket_id == tickets.c.id)
         .outerjoin(agent_views, and_(agent_views.c.ticket_id == tickets.c.id, agent_views.c.staff_id == member.id))
@@ -220,6 +236,6 @@ def _lines(session: Session, member: Member, wanted: list[ColumnElement[bool]], 
         .limit(limit)
     )  # fmt: skip
     return [
-        Line(Ticket(*row[: len(_TICKET)]), row.name, row.tier_id, row.assignee, row.stars, int(row.unread))
+        Line(Ticket(*row[: len(_TICKET)]), row.name, row.tier_id, row.first, row.assignee, row.stars, int(row.unread))
         for row in rows
     ]

@@ -147,6 +147,7 @@ PARAMS = {
     "points_taken": 85, "points_back": 40, "voucher_back": True, "tier": "Vàng", "phone": "+8490•••456",
     "friend": "Nguyễn Văn Huy", "program": "Trà", "code": "AB-CD", "last_day": "2026-12-31", "ticket": 1042,
     "agent": "Minh", "text": "Dạ", "files": [], "pending": True,
+    "missing": 40, "measure": "tier_points", "next": "Bạch kim",
 }  # fmt: skip
 
 

@@ -62,6 +62,6 @@ async def test_a_notice_that_cannot_be_put_into_words_holds_up_no_other(sqlite_u
             notices.tell(session, "tier_up", customer_id=person.customer_id, tier="Vàng")
 
         await shop.store.write(tell)
-        await lan.wait_for(lambda message: "Vàng" in message["text"])
+        await lan.wait_for(lambda message: "Vàng" in message["caption"])  # the words stand below the new card
         rows = await shop.store.read(lambda session: raw(session, "SELECT state, reason FROM notices ORDER BY id"))
         assert [tuple(row) for row in rows] == [("skipped", "no words"), ("skipped", "no words"), ("queued", None)]

@@ -36,12 +36,15 @@ from loyalty.tier_review import Outlook, Way
 from loyalty.tier_rule import Falling, Measure, Policy, Window
 from loyalty.tiers import Level
 from loyalty.voucher_programs import Kind
-from store import notices, shops
+from store import notices, shops, staff
 from store.base import raw, table
 from store.clock import SetClock
 from store.engine import Store
 from store.errors import InvalidError, NotFoundError
 from store.events import events
+from store.staff import Role
+from support import messages, queue, tickets
+from support.queue import View
 
 LAN, HOA, MAI = "+84903123456", "+84903999888", "+84903777666"
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -542,3 +545,29 @@ async def test_a_gift_that_has_run_out_holds_up_nothing(store: Store, shop: int)
     await bought(store, 1_000_000, key="A1", refunded=1_000_000)
     await bought(store, 1_000_000, key="A1")
     assert len(await store.read(vouchers.wallet, lan)) == 1
+
+
+# ── Support ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_tiers_priority_stands_before_the_latest_word(store: Store, shop: int, clock: SetClock) -> None:
+    await store.write(tiers.change, 3, priority=5)
+    agent = await store.read(staff.get, await store.write(staff.add, "Minh", Role.AGENT, shop))
+    numbers = {}
+    for phone, total in ((LAN, 5_000_000), (HOA, 10_000), (MAI, 5_000_000)):
+        who = await bought(store, total, key=phone, phone=phone)
+        clock.advance(timedelta(minutes=1))
+        joined = await store.write(tickets.open_or_join, who, shop)
+        await store.write(messages.customer_says, joined.ticket.id, text="alo")
+        numbers[joined.ticket.id] = phone
+
+    async def people(view: View, **values: Any) -> list[str]:
+        return [numbers[line.ticket.id] for line in await store.read(queue.page, agent, view, **values)]
+
+    assert await people(View.UNASSIGNED) == [MAI, LAN, HOA]
+    assert await people(View.OPEN) == [MAI, HOA, LAN]
+    by_phone = {phone: number for number, phone in numbers.items()}
+    pages = [await people(View.UNASSIGNED, before=by_phone[phone], limit=1) for phone in (MAI, LAN, HOA)]
+    assert pages == [[LAN], [HOA], []]
+    assert await people(View.OPEN, before=by_phone[HOA]) == [LAN]
+    assert await people(View.OPEN, before=999_999) == []

@@ -149,7 +149,9 @@ export class List {
   }
 
   #sorted() {
-    return [...this.#lines.values()].sort((one, other) => other.at.localeCompare(one.at) || other.id - one.id);
+    const first = this.#view === "unassigned" && !this.#search.value.trim();
+    return [...this.#lines.values()].sort((one, other) =>
+      (first ? other.priority - one.priority : 0) || other.at.localeCompare(one.at) || other.id - one.id);
   }
 
   /** Draw what changed; rows stay the same elements, so focus and a finger on them do too. */

@@ -14,7 +14,7 @@ def line(found: Line, ranks: dict[int, int]) -> dict[str, Any]:
     ticket = found.ticket
     return {
         "id": ticket.id, "shop": ticket.shop_id, "customer": found.customer, "customer_id": ticket.customer_id,
-        "rank": ranks.get(found.tier_id or 0, 0), "subject": ticket.subject, "topic": ticket.topic,
+        "rank": ranks.get(found.tier_id or 0, 0), "priority": found.priority, "subject": ticket.subject, "topic": ticket.topic,
         "state": ticket.state, "urgent": ticket.priority == "urgent", "assignee_id": ticket.assignee_id,
         "assignee": found.assignee, "unread": found.unread, "stars": found.stars,
         "at": ticket.updated_at.isoformat(), "created": ticket.created_at.isoformat(), "changed": ticket.changed,

@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp_sse import EventSourceResponse
 from sqlalchemy.orm import Session
 
+from handlers import tier_words
 from handlers.web import site, uploads
 from handlers.web.desk import shown
 from handlers.web.lines import open_line
@@ -175,7 +176,7 @@ async def customer(request: web.Request) -> web.Response:
         "called": vocative(Address(person.address), name) if person.address and person.language == "vi" else name,
         "phone": phones.local(person.phone) if person.phone else "",
         "day": lambda at: at.astimezone(ZoneInfo(zone)).date(), "last_day": lambda at: last_day(at, zone),
-        "progress": found.standing.progress,
+        "progress": found.standing.progress, "way_up": tier_words.way_up(said, found.standing),
     }  # fmt: skip
     return web.Response(text=await site.render_part(request, "desk/customer.html", context), content_type="text/html")
 

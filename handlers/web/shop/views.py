@@ -5,10 +5,13 @@ from aiohttp import web
 from handlers.web.shop import (
     amends,
     audits,
+    codes,
     importing,
     offers,
     people,
     person,
+    plan,
+    points,
     referrals,
     settings,
     setup,
@@ -47,6 +50,16 @@ def setup_shop(app: web.Application) -> None:
     add.add_get(f"/shop/offers/{ID}", shop(offers.edit))
     add.add_post(f"/shop/offers/{ID}", shop(offers.change))
     add.add_post(f"/shop/offers/{ID}/give", shop(offers.give))
+    add.add_post(f"/shop/offers/{ID}/code", shop(offers.code))
+    add.add_post(f"/shop/offers/{ID}/image", shop(offers.image))
+    add.add_get(f"/shop/offers/{ID}/image", shop(offers.shown_image))
+    add.add_get(f"/shop/offers/{ID}/codes", shop(codes.page))
+    add.add_post(f"/shop/offers/{ID}/codes", shop(codes.begin))
+    add.add_post(f"/shop/offers/{ID}/codes/list", shop(codes.upload))
+    add.add_get(f"/shop/offers/{ID}/codes/progress", shop(codes.progress))
+    add.add_post(f"/shop/codes/{ID}/{{action:stop|resume}}", shop(codes.act))
+    add.add_get(f"/shop/codes/{ID}.csv", shop(codes.export))
+    add.add_get(f"/shop/codes/{ID}/rejected.csv", shop(codes.rejected))
     add.add_post(f"/shop/offers/{ID}/{{action:hide|show|end|reopen|link}}", shop(offers.act))
     add.add_get("/shop/share", shop(share.page))
     add.add_get("/shop/share/{paper:a4|a6}.{kind:pdf|png}", shop(share.sheet))
@@ -59,6 +72,14 @@ def setup_shop(app: web.Application) -> None:
     add.add_get(f"/shop/tiers/{ID}/preview", shop(tiers.preview))
     add.add_get(f"/shop/tiers/{ID}/card.png", shop(tiers.card))
     add.add_post(f"/shop/tiers/{ID}/picture", shop(tiers.upload))
+    add.add_get("/shop/points", shop(points.page))
+    add.add_post("/shop/points/top-up", owner(points.top_up))
+    add.add_post(f"/shop/points/{ID}/{{action:approve|refuse}}", shop(points.decide))
+    add.add_get("/shop/points/settlement.{kind:csv|xlsx}", shop(points.export))
+    add.add_get("/shop/plan", shop(plan.page))
+    add.add_post("/shop/plan", shop(plan.save))
+    add.add_post("/shop/plan/preview", shop(plan.preview))
+    add.add_post("/shop/plan/common", shop(plan.save_common))
     add.add_get("/shop/referrals", shop(referrals.page))
     add.add_post("/shop/referrals/terms", shop(referrals.save))
     add.add_post(f"/shop/referrals/{ID}/{{action:allow|refuse}}", shop(referrals.decide))

@@ -34,7 +34,7 @@ def card(said: Words, it: Card, ranks: dict[str, int]) -> dict[str, Any]:
     """A customer at the counter."""
     return {
         "id": it.customer_id, "name": it.name, "phone": it.phone, "proven": it.phone_proven, "tier": it.tier.tier.name,
-        "rank": ranks.get(it.tier.tier.name, 0), "available": it.available, "pending": it.pending,
+        "rank": ranks.get(it.tier.tier.name, 0), "price_list": it.tier.tier.price_list, "available": it.available, "pending": it.pending,
         "vouchers": [voucher(said, kept) for kept in it.vouchers],
     }  # fmt: skip
 

@@ -226,6 +226,13 @@ function draw() {
   find("go-on").disabled = !entry.amount;
 }
 
+function priceList(list) {
+  const link = /^https?:\/\/\S+$/.test(list);
+  return link
+    ? el("a", { class: "strong", href: list, target: "_blank", rel: "noopener noreferrer" }, words.say("price_link"))
+    : el("span", { class: "strong" }, words.say("price_list", { list }));
+}
+
 function drawWho() {
   const { card, phone, query } = entry;
   const title = query ?? (card ? card.name || card.phone || words.say("unnamed") : words.say(phone ? "guest" : "unknown"));
@@ -234,6 +241,7 @@ function drawWho() {
     facts.push(el("span", { class: "tier", data: { rank: Math.min(card.rank, 3) } }, card.tier));
     facts.push(el("span", { class: "strong" }, count("points", card.available)));
     if (card.vouchers.length) facts.push(el("span", { class: "muted" }, count("vouchers", card.vouchers.length)));
+    if (card.price_list) facts.push(priceList(card.price_list));
     if (card.pending) facts.push(el("span", { class: "muted" }, words.say("pending", { n: number(card.pending) })));
   } else if (query) {
     facts.push(el("span", { class: "muted" }, words.say("offline_who")));
