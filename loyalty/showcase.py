@@ -46,8 +46,8 @@ def find(session: Session, slug: str) -> Shop:
 
 def of(session: Session, shop_id: int) -> Showcase:
     """What a shop shows; raises NotFoundError."""
-    shop, common, moment = shops.get(session, shop_id), programme.get(session), now(session)
-    ends = programme.expires_at(moment, common.expiry_months, shop.timezone)
+    shop, common = shops.get(session, shop_id), programme.get(session)
+    ends = programme.expiry(session, zone=shop.timezone)
     return Showcase(
         shop, earning.current(session, shop.id).rules, common.point_value,
         lots.last_day(ends, shop.timezone) if ends else None, tiers.every(session), qualification.policy(session),
