@@ -6,6 +6,7 @@ for some minutes: the order is cancelled, the points go back to the lots they ca
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ForeignKey, Index, Text, func, insert, select, update
@@ -25,6 +26,7 @@ from loyalty import (
     reservations,
     tiers,
 )
+from loyalty.discounts import Line
 from loyalty.earning_rules import Basket
 from loyalty.ledger import KeyConflictError
 from loyalty.orders import OrderInput, Status
@@ -103,7 +105,8 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a sale would come to. `refusal`: what is wrong with the voucher (`invalid`, `min_order`), which then counts as
+    """What a sale would come to. `refusal`: what is wrong with the voucher (`invalid`, or what the bill lacks: `min_order`,
+    `items`, `hours`, `customer`), which then counts as
     none. `points_max`: how many points could pay.
     """
 
@@ -134,16 +137,24 @@ def preview(
     customer_id: int | None,
     amount: int,
     voucher_code: str | None = None,
+    voucher_part: int | None = None,
     points_to_use: int = 0,
 ) -> Preview:
     """What a sale would come to, more points than could pay cut to those that can. A writing rule, for it counts wrong
-    voucher codes. Raises InvalidError("amount"), NotFoundError, TooManyError.
+    voucher codes. `voucher_part`: đồng of the bill that are what the voucher is for, where it is for certain items. Raises
+    InvalidError("amount", "items"), NotFoundError, TooManyError.
     """
     _checked_amount(amount)
     off, refusal = 0, None
     if voucher_code:
         found = reservations.check(
-            session, voucher_code, amount, shop_id=shop_id, actor=f"staff:{staff_id}", customer_id=customer_id
+            session,
+            voucher_code,
+            amount,
+            shop_id=shop_id,
+            actor=f"staff:{staff_id}",
+            customer_id=customer_id,
+            lines=_lines(voucher_part),
         )
         off, refusal = found.discount, found.reason
     value = programme.get(session).point_value
@@ -166,12 +177,13 @@ def sell(
     customer_id: int | None = None,
     phone: str | None = None,
     voucher_code: str | None = None,
+    voucher_part: int | None = None,
     points_to_use: int = 0,
     at: datetime | None = None,
 ) -> Sale | UnknownVoucherError:
     """Sell for `amount` đồng to a customer, to a phone (in any form; a new one makes a guest) or to somebody unknown.
 
-    `at`: when it was rung up, where the till had no connection then (at most LATE_MAX ago).
+    `voucher_part`: as in `preview`. `at`: when it was rung up, where the till had no connection then (at most LATE_MAX ago).
 
     The same `key` with the same entry is the same sale. A voucher code that isn't there is returned, not raised, for it was
     counted; nothing was sold then. Raises InvalidError("amount", "points", "phone", "key", "at"), UnusableVoucherError,
@@ -186,7 +198,8 @@ def sell(
     if at is not None and not moment - LATE_MAX <= at <= moment + EARLY_MAX:
         raise InvalidError("at", "range", at)
     rung = min(at or moment, moment)
-    sealed = ledger.seal("sale", [shop_id, staff_id, amount, customer_id, phone, voucher_code, points_to_use])
+    told: list[Any] = [shop_id, staff_id, amount, customer_id, phone, voucher_code, points_to_use]
+    sealed = ledger.seal("sale", told if voucher_part is None else [*told, voucher_part])
     known = _by_key(session, key, sealed)
     if known is not None:
         return known
@@ -209,7 +222,7 @@ def sell(
                     .returning(sales.c.id)
                 ).scalar_one()
             )  # fmt: skip
-            _settle(session, sale_id, shop_id, entry, voucher_code, points_to_use)
+            _settle(session, sale_id, shop_id, entry, voucher_code, points_to_use, voucher_part)
     except UnknownVoucherError as refused:
         attempts.wrong(session, f"staff:{staff_id}")
         return refused
@@ -223,7 +236,13 @@ def sell(
 
 
 def _settle(
-    session: Session, sale_id: int, shop_id: int, entry: OrderInput, voucher_code: str | None, points_to_use: int
+    session: Session,
+    sale_id: int,
+    shop_id: int,
+    entry: OrderInput,
+    voucher_code: str | None,
+    points_to_use: int,
+    voucher_part: int | None,
 ) -> None:
     """Voucher, order, points: what makes an entry a sale."""
     staff_id = session.execute(select(sales.c.staff_id).where(sales.c.id == sale_id)).scalar_one()
@@ -231,7 +250,13 @@ def _settle(
     redemption = None
     if voucher_code:
         redemption = reservations.hold(
-            session, voucher_code, shop_id=shop_id, order=order, order_total=entry.total, customer_id=entry.customer_id
+            session,
+            voucher_code,
+            shop_id=shop_id,
+            order=order,
+            order_total=entry.total,
+            customer_id=entry.customer_id,
+            lines=_lines(voucher_part),
         )
         redemptions.confirm(session, redemption.id, shop_id=shop_id)
     off = redemption.discount if redemption else 0
@@ -270,6 +295,11 @@ def _settle(
             points_paid=points_paid, earned=done.earned,
         )
     )  # fmt: skip
+
+
+def _lines(voucher_part: int | None) -> list[Line]:
+    """What the cashier says is the voucher's part of the bill, as a line of it."""
+    return [] if voucher_part is None else [Line(voucher_part, vouched=True)]
 
 
 def _checked_amount(amount: int) -> None:

@@ -21,6 +21,7 @@ from loyalty import (
     points,
     programme,
     redemptions,
+    reservations,
     rewards,
     sales,
     voucher_programs,
@@ -480,7 +481,7 @@ class Counter(RuleBasedStateMachine):
         can = self.state(code) == "open"
         try:
             held = self.write(
-                redemptions.reserve, code, shop_id=self.shop, order=self.key(), order_total=100_000, actor="key:1"
+                reservations.reserve, code, shop_id=self.shop, order=self.key(), order_total=100_000, actor="key:1"
             )
         except UnusableVoucherError:
             assert not can
@@ -548,7 +549,7 @@ class Counter(RuleBasedStateMachine):
         for who, held in self.model.points.items():
             assert points.balances(self.session, who)[0] == held
         for code in self.model.vouchers:
-            checked = redemptions.check(self.session, code, 50_000, shop_id=self.shop, actor=self.key())
+            checked = reservations.check(self.session, code, 50_000, shop_id=self.shop, actor=self.key())
             assert checked.valid == (self.state(code) == "open")
 
 
@@ -562,3 +563,18 @@ class TestCounter(Counter.TestCase):
     settings = settings(
         max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
+
+
+async def test_the_cashier_says_what_of_the_bill_a_voucher_is_for(store: Store, shop: int, hoa: int, lan: int) -> None:
+    code = await voucher(store, lan, kind=Kind.PERCENT, value=50, categories=["Trà"])
+    asked = {"shop_id": shop, "staff_id": hoa, "customer_id": lan, "amount": 100_000, "voucher_code": code}
+    assert (await store.write(sales.preview, **asked)).refusal == "items"
+    seen = await store.write(sales.preview, **asked, voucher_part=30_000)
+    assert (seen.discount, seen.paid, seen.refusal) == (15_000, 85_000, None)
+    with pytest.raises(InvalidError):
+        await store.write(sales.preview, **asked, voucher_part=100_001)
+    sold = await sell(store, customer_id=lan, voucher_code=code, voucher_part=30_000)
+    assert (sold.discount, sold.paid) == (15_000, 85_000)
+    with pytest.raises(KeyConflictError):
+        await sell(store, customer_id=lan, voucher_code=code, voucher_part=40_000)
+    await sound(store)

@@ -1,31 +1,44 @@
 """Offers: what vouchers the shop has, made and changed by a form with the voucher's words beside it, handed out."""
 
+import asyncio
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
+from io import BytesIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from PIL import Image, ImageOps, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
 from handlers.chat import gives
-from handlers.web import site
-from handlers.web.shop import fields, frame, lists
+from handlers.web import site, uploads
+from handlers.web.shop import fields, frame, lists, offer_form, offer_words
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import counter, customers, lots, redemptions, rewards, voucher_programs, vouchers
+from loyalty import (
+    counter,
+    customers,
+    lots,
+    redemptions,
+    reservations,
+    rewards,
+    shared_codes,
+    voucher_programs,
+    vouchers,
+)
 from loyalty.attempts import TooManyError
-from loyalty.voucher_programs import CHANGEABLE, PROMISED, Kind, Program
+from loyalty.voucher_programs import CHANGEABLE, PROMISED, Kind, Program, Returns, Stacks
 from loyalty.vouchers import LimitError, SoldOutError
-from store import audit
+from store import audit, media, shops
 from store.clock import now
 from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RuleError
 from store.text import fold
 
-NUMBERS = ("value", "cap", "min_order", "stock", "per_customer", "price_points", "valid_days")
+IMAGE_SIDE = 640
 KEY_CHARS_MAX = 64
 
 
@@ -64,7 +77,10 @@ async def page(request: web.Request) -> web.StreamResponse:
     def look(session: Session) -> list[Shown]:
         every = voucher_programs.of_shop(session, here.shop.id)
         used = redemptions.used(session, [offer.id for offer in every])
-        return [_shown(said, offer, used.get(offer.id, 0), here.shop.timezone, now(session)) for offer in every]
+        return [
+            _shown(said, offer, used.get(offer.id, 0), here.shop.timezone, now(session), _left(session, offer))
+            for offer in every
+        ]
 
     every, search = await site.store_of(request).read(look), lists.search(request)
     asked = lists.asked(request, "/shop/offers", Sort, Sort.NEWEST, {Sort.NAME, Sort.PRICE, Sort.LEFT}, {"q": search})
@@ -86,8 +102,14 @@ SORTED: dict[Sort, Callable[[Shown], Any]] = {
 }
 
 
-def _shown(said: Words, offer: Program, used: int, zone: str, moment: datetime) -> Shown:
-    left = None if offer.stock is None else offer.stock - offer.issued
+def _left(session: Session, offer: Program) -> int | None:
+    """Vouchers there are to give, or uses of a shared code; None where nothing bounds them."""
+    if offer.stock is None:
+        return None
+    return reservations.room(session, offer).uses if offer.shared else offer.stock - offer.issued
+
+
+def _shown(said: Words, offer: Program, used: int, zone: str, moment: datetime, left: int | None) -> Shown:
     state = (
         "over" if offer.ends_at is not None and offer.ends_at <= moment
         else "hidden" if offer.hidden
@@ -116,38 +138,20 @@ def _period(said: Words, offer: Program, zone: str) -> str:
 
 
 async def new(request: web.Request) -> web.StreamResponse:
-    form = {"kind": Kind.PERCENT.value, "listed": "on"}
+    form = {"kind": Kind.PERCENT.value, "listed": "on", "stacks": Stacks.ALL.value, "returns": Returns.FULL.value}
     return await _form(request, None, form, {})
 
 
 async def edit(request: web.Request) -> web.StreamResponse:
     offer = await _own(request)
     return await _form(
-        request, offer, _filled(site.words_of(request), offer, frame.frame_of(request).shop.timezone), {}
+        request, offer, offer_form.filled(site.words_of(request), offer, frame.frame_of(request).shop.timezone), {}
     )
 
 
 async def _own(request: web.Request) -> Program:
     here = frame.frame_of(request)
     return await site.store_of(request).read(voucher_programs.get, frame.named(request), here.shop.id)
-
-
-def _filled(said: Words, offer: Program, zone: str) -> dict[str, str]:
-    """An offer as the form's fields, numbers grouped as people read them."""
-    form = {"name": offer.name, "kind": offer.kind}
-    for name in NUMBERS:
-        value = getattr(offer, name)
-        zero = value == 0 and name in {"value", "min_order"}
-        form[name] = "" if value is None or zero else said.number(value)
-    if offer.starts_at:
-        form["starts_on"] = offer.starts_at.astimezone(ZoneInfo(zone)).date().isoformat()
-    if offer.ends_at:
-        form["ends_on"] = lots.last_day(offer.ends_at, zone).isoformat()
-    if not offer.hidden:
-        form["listed"] = "on"
-    if offer.shop_id is None:
-        form["everywhere"] = "on"
-    return form
 
 
 async def _form(
@@ -159,15 +163,24 @@ async def _form(
     give: dict[str, str] | None = None,
 ) -> web.Response:
     here, said = frame.frame_of(request), site.words_of(request)
-    used = await site.store_of(request).read(redemptions.used, [offer.id]) if offer else {}
+
+    def look(session: Session) -> tuple[Beside, Looked]:
+        if offer is None:
+            return _beside(session, here), Looked()
+        used = redemptions.used(session, [offer.id]).get(offer.id, 0)
+        codes = shared_codes.of_program(session, offer.id) if offer.shared else []
+        return _beside(session, here), Looked(used, _left(session, offer), reservations.room(session, offer).budget, codes)
+
+    beside, looked = await site.store_of(request).read(look)
     context: dict[str, Any] = {
-        "offer": offer, "form": form, "errors": errors, "preview": _preview(said, form, here.shop.timezone),
+        "offer": offer, "form": offer_form.Filled(form), "errors": errors, "preview": _preview(said, form, here.shop.timezone, beside),
+        "beside": beside, "looked": looked, "days": gives.day_names(said),
         "shown": None, "links": [], "may_change": offer is None or _may_change(here, offer),
         "give": {"key": secrets.token_urlsafe(18), "who": "", **(give or {})},
     }  # fmt: skip
     if offer is not None:
         moment = site.store_of(request).clock.now()
-        context["shown"] = _shown(said, offer, used.get(offer.id, 0), here.shop.timezone, moment)
+        context["shown"] = _shown(said, offer, looked.used, here.shop.timezone, moment, looked.left)
         if offer.offer_code:
             context["links"] = request.config_dict[site.SITE].links(f"v_{offer.offer_code}")
     return await frame.render(request, "shop/offer.html", context, page="offers", status=status)
@@ -182,76 +195,63 @@ async def preview(request: web.Request) -> web.StreamResponse:
     """The voucher's words for a form that is being filled in."""
     here, said = frame.frame_of(request), site.words_of(request)
     form = {name: value[: fields.TEXT_CHARS_MAX] for name, value in request.query.items()}
-    return await frame.part(request, "shop/voucher.html", {"preview": _preview(said, form, here.shop.timezone)})
+    beside = await site.store_of(request).read(_beside, here)
+    shown = {"preview": _preview(said, form, here.shop.timezone, beside)}
+    return await frame.part(request, "shop/offer_preview.html", shown)
 
 
-def _preview(said: Words, form: Mapping[str, str], zone: str) -> dict[str, str]:
-    """Title, terms and price as a customer reads them; what can't be read yet is left out."""
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How an offer stands: uses so far, what is left of its number and its budget (đồng), its codes for everybody."""
 
-    def tolerant(name: str) -> int | None:
-        try:
-            return fields.number(form, name)
-        except InvalidError:
-            return None
+    used: int = 0
+    left: int | None = None
+    budget: int | None = None
+    codes: list[vouchers.Voucher] = field(default_factory=list)
 
-    try:
-        ends_at = fields.day(form, "ends_on", zone, last=True)
-    except InvalidError:
-        ends_at = None
-    kind = form.get("kind") if form.get("kind") in set(Kind) else Kind.PERCENT.value
-    price = tolerant("price_points")
-    offer = Program(
-        0, None, form.get("name", ""), kind or "", tolerant("value") or 0, tolerant("cap") if kind == Kind.PERCENT else None,
-        tolerant("min_order") or 0, None, 0, None, price, None, ends_at, None, False, None,
-    )  # fmt: skip
-    last = lots.last_day(ends_at, zone).isoformat() if ends_at else None
-    bare = kind != Kind.GIFT and offer.value <= 0
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What an offer's words name by number: shops, and other offers."""
+
+    shops: dict[int, str]
+    offers: dict[int, str]
+
+
+def _beside(session: Session, here: Frame) -> Beside:
+    names = {shop.id: shop.name for shop in shops.every(session)}
+    return Beside(names, {offer.id: offer.name for offer in voucher_programs.of_shop(session, here.shop.id)})
+
+
+def _preview(said: Words, form: Mapping[str, str], zone: str, beside: Beside) -> dict[str, Any]:
+    """Title, terms and price as a customer reads them, and the offer explained; what can't be read yet is left out."""
+    offer = offer_form.tolerant(form, zone)
+    last = lots.last_day(offer.ends_at, zone).isoformat() if offer.ends_at else None
+    bare = offer.kind in {Kind.AMOUNT, Kind.PERCENT} and offer.value <= 0
+    bare = bare or (offer.kind == Kind.ITEM and not offer.items and not offer.categories)
+    price = offer.price_points if (offer.price_points or 0) > 0 else None
+    until = said("until {day}", day=said.date(date.fromisoformat(last))) if last else ""
+    places = [beside.shops[one] for one in offer.branches or () if one in beside.shops]
     return {
-        "title": offer.name.strip()[:voucher_programs.NAME_CHARS_MAX] or said("Your voucher's name"),
-        "terms": "" if bare else gives.terms(said, offer, last),
-        "price": said.plural("{n} point", "{n} points", price) if price and price > 0 else "",
-    }  # fmt: skip
-
-
-def _read(form: Mapping[str, str], zone: str) -> tuple[dict[str, Any], dict[str, InvalidError]]:
-    """The form as an offer's values, and what can't be read of it by field."""
-    values: dict[str, Any] = {"name": form.get("name", ""), "hidden": "listed" not in form}
-    wrong: dict[str, InvalidError] = {}
-    for name in NUMBERS:
-        try:
-            values[name] = fields.number(form, name)
-        except InvalidError as error:
-            wrong[name] = error
-    for name, last in (("starts", False), ("ends", True)):
-        try:
-            values[f"{name}_at"] = fields.day(form, f"{name}_on", zone, last=last)
-        except InvalidError as error:
-            wrong[f"{name}_on"] = error
-    kind = form.get("kind", "")
-    if kind not in set(Kind):
-        wrong["kind"] = InvalidError("kind", "unknown", kind)
-        return values, wrong
-    values["kind"] = kind
-    if kind != Kind.PERCENT:
-        values["cap"] = None
-        wrong.pop("cap", None)
-    if kind == Kind.GIFT:
-        values["value"] = 0
-        wrong.pop("value", None)
-    elif values.get("value") is None and "value" not in wrong:
-        wrong["value"] = InvalidError("value", "empty")
-    if "min_order" in values:
-        values["min_order"] = values["min_order"] or 0
-    return values, wrong
+        "title": offer.name or said("Your voucher's name"),
+        "terms": "" if bare else gives.terms(said, offer, last, places),
+        "price": said.plural("{n} point", "{n} points", price) if price else "",
+        "explained": [] if bare else offer_words.explained(said, offer, beside.shops, beside.offers, until),
+    }
 
 
 async def create(request: web.Request) -> web.StreamResponse:
     here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
-    values, wrong = _read(form, here.shop.timezone)
+    values, wrong = offer_form.read(form, here.shop.timezone)
 
     def write(session: Session) -> Program:
         shop_id = None if "everywhere" in form and here.rules_all else here.shop.id
-        offer = voucher_programs.add(session, **{**values, "kind": Kind(values["kind"])}, shop_id=shop_id)
+        given = {**values, "kind": Kind(values["kind"]), "branches": values["branches"] if shop_id is None else None}
+        offer = voucher_programs.add(session, **given, shop_id=shop_id, shared="shared" in form)
+        if offer.shared:
+            if not form.get("shared_code"):
+                raise InvalidError("code", "empty")
+            shared_codes.add(session, offer.id, form["shared_code"])
         audit.record(session, here.actor, "offer_added", here.shop.id, program=offer.id, **_written(values))
         return offer
 
@@ -260,7 +260,7 @@ async def create(request: web.Request) -> web.StreamResponse:
             raise next(iter(wrong.values()))
         offer = await site.store_of(request).write(write)
     except InvalidError as error:
-        return await _form(request, None, form, _errors(said, wrong, error), status=422)
+        return await _form(request, None, form, offer_form.errors(said, wrong, error), status=422)
     return await frame.done(request, f"/shop/offers/{offer.id}", said("Saved. The offer is ready."))
 
 
@@ -269,10 +269,13 @@ async def change(request: web.Request) -> web.StreamResponse:
     offer = await _own(request)
     if offer.issued:
         # What was promised to people isn't in the form any more.
-        form |= {
-            name: value for name, value in _filled(said, offer, here.shop.timezone).items() if name in _FIXED_FIELDS
-        }
-    values, wrong = _read(form, here.shop.timezone)
+        kept = offer_form.filled(said, offer, here.shop.timezone)
+        form |= {name: value for name, value in kept.items() if name in offer_form.FIXED}
+    if offer.shared:
+        form["shared"] = "on"
+    values, wrong = offer_form.read(form, here.shop.timezone)
+    if offer.shop_id is not None:
+        values["branches"] = None
     if offer.issued:
         values |= {name: getattr(offer, name) for name in PROMISED}
 
@@ -284,11 +287,8 @@ async def change(request: web.Request) -> web.StreamResponse:
             raise next(iter(wrong.values()))
         await site.store_of(request).write(write)
     except InvalidError as error:
-        return await _form(request, offer, form, _errors(said, wrong, error), status=422)
+        return await _form(request, offer, form, offer_form.errors(said, wrong, error), status=422)
     return await frame.done(request, f"/shop/offers/{offer.id}", said("Saved."))
-
-
-_FIXED_FIELDS = {"kind", "value", "cap", "min_order", "starts_on"}
 
 
 def _change(session: Session, here: Frame, program_id: int, action: str, **values: Any) -> None:
@@ -304,33 +304,6 @@ def _change(session: Session, here: Frame, program_id: int, action: str, **value
 def _written(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values as the audit keeps them."""
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in sorted(values.items())}
-
-
-def _errors(said: Words, wrong: Mapping[str, InvalidError], raised: InvalidError) -> dict[str, str]:
-    field = {"starts_at": "starts_on", "ends_at": "ends_on"}.get(raised.field, raised.field)
-    return {name: _problem(said, name, error) for name, error in {**wrong, field: raised}.items()}
-
-
-def _problem(said: Words, field: str, error: InvalidError) -> str:
-    if error.problem == "number":
-        return said("Write a whole number, for example 30,000.")
-    if error.problem == "date":
-        return said("Choose a day from the calendar.")
-    known = {
-        ("name", "length"): said("Give it a name of 1 to 100 letters, for example “Free iced tea”."),
-        ("kind", "unknown"): said("Choose what the voucher gives."),
-        ("value", "empty"): said("How much is taken off?"),
-        ("value", "range"): said("A percentage is between 1 and 100, an amount above 0 ₫."),
-        ("cap", "range"): said("The most that is taken off must be above 0 ₫. Leave it empty for no limit."),
-        ("min_order", "range"): said("The smallest order can't be below 0 ₫."),
-        ("stock", "range"): said("How many there are must be 0 or more. Leave it empty for no limit."),
-        ("stock", "issued"): said("{n} were given out already, so there can't be fewer.", n=error.value),
-        ("per_customer", "range"): said("At least 1 for each customer. Leave it empty for no limit."),
-        ("price_points", "range"): said("The price is at least 1 point. Leave it empty if points can't buy it."),
-        ("valid_days", "range"): said("Between 0 and 3,660 days. Leave it empty if it lasts until the offer ends."),
-        ("ends_on", "range"): said("The last day can't be before the first."),
-    }  # fmt: skip
-    return known.get((field, error.problem)) or site.say(said, error)
 
 
 # ── Its buttons ────────────────────────────────────────────────────────────────────────────────────
@@ -364,6 +337,67 @@ async def act(request: web.Request) -> web.StreamResponse:
     return await frame.done(request, f"/shop/offers/{program_id}", words)
 
 
+async def code(request: web.Request) -> web.StreamResponse:
+    """Add a code for everybody to an offer of that kind, or stop one."""
+    here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
+    program_id, typed = frame.named(request), form.get("shared_code", "")
+
+    def write(session: Session) -> None:
+        offer = voucher_programs.get(session, program_id, here.shop.id)
+        if not _may_change(here, offer):
+            raise ForbiddenError(program_id)
+        if "stop" in form:
+            found = next((one for one in shared_codes.of_program(session, program_id) if one.code == form["stop"]), None)
+            if found is not None:
+                vouchers.withdraw(session, found.id)
+                audit.record(session, here.actor, "code_stopped", here.shop.id, program=program_id, code=found.code)
+            return
+        made = shared_codes.add(session, program_id, typed)
+        audit.record(session, here.actor, "code_added", here.shop.id, program=program_id, code=made.code)
+
+    try:
+        await site.store_of(request).write(write)
+    except InvalidError as error:
+        offer = await _own(request)
+        shown = offer_form.filled(said, offer, here.shop.timezone) | {"shared_code": typed}
+        return await _form(request, offer, shown, offer_form.errors(said, {}, error), status=422)
+    words = said("The code can't be used any more.") if "stop" in form else said("The code can be used now.")
+    return await frame.done(request, f"/shop/offers/{program_id}", words)
+
+
+async def image(request: web.Request) -> web.StreamResponse:
+    """A picture of what is offered, on the voucher and in the chat; none takes it away."""
+    here, number = frame.frame_of(request), frame.named(request)
+    _, sent = await uploads.read_form(request, 1)
+    content = await asyncio.to_thread(_square, sent[0].content) if sent else None
+
+    def write(session: Session) -> None:
+        sha = media.keep(session, content, "image/jpeg", IMAGE_SIDE, IMAGE_SIDE) if content else None
+        _change(session, here, number, "offer_image", image=sha)
+
+    await site.store_of(request).write(write)
+    return web.Response(status=204, headers={"HX-Refresh": "true"})
+
+
+async def shown_image(request: web.Request) -> web.StreamResponse:
+    """The picture itself."""
+    offer = await _own(request)
+    if offer.image is None:
+        raise NotFoundError("picture", offer.id)
+    return site.media_response(await site.store_of(request).read(media.load, offer.image), "offer.jpg")
+
+
+def _square(content: bytes) -> bytes:
+    try:
+        with Image.open(BytesIO(content)) as opened:
+            picture = ImageOps.fit(ImageOps.exif_transpose(opened).convert("RGB"), (IMAGE_SIDE, IMAGE_SIDE))
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise InvalidError("picture", "format") from None
+    kept = BytesIO()
+    picture.save(kept, "JPEG", quality=85)
+    return kept.getvalue()
+
+
 async def give(request: web.Request) -> web.StreamResponse:
     """Give one to a customer, by phone or card code; they are told on their messenger."""
     here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
@@ -374,7 +408,7 @@ async def give(request: web.Request) -> web.StreamResponse:
         if isinstance(found, RuleError):
             raise found
     except (NotFoundError, ConflictError, TooManyError, SoldOutError) as error:
-        filled = _filled(said, offer, here.shop.timezone)
+        filled = offer_form.filled(said, offer, here.shop.timezone)
         return await _form(
             request, offer, filled, {"who": _give_problem(said, error)}, status=422, give={"who": who, "key": key}
         )

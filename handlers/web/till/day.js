@@ -20,6 +20,7 @@ export class Day {
   drawQueue() {
     const { queue, words, money } = this.#tools;
     const act = (name, words, doing) => el("button", { type: "button", class: "button small", onclick: doing }, icon(name), words);
+    if (queue.items.length) this.#list.querySelector(".empty")?.remove();
     this.#queued.replaceChildren(...queue.items.reverse().map(({ key, at, name, amount, state, error }) => {
       const refused = state === "refused";
       return el("div", { class: `entry ${state}` },
@@ -35,7 +36,7 @@ export class Day {
   }
 
   async load() {
-    const { words, ask, money, count, shop } = this.#tools;
+    const { words, ask, money, count, shop, queue } = this.#tools;
     const { sales, paid, count: made } = await ask(`/till/today/${shop}`);
     this.#count.textContent = made ? count("sales", made) : "";
     this.#paid.textContent = made ? money(paid) : "";
@@ -43,7 +44,7 @@ export class Day {
     this.#brief.querySelector("span").textContent = `${words.say("today")} · ${made ? count("sales", made) : ""}`;
     this.#brief.querySelector("b").textContent = money(paid);
     this.#list.replaceChildren(...sales.map((sale, index) => this.#entry(sale, index === 0)));
-    if (!sales.length) {
+    if (!sales.length && !queue.items.length) {
       this.#list.append(el("div", { class: "empty" }, icon("store"), el("b", {}, words.say("today_empty")), el("p", {}, words.say("today_empty_words"))));
     }
   }

@@ -43,18 +43,23 @@ def voucher(said: Words, kept: Kept) -> dict[str, Any]:
     """A voucher with what it gives; `free` is false for one that is used or held by an order."""
     return {
         "code": vouchers.shown(kept.voucher.code), "name": kept.program.name,
-        "terms": terms(said, kept.program, kept.last_day), "min_order": kept.program.min_order,
+        "terms": terms(said, kept.program, kept.last_day, kept.places), "min_order": kept.program.min_order,
         "free": kept.voucher.state == VoucherState.OPEN,
     }  # fmt: skip
 
 
 def preview(said: Words, seen: Preview) -> dict[str, Any]:
     """What an entry would come to, in đồng and points."""
-    refusals = {"invalid": wrong_code(said), "min_order": said("This bill is too small for the voucher.")}
+    refusals = {
+        "invalid": wrong_code(said), "min_order": said("This bill is too small for the voucher."),
+        "items": said("This voucher is for certain items. Enter what they cost on this bill."),
+        "hours": said("This voucher isn't for now. Look at its days and hours."),
+        "customer": said("This code is for known customers. Find the customer first."),
+    }  # fmt: skip
     return {
         "amount": seen.amount, "discount": seen.discount, "points_max": seen.points_max, "points": seen.points_used,
         "points_paid": seen.points_paid, "paid": seen.paid, "earns": seen.earns,
-        "refusal": refusals.get(seen.refusal or ""),
+        "refusal": refusals.get(seen.refusal or ""), "part": seen.refusal == "items",
     }  # fmt: skip
 
 
@@ -97,6 +102,12 @@ def refusal(said: Words, error: RuleError) -> str | None:
     if isinstance(error, NotFoundError) and error.what == "sale":
         return said("This sale isn't yours to take back.")
     return {
+        "items": said("This voucher is for certain items. Enter what they cost on this bill."),
+        "hours": said("This voucher isn't for now. Look at its days and hours."),
+        "customer": said("This code is for known customers. Find the customer first."),
+        "limit_reached": said("This customer has used it as often as one may."),
+        "sold_out": said("This offer has run out."),
+        "budget_spent": said("This offer has run out."),
         "voucher_unusable": said("This voucher has been used or has expired."),
         "insufficient_points": said(
             "The customer no longer has that many points. Look at the new number and try again."

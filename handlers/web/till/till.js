@@ -1,7 +1,7 @@
 // The till: find a customer, enter the bill, a voucher and points, see what will happen, take the money, take it back.
 //
 // boot: {shop, member, csrf, point_value, amount_max, strings}. Calls (JSON, each with the shop's number): find {query} → {card, phone, voucher};
-// preview {customer, amount, voucher, points} → {discount, points_max, points, points_paid, paid, earns, refusal};
+// preview {customer, amount, voucher, part, points} → {discount, points_max, points, points_paid, paid, earns, refusal, part};
 // sell {the same, phone, key} and undo {sale} → a sale; confirm-phone {customer, phone} → {card, points}.
 // The key is made for what is on the confirming sheet: pressing again after a lost answer is the same sale. Without a connection
 // a bill without voucher and points is noted in the queue (queue.js) under that key.
@@ -25,7 +25,7 @@ const money = (value) => {
 
 const count = (what, value) => words.say(value === 1 ? `${what}_one` : what, { n: number(value) });
 
-const fresh = () => ({ card: null, phone: null, query: null, voucher: null, amount: 0, points: 0, seen: null, key: null });
+const fresh = () => ({ card: null, phone: null, query: null, voucher: null, part: null, amount: 0, points: 0, seen: null, key: null });
 let entry = fresh();
 let asked = 0; // numbers the previews, so that a slow answer for an earlier entry is dropped
 let last = null; // the sale on the last screen
@@ -194,6 +194,7 @@ async function see() {
   try {
     seen = await ask("/till/preview", { json: {
       customer: entry.card?.id ?? null, amount: entry.amount, voucher: entry.voucher?.code ?? null, points: entry.points,
+      part: entry.voucher ? entry.part : null,
     } });
   } catch (error) {
     if (!(error instanceof Lost)) throw error;
@@ -217,6 +218,8 @@ function draw() {
   find("figure-off").textContent = off ? `−${money(off)}` : "";
   find("voucher-words").textContent = entry.voucher?.name ?? words.say("voucher");
   find("pick-voucher").classList.toggle("used", Boolean(entry.voucher));
+  find("part-row").hidden = !entry.voucher || !(seen?.part || entry.part !== null);
+  if (entry.part === null && document.activeElement !== find("part")) find("part").value = "";
   const can = entry.card && entry.card.available > 0;
   find("points-words").textContent = entry.points ? count("points", entry.points) : words.say(can ? "use_points" : "no_points");
   find("pick-points").classList.toggle("used", entry.points > 0);
@@ -280,7 +283,7 @@ find("pick-voucher").addEventListener("click", () => {
   find("voucher-list").replaceChildren(...(entry.card?.vouchers ?? []).map((voucher) =>
     el("button", {
       type: "button", class: "choice", "aria-pressed": String(voucher.code === entry.voucher?.code),
-      onclick: () => { change({ voucher }); sheet("voucher").close(); },
+      onclick: () => { change({ voucher, part: null }); sheet("voucher").close(); },
     }, icon("ticket"), el("span", { class: "name" }, el("b", {}, voucher.name), el("span", { class: "small muted" }, voucher.terms)))));
   find("voucher-none").hidden = !entry.voucher;
   sheet("voucher").showModal();
@@ -290,8 +293,13 @@ find("voucher-form").addEventListener("submit", (event) => {
   const code = find("voucher-code").value.trim();
   if (code) acting(event.submitter, "voucher-error", () => useCode(code));
 });
+find("part").addEventListener("input", () => {
+  const typed = find("part").value.replace(/\D/g, "").slice(0, 10);
+  find("part").value = typed ? number(Number(typed)) : "";
+  change({ part: typed ? Number(typed) : null });
+});
 find("voucher-none").addEventListener("click", () => {
-  change({ voucher: null });
+  change({ voucher: null, part: null });
   sheet("voucher").close();
 });
 
@@ -300,7 +308,7 @@ async function useCode(code) {
   const { voucher } = await ask("/till/find", { json: { query: code } });
   if (!voucher) throw new Error(words.say("no_voucher"));
   if (!voucher.free) throw new Error(words.say("voucher_taken"));
-  change({ voucher });
+  change({ voucher, part: null });
   sheet("voucher").close();
 }
 
@@ -370,7 +378,7 @@ find("sell").addEventListener("click", () => acting(find("sell"), "confirm-error
   let sale = null;
   try {
     if (entry.query) throw new Lost(words.say("lost"));
-    sale = await ask("/till/sell", { json: { ...sold, voucher: entry.voucher?.code ?? null, points: entry.points } });
+    sale = await ask("/till/sell", { json: { ...sold, voucher: entry.voucher?.code ?? null, part: entry.voucher ? entry.part : null, points: entry.points } });
   } catch (error) {
     // With a voucher or points only the server can say what it came to: press again, and it is the same sale.
     if (!(error instanceof Lost) || entry.voucher || entry.points) throw error;
@@ -462,7 +470,7 @@ new Turns({ words, ask, money, number, count, shop: boot.shop, queue, changed: (
 const showDay = (on) => find("till").classList.toggle("shows-day", on);
 for (const id of ["show-today", "day-brief", "queued"]) {
   find(id).addEventListener("click", () => {
-    day.load().catch((error) => toast(error.message));
+    day.load().catch((error) => error instanceof Lost || toast(error.message));
     showDay(true);
   });
 }

@@ -117,8 +117,8 @@ export class Turns {
     find("shift-since").textContent = shift.since ? words.say("shift_since", { time: shift.since }) : words.say("shift_empty");
     find("shift-sums").replaceChildren(
       line(count("sales", shift.count), money(shift.amount)),
-      line(words.say("voucher"), `−${money(shift.discount)}`),
-      line(count("points", shift.points), `−${money(shift.points_paid)}`),
+      ...(shift.discount ? [line(words.say("voucher"), `−${money(shift.discount)}`)] : []),
+      ...(shift.points ? [line(count("points", shift.points), `−${money(shift.points_paid)}`)] : []),
       ...(shift.undone ? [line(words.say("undone_mark"), number(shift.undone))] : []),
       line(words.say("points_given"), number(shift.earned)),
     );

@@ -33,6 +33,7 @@ class Entry(Asked):
     customer: int | None = Field(default=None, ge=1, le=NUMBER_MAX)
     amount: int = Field(ge=-NUMBER_MAX, le=NUMBER_MAX)
     voucher: str | None = Field(default=None, max_length=TEXT_CHARS_MAX)
+    part: int | None = Field(default=None, ge=0, le=sales.AMOUNT_MAX)
     points: int = Field(default=0, ge=-NUMBER_MAX, le=NUMBER_MAX)
 
 
@@ -82,8 +83,9 @@ async def page(request: web.Request) -> web.StreamResponse:
 
 
 async def worker(_request: web.Request) -> web.FileResponse:
-    """The page's service worker; it must lie under /till to serve the till without a connection."""
-    return web.FileResponse(Path(__file__).parent / "worker.js", headers={"Cache-Control": "no-cache"})
+    """The page's service worker, allowed to serve the till itself without a connection."""
+    headers = {"Cache-Control": "no-cache", "Service-Worker-Allowed": "/till"}
+    return web.FileResponse(Path(__file__).parent / "worker.js", headers=headers)
 
 
 def _tills(session: Session, member: Member) -> tuple[list[shops.Shop], int]:
@@ -111,6 +113,7 @@ async def preview(request: web.Request) -> web.Response:
     seen = await site.store_of(request).write(
         sales.preview, shop_id=told.shop, staff_id=site.member_of(request).id, customer_id=told.customer,
         amount=told.amount, voucher_code=told.voucher or None, points_to_use=told.points,
+        voucher_part=told.part,
     )  # fmt: skip
     return web.json_response(shown.preview(said, seen))
 
@@ -121,6 +124,7 @@ async def sell(request: web.Request) -> web.Response:
     sold = await site.store_of(request).write(
         sales.sell, shop_id=told.shop, staff_id=site.member_of(request).id, key=told.key, amount=told.amount,
         customer_id=told.customer, phone=told.phone, voucher_code=told.voucher or None, points_to_use=told.points,
+        voucher_part=told.part,
         at=None if told.at is None else datetime.fromtimestamp(told.at / 1000, UTC),
     )  # fmt: skip
     if not isinstance(sold, Sale):
