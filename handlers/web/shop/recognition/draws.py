@@ -19,10 +19,10 @@ from loyalty import lots
 from loyalty.recognition import drawlog, draws, entries
 from loyalty.recognition.draws import ASSURANCES, Draw, DrawInput, DrawState, EntryBy, Mode
 from loyalty.recognition.prizes import PrizeInput
-from store import audit
-from store.errors import InvalidError
+from store import audit, staff
+from store.errors import InvalidError, NotFoundError
 
-ROWS = 4
+ROWS = 3
 LOG_SHOWN = 50
 NUMBERS = ("entry_per", "per_day", "tickets")
 
@@ -78,6 +78,7 @@ async def page(request: web.Request) -> web.StreamResponse:
             "draw": draw, "prizes": draws.placed(session, draw.id), "counts": entries.counts(session, draw.id),
             "seed": draws.seed_of(session, draw),
             "log": drawlog.lines(session, draw.id, limit=LOG_SHOWN, newest=True),
+            "assured_by": _name(session, str((draw.assured or {}).get("by", ""))),
         }  # fmt: skip
 
     context = {
@@ -86,6 +87,15 @@ async def page(request: web.Request) -> web.StreamResponse:
         "until": recognition_words.until(said, draw.ends_at, here.shop.timezone),
     }  # fmt: skip
     return await frame.render(request, "shop/recognition/draw.html", context, page=overview.PAGE)
+
+
+def _name(session: Session, actor: str) -> str:
+    """Who opened it; their number where they work here no longer."""
+    kind, _, number = actor.partition(":")
+    try:
+        return staff.get(session, int(number)).name if kind == "staff" else actor
+    except NotFoundError:
+        return f"#{number}"
 
 
 async def _filled(request: web.Request, draw: Draw) -> dict[str, str]:
