@@ -27,7 +27,8 @@ from handlers.chat.talk import Talk
 from handlers.words import LANGUAGES, words
 from loyalty import customers
 from loyalty.customers import Person
-from store import conversations, inbox, media, outbox, shops
+from store import closing, conversations, inbox, media, outbox, shops
+from store.base import raw
 from store.conversations import Conversation, ConversationKey
 from store.engine import Store, Work
 from store.errors import MovedError, StoreUnreachableError
@@ -243,12 +244,23 @@ class Intake:
                 work.after_commit.append(lambda: self._pushed(messenger.account, session.calls))
 
 
+_LOOK = (
+    f"SELECT i.state, {conversations.COLUMNS}, {customers.PERSON}, {shops.COLUMNS} FROM (SELECT 1 AS one) look "  # noqa: S608
+    f"LEFT JOIN inbox i ON i.account = ? AND i.key = ? {conversations.JOIN} {customers.PERSON_JOIN} {shops.FIRST_JOIN}"
+)
+"""In one statement: on PostgreSQL each is a way to the database and back."""
+_SHOP_AT = -len(Shop.__dataclass_fields__)
+
+
 def _open(session: Session, account: str, key: str, conversation_key: ConversationKey) -> _Opening:
+    values = (account, key, *conversation_key, account, conversation_key.user_id)
+    [(state, talked, data, version, *row)] = raw(session, _LOOK, values)
+    person, shop = row[:_SHOP_AT], row[_SHOP_AT:]
     return _Opening(
-        inbox.state_of(session, account, key),
-        conversations.load(session, conversation_key),
-        customers.identify(session, account, conversation_key.user_id),
-        shops.first(session),
+        state,
+        conversations.of(conversation_key, talked, data, version),
+        customers.person_of(session, person),
+        None if shop[0] is None else Shop(*shop),
     )
 
 
@@ -265,18 +277,15 @@ def _close(
     """The end of a work: the update's row, the conversation and the calls. Raises MovedError when another replica has
     handled this update or moved the conversation.
     """
-    recorded = (
-        inbox.record_replayed(session, account, key)
-        if replayed
-        else inbox.record_done(session, account, key, chat_id, body)
-    )
-    if not recorded:
-        raise MovedError("update")
-    conversations.save(session, conversation)
     for content, mime, width, height in sent.kept:
         media.keep(session, content, mime, width, height)
-    if sent.calls:
-        outbox.put(session, sent.calls)
+    if not replayed:
+        closing.close(session, account, key, chat_id, body, conversation, sent.calls)
+        return
+    if not inbox.record_replayed(session, account, key):
+        raise MovedError("update")
+    conversations.save(session, conversation)
+    outbox.put(session, sent.calls)
 
 
 def text_of(raw: dict[str, Any]) -> str:

@@ -52,15 +52,20 @@ def state_of(session: Session, account: str, key: str) -> str | None:
     return rows[0][0] if rows else None
 
 
+RECORD_DONE = (
+    "INSERT INTO inbox (account, key, chat, at, state, body, attempts) VALUES (?, ?, ?, ?, 'done', ?, 1) "
+    "ON CONFLICT (account, key) DO NOTHING RETURNING key"
+)
+
+
+def done_row(session: Session, account: str, key: str, chat: int | None, body: str) -> tuple[object, ...]:
+    """What `RECORD_DONE` writes of an update that was handled."""
+    return account, key, chat, to_micros(now(session)), body[:BODY_CHARS_MAX]
+
+
 def record_done(session: Session, account: str, key: str, chat: int | None, body: str) -> bool:
     """Record an update as handled; False when another replica has done so, or had it die, in the meantime."""
-    rows = raw(
-        session,
-        "INSERT INTO inbox (account, key, chat, at, state, body, attempts) VALUES (?, ?, ?, ?, 'done', ?, 1) "
-        "ON CONFLICT (account, key) DO NOTHING RETURNING key",
-        (account, key, chat, to_micros(now(session)), body[:BODY_CHARS_MAX]),
-    )
-    return bool(rows)
+    return bool(raw(session, RECORD_DONE, done_row(session, account, key, chat, body)))
 
 
 def record_replayed(session: Session, account: str, key: str) -> bool:

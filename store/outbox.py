@@ -111,24 +111,34 @@ EndRule = Callable[[Session, Ended], None]
 _COLUMNS = "id, account, chat, method, payload, purpose, not_before, expires_at, attempts, rule, subject, created_at"
 
 
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')"
+
+
 def put(session: Session, calls: Sequence[Call]) -> None:
     """Queue calls; they leave after the commit."""
+    raw_many(session, f"INSERT INTO outbox ({_COLUMNS}, state) VALUES {_ROW}", _values(session, calls))  # noqa: S608
+
+
+def putting(session: Session, calls: Sequence[Call]) -> tuple[str, tuple[object, ...]]:
+    """The one statement that queues some calls, as a part of a larger one, and its values."""
+    marks = ", ".join([_ROW] * len(calls))
+    values = tuple(value for row in _values(session, calls) for value in row)
+    return f"INSERT INTO outbox ({_COLUMNS}, state) VALUES {marks}", values  # noqa: S608
+
+
+def _values(session: Session, calls: Sequence[Call]) -> list[tuple[object, ...]]:
     at = to_micros(now(session))
     for call in calls:
         call.created_at = at
-    raw_many(
-        session,
-        f"INSERT INTO outbox ({_COLUMNS}, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",  # noqa: S608
-        [
-            (
-                call.id, call.account, call.chat, call.method, call.payload, int(call.purpose), call.not_before,
-                call.expires_at, call.attempts, call.rule, call.subject, at,
-            )
-            for call in calls
-        ],
-    )  # fmt: skip
     for account in {call.account for call in calls}:
         signal(session, f"outbox:{account}")
+    return [
+        (
+            call.id, call.account, call.chat, call.method, call.payload, int(call.purpose), call.not_before,
+            call.expires_at, call.attempts, call.rule, call.subject, at,
+        )
+        for call in calls
+    ]  # fmt: skip
 
 
 def queued(session: Session, account: str, limit: int, purpose_max: int = Purpose.ADVERTISING) -> list[Call]:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from store.clock import Clock
 from store.engine import Store, Work
 from store.errors import MovedError, StoreUnreachableError
+from store.signals import CHANNEL, PAYLOAD_BYTES
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -28,8 +29,6 @@ GONE_CLASSES = {"08", "53", "57", "58"}
 """SQLSTATE classes of a connection that broke, a server without room, shut down, or whose disk failed."""
 NO_ENTRY_CLASSES = {"28", "3D", "55"}
 """The same where it was a connection that was asked for: not let in, no such database, closed for now."""
-NOTIFY_CHANNEL = "regulars"
-NOTIFY_BYTES = 7000
 RECONNECT_SECONDS = 0.5
 
 log = structlog.get_logger()
@@ -166,7 +165,7 @@ class PostgresStore(Store):
             connection.add_termination_listener(lambda _connection, ended=ended: ended.set())
             try:
                 await connection.add_listener(
-                    NOTIFY_CHANNEL, lambda _c, _pid, _channel, payload: self.hub.publish(str(payload).split("\n"))
+                    CHANNEL, lambda _c, _pid, _channel, payload: self.hub.publish(str(payload).split("\n"))
                 )
                 await ended.wait()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -199,8 +198,8 @@ def _notify(session: Session, topics: list[str]) -> None:
     payload: list[str] = []
     size = 0
     for topic in [*topics, ""]:
-        if payload and (not topic or size + len(topic) > NOTIFY_BYTES):
-            session.connection().exec_driver_sql("SELECT pg_notify($1, $2)", (NOTIFY_CHANNEL, "\n".join(payload)))
+        if payload and (not topic or size + len(topic) > PAYLOAD_BYTES):
+            session.connection().exec_driver_sql("SELECT pg_notify($1, $2)", (CHANNEL, "\n".join(payload)))
             payload, size = [], 0
         payload.append(topic)
         size += len(topic) + 1

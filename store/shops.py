@@ -60,7 +60,10 @@ class Shop:
 
 shops = table(ShopRow)
 _FIELDS = tuple(shops.c[name] for name in Shop.__dataclass_fields__)
-_FIRST = f"SELECT {', '.join(Shop.__dataclass_fields__)} FROM shops ORDER BY id LIMIT 1"  # noqa: S608
+COLUMNS = ", ".join(f"s.{name}" for name in Shop.__dataclass_fields__)
+FIRST_JOIN = "LEFT JOIN shops s ON s.id = (SELECT min(id) FROM shops)"
+"""The first shop as a part of a larger look."""
+_FIRST = f"SELECT {COLUMNS} FROM shops s ORDER BY id LIMIT 1"  # noqa: S608
 
 
 def add(session: Session, name: str, *, timezone: str, language: str, brand: str = DEFAULT_BRAND) -> int:
