@@ -22,6 +22,7 @@ FIXED = {
     *(f"day{day}" for day in range(1, 8)),
 }  # fmt: skip
 """What was promised to who has a voucher; branches and offers by number are fixed with them."""
+_KEPT = ("items", "categories", "branches", "weekdays", "stacks_with", "ends_at")
 _MONEY_KINDS = {Kind.AMOUNT, Kind.PERCENT}
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::\d\d)?", re.ASCII)
 
@@ -75,7 +76,7 @@ def read(form: Mapping[str, str], zone: str) -> tuple[dict[str, Any], dict[str, 
             values[f"{name}_minute"] = _minutes(form, f"{name}_time")
         except InvalidError as error:
             wrong[f"{name}_time"] = error
-    if values.get("until_minute") == 0 and values.get("from_minute"):
+    if values.get("until_minute") == 0:
         values["until_minute"] = voucher_programs.DAY_MINUTES
     for name in ("items", "categories"):
         values[name] = [one for line in form.get(name, "").splitlines() if (one := line.strip(" ,;"))]
@@ -119,7 +120,7 @@ def tolerant(form: Mapping[str, str], zone: str) -> Program:
     """An offer of a form that is being filled in; what can't be read yet is left out."""
     values, _ = read(form, zone)
     numbers = {name: values.get(name) for name in NUMBERS if values.get(name) is not None}
-    kept = {name: values.get(name) for name in ("items", "categories", "branches", "weekdays", "stacks_with", "ends_at")}
+    kept = {name: values.get(name) for name in _KEPT}
     hours = {name: values.get(name) for name in ("from_minute", "until_minute")}
     if None in hours.values():
         hours = dict.fromkeys(hours)
