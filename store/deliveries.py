@@ -322,7 +322,7 @@ def find(session: Session, delivery_id: int, shop_id: int) -> Delivery:
 
 def counts(session: Session, endpoint_ids: Sequence[int]) -> dict[int, dict[str, int]]:
     """How many deliveries of each endpoint stand where."""
-    found: dict[int, dict[str, int]] = {endpoint_id: {} for endpoint_id in endpoint_ids}
+    found = {endpoint_id: {state.value: 0 for state in State} for endpoint_id in endpoint_ids}
     d = deliveries.c
     rows = session.execute(
         select(d.endpoint_id, d.state, func.count())

@@ -78,6 +78,23 @@ def happened(
     signal(session, TOPIC)
 
 
+def happened_many(
+    session: Session, happenings: Sequence[tuple[str, int, dict[str, Any]]], *, shop_id: int | None = None
+) -> None:
+    """Write down what happened to customers now: kind, customer and data each."""
+    if not happenings:
+        return
+    at = now(session)
+    session.execute(
+        insert(events),
+        [
+            {"at": at, "kind": kind, "customer_id": customer_id, "shop_id": shop_id, "data": data}
+            for kind, customer_id, data in happenings
+        ],
+    )
+    signal(session, TOPIC)
+
+
 def any_new(session: Session, name: str) -> bool:
     """Whether there is something that the follower `name` hasn't seen: a look that costs nothing."""
     return bool(

@@ -108,15 +108,25 @@ async def test_a_generated_client_makes_every_call(api: Api, made: ModuleType) -
     assert [entry.points for entry in (await call("customers_ledger", lan.id)).entries] == [400, 85]
 
     new = m.NewProgram(name="30.000 ₫", kind=m.Kind("amount"), value=30_000, min_order=50_000, price_points=100)
-    program = await call("vouchers_add_program", body=new, status=201)
-    (code, other) = (await call("vouchers_issue", program.id, body=m.Issue(count=2), status=201)).codes
-    checked = await call("vouchers_check", code, body=m.OrderForVoucher(order_total=100_000))
+    program = await call("programs_add", body=new, status=201)
+    assert [one.id for one in (await call("programs_every")).programs] == [program.id]
+    assert (await call("programs_get", program.id)).value == 30_000
+    codes = (await call("programs_issue", program.id, body=m.Issue(count=4), status=201)).codes
+    batch = await call("programs_add_batch", program.id, body=m.NewBatch(count=5), status=202)
+    assert (await call("programs_stop_batch", batch.id)).wanted == 5
+    assert (await call("programs_resume_batch", batch.id)).id == (await call("programs_batch", batch.id)).id
+    checked = await call("vouchers_check", codes[0], body=m.OrderForVoucher(order_total=100_000))
     assert (checked.valid, checked.discount) == (True, 30_000)
+    best = await call("vouchers_check_many", body=m.ManyForVoucher(order_total=100_000, codes=codes[:2]))
+    assert best.discount >= 30_000
     used = m.VoucherOnOrder(order="HD-2", order_total=100_000)
-    held = await call("vouchers_reserve", code, body=used, status=201)
+    held = await call("vouchers_reserve", codes[0], body=used, status=201)
     assert (await call("vouchers_confirm", held.id)).state == "confirmed"
-    held = await call("vouchers_reserve", other, body=used, status=201)
+    assert (await call("vouchers_roll_back", held.id)).state == "rolled_back"
+    held = await call("vouchers_reserve", codes[1], body=used, status=201)
     assert (await call("vouchers_cancel", held.id)).state == "cancelled"
+    many = m.ManyOnOrder(order="HD-3", order_total=100_000, codes=codes[2:3])
+    assert (await call("vouchers_reserve_many", body=many, status=201)).discount == 30_000
     lines = await call("settlement_report", from_=date(2026, 11, 1), to=date(2026, 11, 30))
     assert [line.shop for line in lines.shops] == [api.shop]
 

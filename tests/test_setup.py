@@ -380,5 +380,5 @@ def test_where_backups_go() -> None:
 
     assert folder(database_url="sqlite+aiosqlite:////var/lib/pho/regulars.db") == Path("/var/lib/pho/backups")
     assert folder(database_url="postgresql+asyncpg://pho@db/pho") == Path("backups")
-    assert folder(backup_dir="/mnt/kept") == Path("/mnt/kept")
+    assert folder(backup_dir="kept/here") == Path("kept/here")
     assert folder(backup_dir="OFF") is None

@@ -22,16 +22,22 @@ from bot.nursery import Nursery
 from bot.webhooks import PrivateAddressError, PublicResolver, Webhooks
 from handlers.api import happenings
 from handlers.api.happenings import KINDS, TELLERS
+from handlers.web.shop import webhooks as webhook_pages
+from handlers.words import words
 from loyalty import programme
-from store import deliveries, events, outside, webhooks
+from store import deliveries, events, leases, outside, webhooks
 from store.clock import SetClock
 from store.deliveries import GIVE_UP, WAITS, Delivery, Outcome, State
 from store.engine import Store, open_store
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.events import happened
 from store.sealed import Seal, SealError
+from store.staff import Role
 from store.webhooks import Endpoint, Off
 from tests.receiver import receiving
+from tests.test_console import Console, console
+
+__all__ = ["console"]
 
 HOUSE = Path(__file__).resolve().parents[1]
 ZONE = "Asia/Ho_Chi_Minh"
@@ -241,6 +247,10 @@ def test_every_event_of_the_house_is_told_or_kept_private_on_purpose() -> None:
     assert not undecided, f"name them in handlers/api/happenings.py, in TELLERS or PRIVATE: {sorted(undecided)}"
 
 
+def test_every_kind_has_a_name_in_the_console() -> None:
+    assert set(webhook_pages.named(words("en"))) == {*happenings.CHOICES, deliveries.PING}
+
+
 def test_every_teller_says_what_is_documented() -> None:
     for kind, tell in TELLERS.items():
         for one in tell({"points": 5}):
@@ -389,6 +399,28 @@ async def test_a_receiver_that_accepts_and_never_answers_is_asked_again(
     assert first.name == second.name, "two posts, one effect"
 
 
+async def test_a_sender_killed_with_a_post_in_flight_is_followed_by_one_that_posts_it_again(store: Store) -> None:
+    """Nobody can know whether it was taken: it comes again under the same name, and nothing else comes twice."""
+    here = await shop(store)
+    async with receiving() as receiver:
+        endpoint = await listen(store, here, receiver.url, ["points.earned"])
+        receiver.faults.append("hang")
+        async with sender(store, owner="a"):
+            await earn(store, here, "HD-1")
+            await receiver.wait(1)
+        assert [one.attempts for one in await told(store, endpoint)] == [0], "killed before it could write how it ended"
+        await store.write(leases.let_go_all, "a")
+        await earn(store, here, "HD-2")
+        async with sender(store, owner="b"):
+            await settled(
+                store, endpoint, lambda rows: len(rows) == 2 and all(row.state == "delivered" for row in rows)
+            )
+    names = [got.name for got in receiver.got]
+    assert len(names) == 3
+    assert names[0] in names[1:]
+    assert len(set(names)) == 2
+
+
 async def test_a_huge_answer_is_not_read(store: Store) -> None:
     here = await shop(store)
     async with receiving() as receiver, sender(store):
@@ -524,3 +556,51 @@ def test_what_is_sealed_is_read_with_the_same_key_only() -> None:
     for other in (Seal("another key of the tests"), SEAL):
         with pytest.raises(SealError):
             other.open(sealed if other is not SEAL else sealed[:-4])
+
+
+# ── The console's pages ────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_owner_adds_tries_switches_and_removes_an_address(console: Console) -> None:
+    owner = await console.as_(Role.OWNER, console.shop)
+    await owner.get("/shop/webhooks")
+    for url, why in (
+        ("http://pos.example/", "begin with https"),
+        ("https://10.0.0.1/", "private network"),
+        ("x", "call"),
+    ):
+        refused = await owner.post("/shop/webhooks", {"url": url, "kind": "points.earned"})
+        assert (refused.status, why in refused.error_at("url")) == (422, True), url
+    refused = await owner.post("/shop/webhooks", {"url": "https://pos.example/"})
+    assert "Choose at least one thing" in refused.text
+    page = await owner.post("/shop/webhooks", {"url": "https://pos.example/", "kind": "points.earned", "note": "POS"})
+    assert "whsec_" in page.html
+    at = page.path.partition("?")[0]
+    assert "whsec_" not in (await owner.get(at)).html, "shown once"
+    await owner.post(f"{at}/ping")
+    page = await owner.get(at)
+    assert "Waiting" in page.text
+    number = int(page.html.partition("/shop/webhooks/deliveries/")[2].partition("/")[0])
+    store, endpoint = console.store, int(at.rpartition("/")[2])
+    await store.write(deliveries.ended, number, Outcome(410, answer="<b>gone</b>"), 0.5)
+    page = await owner.get(at)
+    assert "it said that it is gone" in page.text
+    assert "<b>gone</b>" not in page.html, "what others answer is text"
+    assert "can't be reached" in (await owner.get("/shop")).text
+    await owner.post(f"{at}/on")
+    await owner.post(f"/shop/webhooks/deliveries/{number}/replay")
+    await owner.post(at, {"all": "1"})
+    assert (await store.read(webhooks.get, endpoint, console.shop)).kinds == ["*"]
+    secret = await owner.post(f"{at}/secret")
+    assert "whsec_" in secret.html
+    changed = [row.data.get("changed") for row in await console.rows("webhook_changed")]
+    assert {"off": ["gone", None]} in changed
+    assert {"kinds": [["points.earned"], ["*"]]} in changed
+    for role, other in ((Role.MANAGER, console.shop), (Role.OWNER, await shop(store, "Quán Hai"))):
+        stranger = await console.as_(role, other)
+        assert (await stranger.get(at)).status in {403, 404}
+        assert (await stranger.post(f"{at}/remove")).status in {403, 404}
+        assert (await stranger.post(f"/shop/webhooks/deliveries/{number}/replay")).status in {403, 404}
+    assert (await owner.post(f"{at}/remove", csrf="nonsense")).status == 403
+    await owner.post(f"{at}/remove")
+    assert await store.read(webhooks.of_shop, console.shop) == []

@@ -20,6 +20,7 @@ class Kind:
 
 
 _ORDER = {"order": "HD-1042", "total": 85_000, "refunded": 0, "points": 85}
+_REFERRAL = {"side": "referrer", "referrer_id": 7, "friend_id": 12, "points": 50}
 KINDS: Mapping[str, Kind] = {
     "order.pending": Kind("An order came in that is not completed yet.", _ORDER | {"points": 0}),
     "order.completed": Kind(
@@ -31,6 +32,8 @@ KINDS: Mapping[str, Kind] = {
     "points.earned": Kind("A customer was given points.", {"points": 85, "order": "HD-1042", "reason": "order"}),
     "points.taken_back": Kind("A refund took points back.", {"points": 85, "order": "HD-1042", "reason": "order"}),
     "points.spent": Kind("A customer spent points.", {"points": 300, "order": None, "reason": "reward"}),
+    "points.gifted": Kind("A customer's gift of points was taken by another.", {"gift": 9, "points": 50}),
+    "points.adjusted": Kind("Points were given or taken by hand; signed.", {"points": -50, "reason": "Goodwill"}),
     "tier.changed": Kind("A customer rose or fell to another tier.", {"tier": "Vàng", "direction": "up"}),
     "voucher.issued": Kind("A customer was given a voucher.", {"voucher": 31, "program": 4}),
     "voucher.redeemed": Kind("A voucher was used on an order.",
@@ -39,10 +42,18 @@ KINDS: Mapping[str, Kind] = {
                              {"voucher": 31, "order": "HD-1042"}),
     "reward.bought": Kind("A customer swapped points for a reward.", {"program": 4, "points": 300}),
     "referral.opened": Kind("A new customer came by a friend's link.", {"referrer_id": 7}),
-    "referral.rewarded": Kind("A referral was paid; the customer is who invited.", {"friend_id": 12}),
+    "referral.rewarded": Kind("A referral was paid to who invited or to the friend (`side`), in points or by a voucher.", _REFERRAL),
+    "referral.reversed": Kind("An order was returned, and what its referral had paid taken back.", _REFERRAL),
+    "badge.earned": Kind("A customer earned a badge.", {"badge": 2}),
+    "quest.done": Kind("A customer finished a quest.", {"quest": 5}),
+    "prize.won": Kind("A customer won a prize: by a draw, a quest, a streak or by surprise.",
+                      {"prize": 8, "cause": "draw", "points": 500}),
+    "draw.opened": Kind("A lucky draw is open.", {"draw": 3}),
+    "draw.closed": Kind("A lucky draw is over.", {"draw": 3}),
     "ticket.opened": Kind("A customer opened a ticket.", {"ticket": 1042, "topic": "complaint"}),
     "ticket.resolved": Kind("A ticket was resolved.", {"ticket": 1042}),
     "ticket.rated": Kind("A customer rated a resolved ticket, 1 to 5.", {"ticket": 1042, "stars": 5}),
+    "customer.changed": Kind("A customer's profile or phone changed, or the phone was proven: read them again.", {}),
     "customer.merged": Kind("Two customers turned out to be one; `gone_id` is now `customer_id`.", {"gone_id": 12}),
     "consent.given": Kind("A customer agreed to offers.", {}),
     "consent.withdrawn": Kind("A customer wants no more offers.", {}),
@@ -104,11 +115,24 @@ def _reward(data: Data) -> Sequence[Told]:
     return [bought, *([_points("points.spent", price, "reward", data)] if price else [])]
 
 
+def _referral(kind: str, moved: str) -> Teller:
+    facts = _same(kind, "side", "points", referrer_id="referrer", friend_id="friend")
+
+    def tell(data: Data) -> Sequence[Told]:
+        points = int(data.get("points") or 0)
+        return [*facts(data), *([_points(moved, points, "referral", data)] if points else [])]
+
+    return tell
+
+
 TELLERS: Mapping[str, Teller] = {
     "order_pending": _order("order.pending"),
     "order_completed": _order("order.completed"),
     "order_cancelled": _order("order.cancelled"),
     "order_refunded": _order("order.refunded"),
+    "bonus": lambda data: [_points("points.earned", int(data.get("points") or 0), str(data.get("cause")), data)],
+    "points_adjusted": _same("points.adjusted", "points", "reason"),
+    "gift_taken": _same("points.gifted", "gift", "points"),
     "tier_up": _tier("up"),
     "tier_down": _tier("down"),
     "voucher_given": _same("voucher.issued", "voucher", "program"),
@@ -116,17 +140,29 @@ TELLERS: Mapping[str, Teller] = {
     "voucher_returned": _same("voucher.returned", "voucher", "order"),
     "reward_bought": _reward,
     "referral_opened": _same("referral.opened", referrer_id="referrer"),
-    "referral_rewarded": _same("referral.rewarded", friend_id="friend"),
+    "referral_rewarded": _referral("referral.rewarded", "points.earned"),
+    "referral_reversed": _referral("referral.reversed", "points.taken_back"),
+    "badge_earned": _same("badge.earned", "badge"),
+    "quest_done": _same("quest.done", "quest"),
+    "prize_won": _same("prize.won", "prize", "cause", "points"),
+    "draw_opened": _same("draw.opened", "draw"),
+    "draw_closed": _same("draw.closed", "draw"),
     "ticket_opened": _same("ticket.opened", "ticket", "topic"),
     "ticket_resolved": _same("ticket.resolved", "ticket"),
     "ticket_rated": _same("ticket.rated", "ticket", "stars"),
+    "phone_changed": _same("customer.changed"),
+    "phone_proven": _same("customer.changed"),
+    "profile_changed": _same("customer.changed"),
     "merged": _same("customer.merged", gone_id="gone"),
     "offers_agreed": _same("consent.given"),
     "offers_stopped": _same("consent.withdrawn"),
 }
 """What the store's events tell; one that is not named here is told to nobody outside."""
 
-PRIVATE: frozenset[str] = frozenset()
+PRIVATE = frozenset({
+    "badge_taken_back", "bonus_missed", "drawn", "gift_given", "prize_missed", "prize_taken_back", "quest_undone",
+    "referral_refused", "thanked", "tier_gift_missed", "voucher_gift_taken", "voucher_offered", "voucher_withdrawn",
+})  # fmt: skip
 """Events that are nobody's business outside."""
 
 assert PING not in KINDS

@@ -123,7 +123,7 @@ def _steps(said: Words, here: Frame, facts: Facts, *, by_setting: bool) -> list[
              said("Each gets a link of their own, no passwords."), here.url("/shop/team"), said("Add somebody")),
         Step("forum", facts.forum is not None, said("Choose the team's group"),
              said("In Telegram make a group with topics, add the bot as an administrator and type /forum there."),
-             "#forum", said("How it goes")),
+             "#forum", said("See how")),
         Step("details", bool(here.shop.address), said("Say where you are"),
              said("Address, phone and your colour, as customers see them."), here.url("/shop/settings"), said("Fill in")),
         Step("offer", facts.offers, said("Make the first offer"),

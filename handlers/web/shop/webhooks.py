@@ -36,7 +36,7 @@ async def _form(
 
     every, counts = await site.store_of(request).read(look)
     context = {
-        "endpoints": every, "counts": counts, "groups": _groups(said), "named": _named(said), "errors": errors,
+        "endpoints": every, "counts": counts, "groups": _groups(said), "named": named(said), "errors": errors,
         "form": {"url": "", "note": "", "all": "", "chosen": set(), **typed}, "why": _why(said),
     }  # fmt: skip
     return await frame.render(request, "shop/webhooks.html", context, page="setup", status=status)
@@ -86,7 +86,7 @@ async def one(request: web.Request) -> web.StreamResponse:
     context = {
         "endpoint": endpoint, "deliveries": found[:PAGE], "counts": counts, "state": asked if state else "",
         "older": found[PAGE - 1].id if len(found) > PAGE else None, "first": earlier is None, "groups": _groups(said),
-        "named": _named(said), "why": _why(said), "trouble": _trouble(said), "pretty": _pretty,
+        "named": named(said), "why": _why(said), "trouble": _trouble(said), "pretty": _pretty,
     }  # fmt: skip
     return await frame.render(request, "shop/webhook.html", context, page="setup")
 
@@ -182,10 +182,10 @@ def _problem(said: Words, error: InvalidError | ConflictError) -> dict[str, str]
     return {error.field: known.get(error.problem) or site.say(said, error)}
 
 
-def _named(said: Words) -> dict[str, str]:
+def named(said: Words) -> dict[str, str]:
     """What kinds are called in the console."""
     return {
-        EVERY: said("Everything"), "ping": said("Test"),
+        EVERY: said("Every kind"), "ping": said("Test"),
         "order.pending": said("Order came in"), "order.completed": said("Order completed"),
         "order.cancelled": said("Order cancelled"), "order.refunded": said("Order refunded"),
         "points.earned": said("Points earned"), "points.taken_back": said("Points taken back"),
@@ -193,6 +193,11 @@ def _named(said: Words) -> dict[str, str]:
         "voucher.issued": said("Voucher given"), "voucher.redeemed": said("Voucher used"),
         "voucher.returned": said("Voucher given back"), "reward.bought": said("Points swapped for a reward"),
         "referral.opened": said("Friend came by an invitation"), "referral.rewarded": said("Invitation rewarded"),
+        "referral.reversed": said("Invitation's reward taken back"),
+        "points.gifted": said("Points given to a friend"), "points.adjusted": said("Points changed by hand"),
+        "badge.earned": said("Badge earned"), "quest.done": said("Quest done"), "prize.won": said("Prize won"),
+        "draw.opened": said("Lucky draw opened"), "draw.closed": said("Lucky draw over"),
+        "customer.changed": said("Customer's details changed"),
         "ticket.opened": said("Ticket opened"), "ticket.resolved": said("Ticket resolved"),
         "ticket.rated": said("Ticket rated"), "customer.merged": said("Customers merged"),
         "consent.given": said("Agreed to offers"), "consent.withdrawn": said("Stopped offers"),
@@ -204,7 +209,8 @@ def _groups(said: Words) -> list[tuple[str, list[str]]]:
     heads = {
         "order": said("Orders"), "points": said("Points and tiers"), "tier": said("Points and tiers"),
         "voucher": said("Vouchers and rewards"), "reward": said("Vouchers and rewards"),
-        "referral": said("Invitations"), "ticket": said("Help"), "customer": said("Customers"),
+        "referral": said("Invitations"), "ticket": said("Help"), "badge": said("Games"), "quest": said("Games"), "prize": said("Games"),
+        "draw": said("Games"), "customer": said("Customers"),
         "consent": said("Customers"),
     }  # fmt: skip
     found: dict[str, list[str]] = {}
