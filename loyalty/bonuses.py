@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Text, and_, extract, insert, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, extract, insert, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import customers, earning, ledger, orders, points, programme, records, rounds
@@ -147,7 +147,7 @@ def _birthdays(session: Session, at: Round) -> str | None:
     return None if last is None else str(last)
 
 
-def _on(day: date) -> list[object]:
+def _on(day: date) -> list[ColumnElement[bool]]:
     """Whose birthday it is on a day."""
     born = customers.customers.c.birthday
     days = [(day.month, day.day)]

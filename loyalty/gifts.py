@@ -180,11 +180,11 @@ def _within_limits(session: Session, giver_id: int, shop: shops.Shop, points: in
     common, zone = programme.get(session), ZoneInfo(shop.timezone)
     midnight = now(session).astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     row = session.execute(
-        select(func.count(gifts.c.id).label("count"), func.coalesce(func.sum(gifts.c.points), 0).label("points")).where(
+        select(func.count(gifts.c.id).label("given"), func.coalesce(func.sum(gifts.c.points), 0).label("points")).where(
             gifts.c.giver_id == giver_id, gifts.c.at >= midnight, gifts.c.state != GiftState.RETURNED.value
         )
     ).one()
-    left, gifts_left = max(0, common.gift_points - int(row.points)), max(0, common.gift_count - row.count)
+    left, gifts_left = max(0, common.gift_points - int(row.points)), max(0, common.gift_count - int(row.given))
     if points > left or not gifts_left:
         raise GiftLimitError(left, gifts_left)
 

@@ -12,10 +12,10 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, Route, expect
 from sqlalchemy import select
 
-from loyalty import customers, points, programme, voucher_programs, vouchers
+from loyalty import customers, earning, points, programme, voucher_programs, vouchers
 from loyalty.customers import Customer, identities
 from loyalty.voucher_programs import Kind
-from store import pins, shops, staff
+from store import pins, staff
 from store.engine import open_store
 from store.staff import Role
 from support import messages, tickets
@@ -440,12 +440,12 @@ async def test_an_owner_sets_the_rate_adds_a_reward_and_takes_somebody_on(browse
     boss = await add_staff(house.store, Role.OWNER, None, "Phạm Thu Hà")
     async with window(browser, house.url) as page:
         await sign_in(page, boss)
-        await page.goto("/shop/settings")
+        await page.goto("/shop/plan")
         await page.locator("#f-earn_per").fill("2.000")
-        await expect(page.locator("#sample .does")).to_contain_text("42")
-        await page.get_by_role("button", name=SAID("Save the shop")).click()
+        await expect(page.locator("#plan-preview .does")).to_contain_text("42")
+        await page.get_by_role("button", name=SAID("Save the plan")).click()
         await expect(page.locator(".flash")).to_be_visible()
-        assert (await house.store.read(shops.get, house.shop_id)).earn_per == 2_000
+        assert (await house.store.read(earning.current, house.shop_id)).rules.earn_per == 2_000
 
         await page.goto("/shop/offers/new")
         await page.locator("#f-name").fill("Một ly trà sen vàng")

@@ -171,8 +171,8 @@ SHOP = {
     "name": "Phố Cafe", "brand": "#0F766E", "return_days": "0",
     "address": "", "phone": "",
 }  # fmt: skip
-PROGRAMME = {"point_value": "20", "expiry_months": "12", "undo_minutes": "15"}
-PAGES = ["/shop", "/shop/customers", "/shop/orders", "/shop/offers", "/shop/offers/new", "/shop/settings", "/shop/team"]
+PROGRAMME = {"point_value": "20", "undo_minutes": "15"}
+PAGES = ["/shop", "/shop/customers", "/shop/orders", "/shop/offers", "/shop/offers/new", "/shop/settings", "/shop/points", "/shop/plan", "/shop/team"]
 
 
 # ── Who may ────────────────────────────────────────────────────────────────────────────────────────
@@ -572,9 +572,9 @@ async def test_the_programme_is_the_owners_of_all_shops(console: Console) -> Non
     owner = await console.as_(Role.OWNER)
     page = await owner.post("/shop/settings/programme", PROGRAMME | {"point_value": "0"})
     assert page.error_at("point_value")
-    await owner.post("/shop/settings/programme", PROGRAMME | {"point_value": "25", "expiry_months": "0"})
+    await owner.post("/shop/settings/programme", PROGRAMME | {"point_value": "25", "undo_minutes": "5"})
     found = await console.store.read(programme.get)
-    assert (found.point_value, found.expiry_months) == (25, 0)
+    assert (found.point_value, found.undo_minutes) == (25, 5)
 
 
 async def test_the_sample_shows_what_typed_settings_would_do(console: Console) -> None:

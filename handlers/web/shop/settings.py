@@ -19,7 +19,7 @@ from store.errors import ForbiddenError, InvalidError
 
 SHOP_TEXTS = ("name", "brand", "address", "phone")
 SHOP_NUMBERS = ("return_days",)
-PROGRAMME_NUMBERS = ("point_value", "expiry_months", "undo_minutes")
+PROGRAMME_NUMBERS = ("point_value", "undo_minutes")
 SAMPLE_POINTS = 50
 
 
@@ -34,7 +34,7 @@ async def _form(
     common = await site.store_of(request).read(programme.get)
     form = _saved(said, here, common) | dict(typed)
     context = {
-        "form": form, "errors": errors, "sample": _sample(said, here, form, site.store_of(request).clock.now()),
+        "form": form, "errors": errors, "sample": _sample(said, here, form, common, site.store_of(request).clock.now()),
     }  # fmt: skip
     return await frame.render(request, "shop/settings.html", context, page="settings", status=status)
 
@@ -53,10 +53,14 @@ async def preview(request: web.Request) -> web.StreamResponse:
     common = await store.read(programme.get)
     form = _saved(said, here, common)
     form |= {name: value[: fields.TEXT_CHARS_MAX] for name, value in request.query.items() if name in form}
-    return await frame.part(request, "shop/sample.html", {"sample": _sample(said, here, form, store.clock.now())})
+    return await frame.part(
+        request, "shop/sample.html", {"sample": _sample(said, here, form, common, store.clock.now())}
+    )
 
 
-def _sample(said: Words, here: Frame, form: Mapping[str, str], moment: datetime) -> dict[str, Any]:
+def _sample(
+    said: Words, here: Frame, form: Mapping[str, str], common: programme.Programme, moment: datetime
+) -> dict[str, Any]:
     """What the settings do; what can't be read yet counts as it is saved."""
 
     def usable(name: str, least: int, most: int, saved: int) -> int:
@@ -71,8 +75,7 @@ def _sample(said: Words, here: Frame, form: Mapping[str, str], moment: datetime)
     words = readable_on(brand)
     ratio = round(contrast(brand, words) * 10)
     wait = usable("return_days", 0, 365, shop.return_days)
-    months = usable("expiry_months", 0, 120, 12)
-    ends = programme.expires_at(moment, months, shop.timezone)
+    ends = programme.expires_at(moment, common.expiry_months, shop.timezone, common.expiry_rule)
     worth = SAMPLE_POINTS * usable("point_value", 1, 10**6, 20)
     return {
         "name": form["name"].strip() or shop.name, "brand": brand, "on_brand": words,
@@ -155,7 +158,6 @@ def _problem(said: Words, field: str, error: InvalidError) -> str:
         "address": said("Please keep the address below 200 letters."),
         "phone": said("This phone number doesn't look right. Example: 0903 123 456."),
         "return_days": said("Between 0 and 365 days."), "point_value": said("Between 1 ₫ and 1,000,000 ₫."),
-        "expiry_months": said("Between 0 and 120 months; 0 means never."),
         "undo_minutes": said("Between 0 and 1,440 minutes."),
     }  # fmt: skip
     return known.get(field) or site.say(said, error)
