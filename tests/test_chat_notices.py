@@ -148,6 +148,8 @@ PARAMS = {
     "friend": "Nguyễn Văn Huy", "program": "Trà", "code": "AB-CD", "last_day": "2026-12-31", "ticket": 1042,
     "agent": "Minh", "text": "Dạ", "files": [], "pending": True,
     "missing": 40, "measure": "tier_points", "next": "Bạch kim",
+    "badge": "Khách quen", "icon": "☕", "about": "", "quest": "Ba món mới", "prize": "Ly sứ", "gives": "points",
+    "what": "Ba món mới", "draw": "Lì xì", "entries": 2, "happens": "nth", "number": 50, "state": "given",
 }  # fmt: skip
 
 

@@ -65,11 +65,10 @@ def _prize_taken_back(voice: Voice, params: Params) -> Told:
 
 
 def _draw_entries(voice: Voice, params: Params) -> Told:
-    text = voice.plural(
-        "You have {n} entry in “{draw}”. Open it whenever you like! 🎁",
-        "You have {n} entries in “{draw}”. Open them whenever you like! 🎁",
-        int(params["entries"]), draw=str(params["draw"]),
-    )  # fmt: skip
+    count = voice.words.plural("{n} entry", "{n} entries", int(params["entries"]))
+    text = voice.say(
+        "You have {count} in “{draw}”. Open it whenever you like! 🎁", count=count, draw=str(params["draw"])
+    )
     return Told(text, go(voice.words, "challenges"))
 
 
