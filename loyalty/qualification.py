@@ -178,15 +178,16 @@ def statement(rule: Policy, moment: datetime, of_customers: str, of_orders: str)
     if rule.measure is Measure.TIER_POINTS:
         # All of them, to know what none of them gave.
         only, rest = "standing_tier <> 0", "coalesce(a.balance, 0) - coalesce(f.every, 0)"
+        every, source = ", CAST(sum(standing_tier) AS BIGINT) AS every", source + _TIER_ACCOUNT
     else:
-        only, rest = f"counted > 0 AND placed_at >= {since}", "0"
+        only, rest, every = f"counted > 0 AND placed_at >= {since}", "0", ""
     counted = (
-        f"SELECT customer_id, {_sum(rule, early)} AS early, {_sum(rule, late)} AS late, "  # noqa: S608
-        f"CAST(sum(standing_tier) AS BIGINT) AS every FROM orders WHERE {of_orders} AND {only} GROUP BY customer_id"
+        f"SELECT customer_id, {_sum(rule, early)} AS early, {_sum(rule, late)} AS late{every} "  # noqa: S608
+        f"FROM orders WHERE {of_orders} AND {only} GROUP BY customer_id"
     )
     return (
         f"{head}coalesce(f.early, 0) AS early, coalesce(f.late, 0) AS late, {rest} AS rest "
-        f"{source}{_TIER_ACCOUNT}LEFT JOIN ({counted}) f ON f.customer_id = c.id {where}"
+        f"{source}LEFT JOIN ({counted}) f ON f.customer_id = c.id {where}"
     )
 
 
@@ -328,26 +329,23 @@ def apply(
     shifted = [move for move in shifted if (move.was or ladder[0].id) != move.standing.tier.id]
     tiers.changed(session, [(move.looked.customer_id, move.was, move.standing.tier.id) for move in shifted])
     names = tiers.names(session) if shifted else {}
+    happenings: list[tuple[str, int, dict[str, Any]]] = []
+    told: list[tuple[str, int, dict[str, Any]]] = []
     for move in shifted:
         customer_id, tier = move.looked.customer_id, move.standing.tier
+        was = move.was or ladder[0].id
         # From a level that was taken out nobody rises.
-        before = places.get(move.was or ladder[0].id, len(ladder))
-        rose = places[tier.id] > before
-        given = tier_gifts.Given()
+        rose = places[tier.id] > places.get(was, len(ladder))
+        kind, given = "tier_up" if rose else "tier_down", tier_gifts.Given()
         if eventful:
-            kind = "tier_up" if rose else "tier_down"
-            events.happened(
-                session, kind, customer_id=customer_id, shop_id=shop_id, tier=tier.name,
-                before=names.get(move.was or ladder[0].id, ""),
-            )  # fmt: skip
+            happenings.append((kind, customer_id, {"tier": tier.name, "before": names.get(was, "")}))
             if rose:
                 given = tier_gifts.give(session, customer_id, tier, shop_id, tell=quiet)
-        if not quiet and (rose or before < len(ladder)):
+        if not quiet and (rose or was in places):
             said = brings(tier) | {"gift_points": given.points, "gift_voucher": given.voucher} if rose else _fell(move)
-            notices.tell(
-                session, "tier_up" if rose else "tier_down", customer_id=customer_id, shop_id=shop_id,
-                replaces=f"tier:{customer_id}", due_at=told_at, tier=tier.name, **said,
-            )  # fmt: skip
+            told.append((kind, customer_id, {"tier": tier.name, **said}))
+    events.happened_many(session, happenings, shop_id=shop_id)
+    notices.tell_many(session, told, about="tier", shop_id=shop_id, due_at=told_at)
 
 
 def _watch(session: Session, moves: Sequence[Move]) -> None:

@@ -26,6 +26,8 @@ from store.clock import now
 
 BATCH = 1_000
 """Customers looked at before a commit."""
+MOVES = 200
+"""Of those, moved before a commit: nobody else writes meanwhile."""
 SAMPLE = 5
 TELL_FROM = time(9)
 """What the night found out is told in the morning."""
@@ -51,7 +53,7 @@ class Outlook:
 
 
 def review_due(session: Session) -> int:
-    """Do a batch of the review that is due; how many customers it looked at, 0 where none is due or it is done."""
+    """Do a batch of the review that is due; 0 where none is due or it is done."""
     row = session.execute(
         select(policies.c.review_after)
         .where(policies.c.id == qualification.ONLY, policies.c.review_at <= now(session))
@@ -67,6 +69,8 @@ def review_due(session: Session) -> int:
         values = {"review_at": _next_night(rule, moment) if goes_on else None, "review_after": 0}
     else:
         found = _may_move(session, ladder, rule, moment, row.review_after, last)
+        if len(found) > MOVES:
+            found, last = found[:MOVES], found[MOVES - 1].customer_id
         ids = sorted(one.customer_id for one in found)
         qualification.hold(session, ids)
         if ids and session.get_bind().dialect.name == "postgresql":
@@ -74,12 +78,12 @@ def review_due(session: Session) -> int:
         _move(session, ladder, rule, found, moment)
         values = {"review_after": last}
     session.execute(update(policies).where(policies.c.id == qualification.ONLY).values(**values))
-    return 0 if last is None else BATCH
+    return 0 if last is None else 1
 
 
 def _move(session: Session, ladder: Sequence[Tier], rule: Policy, found: Sequence[Looked], moment: datetime) -> None:
     morning = _morning(rule, moment)
-    moves = []
+    moves, told = [], []
     for looked in found:
         standing = qualification.standing_of(session, ladder, rule, looked, moment)
         told_for = looked.told_for
@@ -89,12 +93,13 @@ def _move(session: Session, ladder: Sequence[Tier], rule: Policy, found: Sequenc
         )  # fmt: skip
         if at_risk and standing.last_day is not None:
             told_for = standing.keep_by
-            notices.tell(
-                session, "tier_at_risk", customer_id=looked.customer_id, replaces=f"tier:{looked.customer_id}",
-                due_at=morning, tier=standing.tier.name, measure=standing.measure.value, missing=standing.missing,
-                last_day=standing.last_day.isoformat(),
-            )  # fmt: skip
+            params = {
+                "tier": standing.tier.name, "measure": standing.measure.value, "missing": standing.missing,
+                "last_day": standing.last_day.isoformat(),
+            }  # fmt: skip
+            told.append(("tier_at_risk", looked.customer_id, params))
         moves.append(Move(looked, standing, told_for))
+    notices.tell_many(session, told, about="tier", due_at=morning)
     qualification.apply(session, ladder, moves, told_at=morning)
 
 
@@ -118,7 +123,8 @@ def _may_move(
         f"SELECT id, tier_id, safe_until, told_for, early, late, rest FROM ({statement}) s WHERE "  # noqa: S608
         f"{value} >= CASE tier_id {up}{top}ELSE {first} END OR {value} < {least} OR rest <> 0 "
         f"OR safe_until IS NOT NULL OR told_for IS NOT NULL OR tier_id NOT IN ({known})"
-        + (f" OR late < {least}" if near else ""),
+        + (f" OR late < {least}" if near else "")
+        + " ORDER BY id",
         params,
     )
     return qualification.looked(session, rule, moment, rows)

@@ -169,7 +169,7 @@ _TEXTS = {
 CHANGEABLE = {*_LIMITS, *_TEXTS, "style", "picture", "gift_program_id"}
 
 
-def change(session: Session, tier_id: int, **values: Any) -> Tier:
+def change(session: Session, tier_id: int, /, **values: Any) -> Tier:
     """Change a level's looks and benefits, none of which moves anybody. Raises InvalidError naming the field,
     NotFoundError. That the voucher programme is there is the caller's to see.
     """

@@ -94,6 +94,36 @@ def tell(
     signal(session, "notices")
 
 
+def tell_many(
+    session: Session,
+    told: Sequence[tuple[str, int, dict[str, Any]]],
+    *,
+    about: str,
+    shop_id: int | None = None,
+    due_at: datetime | None = None,
+) -> None:
+    """Tell customers something each, in service: kind, customer and parameters. Each takes the place of an unsent earlier
+    one that was `about` the same (`tier`) for the same customer.
+    """
+    if not told:
+        return
+    n, moment = table(NoticeRow), now(session)
+    keys = [f"{about}:{customer_id}" for _, customer_id, _ in told]
+    session.execute(update(n).where(n.c.replaces.in_(keys), n.c.state == "waiting").values(state="replaced"))
+    session.execute(
+        insert(n),
+        [
+            {
+                "at": moment, "due_at": due_at or moment, "kind": kind, "customer_id": customer_id, "staff_id": None,
+                "shop_id": shop_id, "params": params, "purpose": int(Purpose.SERVICE), "replaces": key, "rule": None,
+                "subject": None, "state": "waiting",
+            }
+            for (kind, customer_id, params), key in zip(told, keys, strict=True)
+        ],
+    )  # fmt: skip
+    signal(session, "notices")
+
+
 def any_due(session: Session) -> bool:
     """Whether a notice's time has come: a look that costs nothing."""
     return bool(

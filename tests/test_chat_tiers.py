@@ -57,11 +57,11 @@ async def shop(opened: Running) -> AsyncIterator[Running]:
 
 
 def picture_of(shop: Running, message: dict[str, Any]) -> Image.Image:
-    return Image.open(io.BytesIO(shop.api.world.files.by_id[message["photo"][-1]["file_id"]].data))
+    return Image.open(io.BytesIO(shop.api.world.files.by_id[message["photo"][-1]["file_id"]].data or b""))
 
 
 async def test_a_promotion_comes_with_the_new_card_and_what_it_brings(shop: Running) -> None:
-    gift = await shop.store.write(voucher_programs.add, name="Bánh <ngọt>", kind=Kind.GIFT)
+    gift = await shop.store.write(lambda session: voucher_programs.add(session, name="Bánh <ngọt>", kind=Kind.GIFT))
     await shop.store.write(
         tiers.change, 2, multiplier=150, price_cut=10, gift_points=30, gift_program_id=gift.id, priority=3,
         price_list="Giá <quen>", description="Cảm ơn & hẹn gặp lại",

@@ -163,5 +163,5 @@ def test_a_second_look_changes_nothing() -> None:
 @pytest.mark.parametrize("days", [-1, 367])
 def test_days_that_cannot_be_are_refused(field: str, days: int) -> None:
     with pytest.raises(InvalidError) as refused:
-        tier_rule.checked(replace(Policy(), **{field: days}))
+        tier_rule.checked(Policy(grace_days=days) if field == "grace_days" else Policy(notice_days=days))
     assert refused.value.field == field

@@ -73,13 +73,13 @@ def _read(form: Mapping[str, str]) -> Asked:
         measure, window, falling = Measure(form["measure"]), Window(form["window"]), Falling(form["falling"])
     except (KeyError, ValueError):
         raise InvalidError("measure", "unknown") from None
-    days = [fields.needed(form, name) for name in NUMBERS]
+    grace_days, notice_days = (fields.needed(form, name) for name in NUMBERS)
     try:
         found = ladder_of.checked([level for _, level in levels])
     except InvalidError as error:
-        field, colon, place = error.field.partition(":")
-        raise InvalidError(f"{field}_{levels[int(place)][0]}" if colon else field, error.problem, error.value) from None
-    return Asked(found, Policy(measure, window, falling, *days))
+        field, colon, nth = error.field.partition(":")
+        raise InvalidError(f"{field}_{levels[int(nth)][0]}" if colon else field, error.problem, error.value) from None
+    return Asked(found, Policy(measure, window, falling, grace_days, notice_days))
 
 
 async def _page(

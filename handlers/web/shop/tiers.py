@@ -18,6 +18,7 @@ from handlers.web.shop import fields, frame
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
 from loyalty import qualification, tiers, voucher_programs
+from loyalty.tier_rule import Policy
 from loyalty.tiers import Tier
 from store import audit, media, shops
 from store.base import raw
@@ -80,7 +81,7 @@ def benefits(session: Session, said: Words, tier: Tier) -> list[str]:
     return tier_words.brings(said, said, found)
 
 
-def policy_words(said: Words, rule: qualification.Policy) -> list[str]:
+def policy_words(said: Words, rule: Policy) -> list[str]:
     """The policy in plain sentences."""
     window = {
         "lifetime": said("Everything since they joined counts."), "rolling": said("The last 12 months count."),
