@@ -31,6 +31,7 @@ from loyalty.attempts import TooManyError
 from loyalty.counter import Found, PhoneTakenError
 from loyalty.ledger import KeyConflictError, UncoveredError
 from loyalty.sales import Sale, UndoOverError
+from loyalty.voucher_limits import BudgetSpentError
 from loyalty.voucher_programs import Kind
 from loyalty.vouchers import UnknownVoucherError, UnusableVoucherError
 from store import schema, staff
@@ -333,6 +334,8 @@ class Model:
         self.points: dict[int, int] = {}
         self.vouchers: dict[str, str] = {}
         self.owners: dict[str, int | None] = {}
+        self.takes: dict[str, int] = {}
+        """đồng that a held or used voucher takes from its offer's budget."""
         self.stock = 12
         self.sold: list[tuple[int, int, int, str | None, int]] = []
         """(sale, customer, points it changed, voucher, minute it was made)."""
@@ -340,7 +343,7 @@ class Model:
         """Reserved: redemption → (code, minute it was reserved)."""
 
 
-PRICE, OFF, STEP = 30, 20_000, 5
+PRICE, OFF, STEP, BUDGET = 30, 20_000, 5, 90_000
 
 
 class Counter(RuleBasedStateMachine):
@@ -391,7 +394,7 @@ class Counter(RuleBasedStateMachine):
         self.shop = self.write(programme.open_shop, "Phố", timezone="Asia/Ho_Chi_Minh", language="vi")
         self.staff = self.write(staff.add, "Hoa", staff.Role.CASHIER, self.shop)
         self.program = self.write(
-            voucher_programs.add, name="Giảm", kind=Kind.AMOUNT, value=OFF, stock=12, price_points=PRICE
+            voucher_programs.add, name="Giảm", kind=Kind.AMOUNT, value=OFF, stock=12, price_points=PRICE, budget=BUDGET
         ).id
         for number in (1, 2):
             customer = self.write(customers.create, phone=f"+8490300000{number}", home_shop_id=self.shop)
@@ -434,7 +437,9 @@ class Counter(RuleBasedStateMachine):
 
     def sale(self, who: int, amount: int, spend: int, code: str | None, *, twice: bool) -> None:
         off = min(OFF, amount) if code else 0
-        usable = code is None or (self.state(code) == "open" and self.model.owners[code] in {None, who})
+        usable = code is None or (
+            self.state(code) == "open" and self.model.owners[code] in {None, who} and self.budget() >= off
+        )
         can = amount > 0 and usable and spend * 20 <= amount - off and spend <= max(0, self.model.points[who])
         key = self.key()
         for _ in range(1 + twice):
@@ -443,7 +448,7 @@ class Counter(RuleBasedStateMachine):
                     sales.sell, shop_id=self.shop, staff_id=self.staff, key=key, amount=amount, customer_id=who,
                     voucher_code=code, points_to_use=spend,
                 )  # fmt: skip
-            except (InvalidError, UncoveredError, UnusableVoucherError, TooManyError):
+            except (InvalidError, UncoveredError, UnusableVoucherError, BudgetSpentError, TooManyError):
                 assert not can
                 return
             if isinstance(sold, UnknownVoucherError):
@@ -455,7 +460,7 @@ class Counter(RuleBasedStateMachine):
         self.model.points[who] += sold.earned - spend
         self.model.sold.append((sold.id, who, sold.earned - spend, code, self.minute))
         if code:
-            self.model.vouchers[code] = "used"
+            self.model.vouchers[code], self.model.takes[code] = "used", off
 
     @rule(back=st.integers(0, 2), twice=st.booleans())
     def undo(self, back: int, twice: bool) -> None:
@@ -478,16 +483,16 @@ class Counter(RuleBasedStateMachine):
 
     @rule(target=holds, code=codes)
     def reserve(self, code: str) -> Any:
-        can = self.state(code) == "open"
+        can = self.state(code) == "open" and self.budget() >= OFF
         try:
             held = self.write(
                 reservations.reserve, code, shop_id=self.shop, order=self.key(), order_total=100_000, actor="key:1"
             )
-        except UnusableVoucherError:
+        except (UnusableVoucherError, BudgetSpentError):
             assert not can
             return multiple()
         assert can
-        self.model.vouchers[code] = "held"
+        self.model.vouchers[code], self.model.takes[code] = "held", OFF
         self.model.holds[held.id] = (code, self.minute)
         return held.id
 
@@ -528,6 +533,39 @@ class Counter(RuleBasedStateMachine):
             self.write(orders.put, self.shop, name, told if held is None else _at(told, held.placed_at))
         self.model.points[who] += (total - refunded) // 1_000
 
+    @rule(who=who, code=codes, ends=st.sampled_from(["cancelled", "refunded", "a part", "again"]))
+    def order_with_voucher(self, who: int, code: str, ends: str) -> None:
+        """An order uses a voucher, is undone (each step told twice), and perhaps stands again."""
+        can = self.state(code) == "open" and self.budget() >= OFF
+        name = self.key()
+        try:
+            held = self.write(
+                reservations.reserve, code, shop_id=self.shop, order=name, order_total=100_000, actor=self.key()
+            )
+        except (UnusableVoucherError, BudgetSpentError):
+            assert not can
+            return
+        assert can
+        steps = {
+            "cancelled": [("cancelled", 0)], "refunded": [("refunded", 80_000)], "a part": [("completed", 30_000)],
+            "again": [("cancelled", 0), ("completed", 0)],
+        }[ends]  # fmt: skip
+        for status, refunded in [("completed", 0), *steps]:
+            for _ in range(2):
+                told = orders.OrderInput(
+                    total=80_000, refunded=refunded, currency="VND", placed_at=self.clock.now(), customer_id=who,
+                    status=orders.Status(status), redemptions=[held.id],
+                )  # fmt: skip
+                known = orders.find(self.session, self.shop, name)
+                self.write(orders.put, self.shop, name, told if known is None else _at(told, known.placed_at))
+        stands = {"cancelled": 0, "refunded": 0, "a part": 50, "again": 80}[ends]
+        self.model.points[who] += stands
+        self.model.vouchers[code], self.model.takes[code] = ("used" if stands else "open"), OFF
+
+    def budget(self) -> int:
+        """What the model's budget has left."""
+        return BUDGET - sum(self.model.takes[code] for code in self.model.vouchers if self.state(code) != "open")
+
     def lapsed(self, hold: int) -> bool:
         return self.minute - self.model.holds[hold][1] >= 15
 
@@ -544,13 +582,14 @@ class Counter(RuleBasedStateMachine):
     def the_books_are_right(self) -> None:
         if not self.model.points:
             return
-        for prove in (ledger.check, points.check, vouchers.check, redemptions.check_states):
+        proofs = (ledger.check, points.check, vouchers.check, redemptions.check_states, redemptions.check_limits)
+        for prove in proofs:
             assert prove(self.session) == []
         for who, held in self.model.points.items():
             assert points.balances(self.session, who)[0] == held
         for code in self.model.vouchers:
             checked = reservations.check(self.session, code, 50_000, shop_id=self.shop, actor=self.key())
-            assert checked.valid == (self.state(code) == "open")
+            assert checked.valid == (self.state(code) == "open" and self.budget() >= OFF)
 
 
 def _at(order: orders.OrderInput, moment: Any) -> orders.OrderInput:
