@@ -473,3 +473,10 @@ async def test_check_finds_what_a_budget_lost(store: Store, shop: int) -> None:
     assert (fault.subject, fault.expected, fault.found) == (made.id, 19_999, 20_000)
     await store.write(lambda session: session.execute(sa.update(vouchers.vouchers).values(state="gift")))
     assert len(await store.read(voucher_gifts.check)) == 1
+
+
+async def test_a_days_last_use_is_used_once_by_codes_that_race(store: Store, shop: int) -> None:
+    codes = await store.write(vouchers.issue_many, (await offer(store, per_day=2)).id, 8)
+    done = await outcomes([reserve(store, code, f"A{n}") for n, code in enumerate(codes)])
+    assert sum(isinstance(one, Redemption) for one in done) == 2
+    assert sum(isinstance(one, LimitError) for one in done) == 6
