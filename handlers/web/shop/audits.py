@@ -75,6 +75,11 @@ def _names(session: Session, actors: set[str], said: Words) -> dict[str, str]:
 
 def _told(said: Words, data: Mapping[str, Any]) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
     changes, facts = [], []
+    was, became = data.get("before"), data.get("after")
+    if isinstance(was, Mapping) and isinstance(became, Mapping):
+        pairs = {name: [was.get(name), became.get(name)] for name in {**was, **became}}
+        data = {name: value for name, value in data.items() if name not in {"before", "after"}}
+        data["changed"] = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     for name, value in data.items():
         if name == "changed" and isinstance(value, Mapping):
             for field, pair in value.items():
@@ -113,6 +118,9 @@ def _actions(said: Words) -> dict[str, str]:
         "import_started": said("started an import"), "import_stop": said("stopped an import"),
         "import_discard": said("threw a file away"), "webhook_added": said("added a webhook"),
         "webhook_changed": said("changed a webhook"), "webhook_removed": said("removed a webhook"),
+        "plan_changed": said("changed how points are earned"), "tier_rules_changed": said("changed the tiers' rules"),
+        "tier_changed": said("changed a tier"), "referral_terms_changed": said("changed the invitations' terms"),
+        "code_added": said("added a code for everybody"), "code_stopped": said("stopped a code"),
         "webhook_secret": said("made a new secret for a webhook"), "token_changed": said("connected a bot"),
         "forum_bound": said("chose the team's group"), "shop.add": said("opened a shop"), "staff.add": said("took somebody on"),
         "staff.remove": said("removed somebody"), "apikey.create": said("made an API key"), "restore": said("restored a backup"),
