@@ -358,7 +358,7 @@ async def test_without_a_connection_sales_wait_and_go_in_once(browser: Browser, 
     async with window(browser, house.url, PHONE, expected="ERR_INTERNET_DISCONNECTED") as page:
         till = Till(page)
         await sign_in(page, link)
-        await page.evaluate("navigator.serviceWorker.ready")
+        await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
         await page.reload()
         await expect(page.locator("#finder")).to_be_visible()
         await page.context.set_offline(True)
