@@ -316,7 +316,8 @@ async def test_an_offer_is_made_changed_and_listed(console: Console) -> None:
     assert "Weekend" in listed
     assert "80 points" in listed
     (row,) = await console.rows("offer_changed")
-    assert row.data["value"] == 15
+    assert row.data["changed"]["value"][1] == 15
+    assert row.data["changed"]["value"][0] != 15, "what it was stands beside"
     assert row.actor.startswith("staff:")
 
 

@@ -296,9 +296,11 @@ def _change(session: Session, here: Frame, program_id: int, action: str, **value
     if not _may_change(here, before):
         raise ForbiddenError(program_id)
     after = voucher_programs.change(session, program_id, **values)
-    changed = {name: getattr(after, name) for name in CHANGEABLE if getattr(after, name) != getattr(before, name)}
-    if changed:
-        audit.record(session, here.actor, action, here.shop.id, program=program_id, **_written(changed))
+    names = [name for name in CHANGEABLE if getattr(after, name) != getattr(before, name)]
+    if names:
+        was, now = (_written({name: getattr(offer, name) for name in names}) for offer in (before, after))
+        changed = {name: [was[name], now[name]] for name in names}
+        audit.record(session, here.actor, action, here.shop.id, program=program_id, changed=changed)
 
 
 def _written(values: Mapping[str, Any]) -> dict[str, Any]:
