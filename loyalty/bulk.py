@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,7 +38,7 @@ from loyalty.imports import OrderLine, Taken
 from loyalty.orders import Status
 from loyalty.tier_rule import Facts, qualify
 from store import secret, shops
-from store.base import raw, raw_many, to_micros
+from store.base import draw_numbers, insert_rows, raw_many, to_micros, update_rows
 from store.clock import now
 from store.errors import InvalidError, RuleError
 from store.text import fold
@@ -75,8 +74,6 @@ _FACTS = (
 )
 _BOUGHT = (Status.COMPLETED, Status.REFUNDED)
 _ACCOUNTS = ("available", "pending", "tier")
-ROWS = 200
-"""Rows of one statement."""
 
 
 @dataclass(slots=True)
@@ -235,8 +232,8 @@ def _buyers(session: Session, lines: Sequence[OrderLine], shared: list[int]) -> 
             return None
     # In the order of the rows, so that the earlier buyer has the smaller number, as when they come one by one.
     strangers = [phone for phone in dict.fromkeys(line.order.phone or "" for line in lines) if phone not in buyers]
-    opened = iter(_numbers(session, ledger.accounts, len(strangers) * len(_ACCOUNTS)))
-    for customer_id, phone in zip(_numbers(session, customers.customers, len(strangers)), strangers, strict=True):
+    opened = iter(draw_numbers(session, ledger.accounts, len(strangers) * len(_ACCOUNTS)))
+    for customer_id, phone in zip(draw_numbers(session, customers.customers, len(strangers)), strangers, strict=True):
         buyers[phone] = _Buyer(
             customer_id, True, phone, names[phone],
             {name: next(opened) for name in _ACCOUNTS}, dict.fromkeys(_ACCOUNTS, 0),
@@ -257,9 +254,9 @@ def _worked_out(
     at = to_micros(moment)
     common, rules = programme.get(session), plan.rules
     ladder, rule = tiers.every(session), qualification.policy(session)
-    order_ids = iter(_numbers(session, orders.orders, len(lines)))
-    transfer_ids = iter(_numbers(session, ledger.transfers, 2 * len(lines)))
-    lot_ids = iter(_numbers(session, lots.lots, len(lines)))
+    order_ids = iter(draw_numbers(session, orders.orders, len(lines)))
+    transfer_ids = iter(draw_numbers(session, ledger.transfers, 2 * len(lines)))
+    lot_ids = iter(draw_numbers(session, lots.lots, len(lines)))
     by_id = {tier.id: tier for tier in ladder}
     plain = not rules.multipliers and all(tier.multiplier == 100 for tier in ladder)
     for line in lines:
@@ -353,7 +350,7 @@ def _write(session: Session, shop: shops.Shop, buyers: dict[str, _Buyer], writes
         change[target] += amount
     at = to_micros(now(session))
     strangers = [buyer for buyer in buyers.values() if buyer.new]
-    _insert(
+    insert_rows(
         session,
         "customers",
         "id, phone, name, folded, language, code, tags, home_shop_id, tier_id, advertising, joined_at, spend_total, "
@@ -366,7 +363,7 @@ def _write(session: Session, shop: shops.Shop, buyers: dict[str, _Buyer], writes
             for buyer in strangers
         ],
     )  # fmt: skip
-    _insert(
+    insert_rows(
         session,
         "accounts",
         "id, owner, owner_id, name, unit, balance, hot",
@@ -376,28 +373,24 @@ def _write(session: Session, shop: shops.Shop, buyers: dict[str, _Buyer], writes
             for name, number in buyer.accounts.items()
         ],
     )
-    _insert(
+    insert_rows(
         session,
         "orders",
         "id, shop_id, external_id, customer_id, total, refunded, currency, status, items, source, placed_at, changed_at, "
         "version, earn_per, tier_per, plan_id, context, earned, standing, standing_tier, counted",
         writes.orders,
     )
-    _insert(session, "transfers", "id, key, hash, kind, at, legs, shop_id, order_id", writes.transfers)
-    _insert(session, "postings", "transfer_id, source_id, target_id, amount", writes.postings)
-    _insert(
+    insert_rows(session, "transfers", "id, key, hash, kind, at, legs, shop_id, order_id", writes.transfers)
+    insert_rows(session, "postings", "transfer_id, source_id, target_id, amount", writes.postings)
+    insert_rows(
         session,
         "lots",
         "id, customer_id, shop_id, transfer_id, order_id, amount, remaining, earned_at, expires_at, pending_until",
         writes.lots,
     )
-    _insert(session, "lot_moves", "lot_id, transfer_id, amount", writes.lot_moves)
-    _insert(session, "tier_changes", "customer_id, from_id, to_id, at", writes.tier_changes)
-    raw_many(
-        session,
-        "UPDATE accounts SET balance = balance + ? WHERE id = ?",
-        [(amount, number) for number, amount in sorted(change.items())],
-    )
+    insert_rows(session, "lot_moves", "lot_id, transfer_id, amount", writes.lot_moves)
+    insert_rows(session, "tier_changes", "customer_id, from_id, to_id, at", writes.tier_changes)
+    update_rows(session, "accounts", "balance = balance + v.column2", sorted(change.items()))
     known = [buyer for buyer in buyers.values() if not buyer.new]
     raw_many(
         session,
@@ -411,28 +404,6 @@ def _write(session: Session, shop: shops.Shop, buyers: dict[str, _Buyer], writes
     for tier_id, ids in risen.items():
         table = customers.customers
         session.execute(sa.update(table).where(table.c.id.in_(ids)).values(tier_id=tier_id))
-
-
-def _insert(session: Session, name: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Write rows, many by one statement: SQLite keeps a journal for each statement that a trigger or a foreign key may
-    stop, and inside a work's savepoints that costs more than the row (a third of the speed, measured).
-    """
-    marks = f"({', '.join('?' * (columns.count(',') + 1))})"
-    into = f"INSERT INTO {name} ({columns}) VALUES "  # noqa: S608  # both are written in this file
-    for start in range(0, len(rows), ROWS):
-        part = rows[start : start + ROWS]
-        raw(session, into + ", ".join([marks] * len(part)), list(chain.from_iterable(part)))
-
-
-def _numbers(session: Session, of: sa.Table, count: int) -> Sequence[int]:
-    """The next free numbers of a table: nobody else writes to SQLite now, PostgreSQL's sequence is everybody's."""
-    if not count:
-        return ()
-    if session.get_bind().dialect.name == "postgresql":
-        drawn = f"SELECT nextval(pg_get_serial_sequence('{of.name}', 'id')) FROM generate_series(1, ?)"  # noqa: S608
-        return sorted(row[0] for row in raw(session, drawn, (count,)))
-    last = raw(session, f"SELECT coalesce(max(id), 0) FROM {of.name}")[0][0]  # noqa: S608
-    return range(last + 1, last + 1 + count)
 
 
 def _micros(moment: datetime | None) -> int | None:

@@ -4,6 +4,7 @@ What is left in a customer's open lots is their available balance. When a refund
 the balance is below 0, and the next lots pay that debt first.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,7 +13,8 @@ from sqlalchemy import ForeignKey, Index, func, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import ledger
-from store.base import Base, BigId, UtcTime, from_micros, raw, table
+from store.base import Base, BigId, UtcTime, from_micros, insert_rows, raw, table, to_micros, update_rows
+from store.clock import now
 
 
 class LotRow(Base):
@@ -67,6 +69,9 @@ class Expiring:
     points: int
     on: date | None
 
+
+Accounts = dict[str, dict[int, tuple[int, int]]]
+"""Number and balance of accounts, by their names and then by customer."""
 
 lots = table(LotRow)
 lot_moves = table(LotMove)
@@ -203,3 +208,52 @@ def move(session: Session, lot_id: int, transfer_id: int, amount: int, undoes: i
     """Write that a transfer put `amount` into a lot (below 0: took it)."""
     session.execute(insert(lot_moves).values(lot_id=lot_id, transfer_id=transfer_id, amount=amount, undoes=undoes))
     session.execute(update(lots).where(lots.c.id == lot_id).values(remaining=lots.c.remaining + amount))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A lot whose time has come; `moves`: how often something was taken from it or put back."""
+
+    id: int
+    customer_id: int
+    shop_id: int
+    order_id: int | None
+    remaining: int
+    moves: int
+
+
+def due(session: Session, when: str, order: str, limit: int, names: Sequence[str]) -> tuple[list[Due], Accounts]:
+    """The first lots of which `when` is true (SQL, with the moment as its one mark), and their customers' accounts of
+    these names, which nobody changes until the work ends. Lots of a customer whose accounts another work has in hand are
+    left for the next time.
+    """
+    at = to_micros(now(session))
+    first = raw(session, f"SELECT id, customer_id FROM lots WHERE {when} ORDER BY {order} LIMIT ?", (at, limit))  # noqa: S608
+    if not first:
+        return [], {}
+    owners = {row[1] for row in first}
+    held = {name: ledger.held_of_many(session, sorted(owners), name) for name in names}
+    mine = owners.intersection(*held.values())
+    for customer_id in owners - mine:
+        for name in names:
+            ledger.account(session, "customer", customer_id, name)
+    # Read only now: what others did to them before we held the accounts is done.
+    marks = ", ".join("?" * len(first))
+    rows = raw(
+        session,
+        "SELECT id, customer_id, shop_id, order_id, remaining, "  # noqa: S608
+        "(SELECT count(*) FROM lot_moves WHERE lot_moves.lot_id = lots.id) "
+        f"FROM lots WHERE {when} AND id IN ({marks}) ORDER BY {order}",
+        (at, *(row[0] for row in first)),
+    )
+    return [Due(*row) for row in rows if row[1] in mine], held
+
+
+def move_many(session: Session, moves: Sequence[tuple[int, int, int]]) -> None:
+    """Write lot, transfer and amount of what was put into many lots (below 0: taken)."""
+    insert_rows(session, "lot_moves", "lot_id, transfer_id, amount", moves)
+
+
+def leave(session: Session, left: Sequence[tuple[int, int]]) -> None:
+    """Say of many lots, by number, what is left in them; from now on it is available."""
+    update_rows(session, "lots", "remaining = v.column2, pending_until = NULL", left)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -82,6 +83,41 @@ def raw_many(session: Session, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         connection.executemany(sql, rows)
         return
     session.connection().exec_driver_sql(_marks(session.get_bind().dialect.name, sql), [tuple(row) for row in rows])
+
+
+ROWS = 200
+"""Rows of one statement."""
+
+
+def insert_rows(session: Session, name: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Write rows, many by one statement: SQLite keeps a journal for each statement that a trigger or a foreign key may
+    stop, and inside a work's savepoints that costs more than the row (a third of the speed, measured).
+    """
+    marks = f"({', '.join('?' * (columns.count(',') + 1))})"
+    into = f"INSERT INTO {name} ({columns}) VALUES "  # noqa: S608  # the rules' own names
+    for start in range(0, len(rows), ROWS):
+        part = rows[start : start + ROWS]
+        raw(session, into + ", ".join([marks] * len(part)), list(chain.from_iterable(part)))
+
+
+def update_rows(session: Session, name: str, change: str, rows: Sequence[tuple[int, int]]) -> None:
+    """Change rows by their ids: each of `rows` is an id and a number, `v.column2` in the `change`."""
+    for start in range(0, len(rows), ROWS):
+        part = rows[start : start + ROWS]
+        values = ", ".join(["(CAST(? AS BIGINT), CAST(? AS BIGINT))"] + ["(?, ?)"] * (len(part) - 1))
+        sql = f"UPDATE {name} SET {change} FROM (VALUES {values}) v WHERE {name}.id = v.column1"  # noqa: S608
+        raw(session, sql, list(chain.from_iterable(part)))
+
+
+def draw_numbers(session: Session, of: sa.Table, count: int) -> Sequence[int]:
+    """The next free numbers of a table: nobody else writes to SQLite now, PostgreSQL's sequence is everybody's."""
+    if not count:
+        return ()
+    if session.get_bind().dialect.name == "postgresql":
+        drawn = f"SELECT nextval(pg_get_serial_sequence('{of.name}', 'id')) FROM generate_series(1, ?)"  # noqa: S608
+        return sorted(row[0] for row in raw(session, drawn, (count,)))
+    last = raw(session, f"SELECT coalesce(max(id), 0) FROM {of.name}")[0][0]  # noqa: S608
+    return range(last + 1, last + 1 + count)
 
 
 @cache
