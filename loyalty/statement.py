@@ -53,7 +53,9 @@ def _lines(accounts: int) -> str:
     )
     return (
         "SELECT t.id, t.at, t.kind, line.points, o.external_id, s.name, t.reason, "  # noqa: S608
-        "(SELECT min(l.expires_at) FROM lots l WHERE l.transfer_id = t.id AND l.customer_id = ?), "
+        "(SELECT min(l.expires_at) FROM lots l WHERE l.transfer_id = t.id "
+        # A gift's lots are the friend's, not the giver's; all others are of whom the entry is, by whatever number.
+        "AND (t.kind <> 'gift' OR l.customer_id = ?)), "
         "CASE WHEN t.kind = 'earn' THEN o.context END FROM "
         f"(SELECT transfer_id, sum(points) AS points FROM ({legs}) AS leg GROUP BY transfer_id "
         "HAVING sum(points) <> 0 ORDER BY transfer_id DESC LIMIT ?) AS line "

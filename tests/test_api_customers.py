@@ -137,7 +137,7 @@ async def test_the_ledger_pages_newest_first(api: Api, clock: SetClock) -> None:
         assert entry["balance"] == balance
     assert entries[-1] == {
         "at": "2026-11-21T05:00:00Z", "kind": "earn", "points": 50, "balance": 50, "order": "A/1",
-        "expires_on": "2027-11-30",
+        "expires_on": "2027-11-30", "shop": "Phố Cafe", "reason": None, "why": [],
     }  # fmt: skip
     assert entries[0]["expires_on"] is None
 
@@ -160,7 +160,7 @@ async def test_points_by_hand_are_posted_once_for_a_key(api: Api) -> None:
     assert given.status == 201
     assert given.body == {
         "at": "2026-11-21T05:00:00Z", "kind": "adjust", "points": 50, "balance": 50, "order": None,
-        "expires_on": "2027-11-30",
+        "expires_on": "2027-11-30", "shop": "Phố Cafe", "reason": "sorry", "why": [],
     }  # fmt: skip
     taken = await api.post(path, {"points": -20, "reason": "slip"}, **keyed("k2"))
     assert (taken.status, taken.body["points"], taken.body["balance"]) == (201, -20, 30)

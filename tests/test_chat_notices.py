@@ -150,6 +150,7 @@ PARAMS = {
     "missing": 40, "measure": "tier_points", "next": "Bạch kim",
     "badge": "Khách quen", "icon": "☕", "about": "", "quest": "Ba món mới", "prize": "Ly sứ", "gives": "points",
     "what": "Ba món mới", "draw": "Lì xì", "entries": 2, "happens": "nth", "number": 50, "state": "given",
+    "on": "2026-12-31", "days": 7, "cause": "birthday", "giver": "Nguyễn Thị Lan",
 }  # fmt: skip
 
 

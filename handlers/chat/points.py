@@ -127,7 +127,8 @@ def factor(voice: Voice, name: str, percent: int) -> str:
     rest = f"{percent % 100:02d}".rstrip("0")
     times = f"×{percent // 100}{',' if voice.language == 'vi' else '.'}{rest}" if rest else f"×{percent // 100}"
     _, tier, own = name.partition("tier:")
-    return f"{voice.say('tier {tier}', tier=own) if tier else escape(name)} {times}"
+    named = voice.say("tier {tier}", tier=own) if tier else escape(name)
+    return f"{named} {times}"
 
 
 def reason(voice: Voice, entry: Entry) -> str:

@@ -134,4 +134,5 @@ def in_words(said: Words, name: str, percent: int) -> str:
     rest = f"{percent % 100:02d}".rstrip("0")
     times = f"×{percent // 100}{',' if said.language == 'vi' else '.'}{rest}" if rest else f"×{percent // 100}"
     _, tier, own = name.partition("tier:")
-    return f"{said('tier {tier}', tier=own) if tier else name} {times}"
+    named = said("tier {tier}", tier=own) if tier else name
+    return f"{named} {times}"
