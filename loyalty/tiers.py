@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Text, insert, update
+from sqlalchemy import ForeignKey, Text, insert, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.base import Base, BigId, UtcTime, raw, table
@@ -34,14 +34,14 @@ class TierRow(Base):
     """The card's look: stone, silver, honey, ink, or the two colours of a gradient: `#7C3AED,#22D3EE`."""
     keep: Mapped[int | None]
     """What it takes to stay, at most `threshold`; empty: the same."""
-    description: Mapped[str] = mapped_column(Text, server_default="")
+    description: Mapped[str] = mapped_column(Text, server_default=text("''"))
     picture: Mapped[str | None] = mapped_column(Text)
     """Address of its picture in `media`."""
     multiplier: Mapped[int] = mapped_column(server_default="100")
     """Per cent of the points that an order gives others."""
     price_cut: Mapped[int] = mapped_column(server_default="0")
     """Per cent off the points price of vouchers."""
-    price_list: Mapped[str] = mapped_column(Text, server_default="")
+    price_list: Mapped[str] = mapped_column(Text, server_default=text("''"))
     """The name of a private price list, or a link to it; the till shows it."""
     gift_points: Mapped[int] = mapped_column(server_default="0")
     gift_program_id: Mapped[int | None]
