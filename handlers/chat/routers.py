@@ -7,12 +7,12 @@ from aiogram.filters import Command, CommandStart, StateFilter
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message
 
-from handlers.chat import (  # the noun of /help
+from handlers.chat import (
     challenges,
     forum,
     free_text,
     gifting,
-    help,
+    help,  # noqa: A004  # the noun of /help
     history,
     invite,
     phone,
