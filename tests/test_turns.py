@@ -1,5 +1,7 @@
 """Turns at a shared till: PINs that can't be guessed and open nothing but the till, and shifts that hold every sale once."""
 
+# ruff: noqa: F811  # the fixtures of test_till are asked for by their names
+
 import asyncio
 from datetime import timedelta
 from typing import Any
@@ -21,7 +23,7 @@ KEY = "s" * 40
 
 
 @pytest.fixture
-async def hoa(store: Store, shop: int) -> int:  # noqa: F811
+async def hoa(store: Store, shop: int) -> int:
     return await store.write(staff.add, "Hoa", Role.CASHIER, shop)
 
 
@@ -34,7 +36,7 @@ async def sell(store: Store, shop_id: int, staff_id: int, key: str, amount: int,
 # ── PINs ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_pin_is_its_owners_and_only_at_their_shop(store: Store, shop: int, hoa: int) -> None:  # noqa: F811
+async def test_a_pin_is_its_owners_and_only_at_their_shop(store: Store, shop: int, hoa: int) -> None:
     nam = await store.write(staff.add, "Nam", Role.CASHIER, shop)
     other = await store.write(programme.open_shop, "Trà", timezone="Asia/Ho_Chi_Minh", language="vi")
     await store.write(pins.choose, hoa, "271828", KEY)
@@ -55,7 +57,7 @@ async def test_five_wrong_pins_close_it_for_a_quarter_of_an_hour(
     store: Store,
     shop: int,
     hoa: int,
-    clock: SetClock,  # noqa: F811
+    clock: SetClock,
 ) -> None:
     await store.write(pins.choose, hoa, "271828", KEY)
     for _ in range(4):
@@ -70,7 +72,7 @@ async def test_five_wrong_pins_close_it_for_a_quarter_of_an_hour(
     assert isinstance(await store.write(pins.enter, hoa, "271828", shop, KEY), Member)
 
 
-async def test_guesses_at_the_same_instant_are_all_counted(store: Store, shop: int, hoa: int) -> None:  # noqa: F811
+async def test_guesses_at_the_same_instant_are_all_counted(store: Store, shop: int, hoa: int) -> None:
     await store.write(pins.choose, hoa, "271828", KEY)
     guesses = [store.write(pins.enter, hoa, f"{number:06}", shop, KEY) for number in range(10)]
     done = await asyncio.gather(*guesses, return_exceptions=True)
@@ -89,7 +91,7 @@ async def test_a_pin_that_cannot_be_is_refused(store: Store, hoa: int, pin: str,
     assert (refused.value.field, refused.value.problem) == ("pin", problem)
 
 
-async def test_a_turn_by_pin_opens_the_till_and_nothing_else(store: Store, till: Till) -> None:  # noqa: F811
+async def test_a_turn_by_pin_opens_the_till_and_nothing_else(store: Store, till: Till) -> None:
     boss = await store.write(staff.add, "Hà", Role.OWNER, None)
     await store.write(pins.choose, boss, "271828", KEY)
     listed = await (await till.browser.get(f"/till/cashiers/{till.shop}")).json()
@@ -110,7 +112,7 @@ async def test_a_turn_by_pin_opens_the_till_and_nothing_else(store: Store, till:
     assert (await till("switch", shop=other, staff=boss, pin="271828"))[0] == 403
 
 
-async def test_a_cashier_chooses_a_pin_from_their_own_link(store: Store, till: Till) -> None:  # noqa: F811
+async def test_a_cashier_chooses_a_pin_from_their_own_link(store: Store, till: Till) -> None:
     status, told = await till("pin", pin="123456")
     assert (status, told["code"]) == (422, "invalid")
     assert (await till("pin", pin="271828"))[0] == 200
@@ -122,7 +124,7 @@ async def test_a_cashier_chooses_a_pin_from_their_own_link(store: Store, till: T
 # ── Sales that waited for a connection ─────────────────────────────────────────────────────────────
 
 
-async def test_a_sale_keeps_the_time_it_was_rung_up(store: Store, shop: int, hoa: int, clock: SetClock) -> None:  # noqa: F811
+async def test_a_sale_keeps_the_time_it_was_rung_up(store: Store, shop: int, hoa: int, clock: SetClock) -> None:
     rung = clock.now()
     clock.advance(timedelta(hours=5))
     sold = await sell(store, shop, hoa, "k1", 50_000, phone="0903123456", at=rung)
@@ -140,7 +142,7 @@ async def test_a_sale_keeps_the_time_it_was_rung_up(store: Store, shop: int, hoa
 # ── Shifts ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_shift_holds_each_sale_once(store: Store, shop: int, hoa: int, clock: SetClock) -> None:  # noqa: F811
+async def test_a_shift_holds_each_sale_once(store: Store, shop: int, hoa: int, clock: SetClock) -> None:
     with pytest.raises(EmptyShiftError):
         await store.write(shifts.close, shop, hoa, last_sale_id=1)
     opened = clock.now()
@@ -162,7 +164,7 @@ async def test_a_shift_holds_each_sale_once(store: Store, shop: int, hoa: int, c
     assert [shift.id for shift in await store.read(shifts.of_shop, shop)] == [closed[0].id]
 
 
-async def test_a_sale_of_a_closed_shift_stays(store: Store, shop: int, hoa: int) -> None:  # noqa: F811
+async def test_a_sale_of_a_closed_shift_stays(store: Store, shop: int, hoa: int) -> None:
     sold = await sell(store, shop, hoa, "k1", 50_000)
     await store.write(shifts.close, shop, hoa, last_sale_id=sold.id)
     with pytest.raises(UndoOverError):
@@ -172,7 +174,7 @@ async def test_a_sale_of_a_closed_shift_stays(store: Store, shop: int, hoa: int)
         await store.write(shifts.close, shop, hoa, last_sale_id=sold.id + 100)
 
 
-async def test_one_cashier_closes_only_their_own(store: Store, shop: int, hoa: int) -> None:  # noqa: F811
+async def test_one_cashier_closes_only_their_own(store: Store, shop: int, hoa: int) -> None:
     nam = await store.write(staff.add, "Nam", Role.CASHIER, shop)
     await sell(store, shop, hoa, "k1", 50_000)
     theirs = await sell(store, shop, nam, "k2", 30_000)
@@ -180,7 +182,7 @@ async def test_one_cashier_closes_only_their_own(store: Store, shop: int, hoa: i
     assert (await store.read(shifts.current, shop, hoa)).sums.paid == 50_000
 
 
-async def test_the_till_shows_and_closes_the_shift(till: Till) -> None:  # noqa: F811
+async def test_the_till_shows_and_closes_the_shift(till: Till) -> None:
     await till("sell", key="key-0001", amount=85_000)
     seen = await (await till.browser.get(f"/till/shift/{till.shop}")).json()
     assert (seen["count"], seen["paid"], seen["closed"]) == (1, 85_000, False)
