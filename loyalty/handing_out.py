@@ -53,7 +53,8 @@ def to_many(
                     known += 1
                     continue
                 if over:
-                    raise SoldOutError(f"program {program_id}")
+                    refused[SoldOutError.code] += 1
+                    continue
                 vouchers.issue(session, program_id, owner, key=f"{key}:{owner}", tell=tell)
                 given += 1
             except (LimitError, SoldOutError, NotFoundError) as error:

@@ -115,11 +115,10 @@ async def test_a_gift_is_taken_back_and_an_unopened_one_comes_back(shop: Running
 
 
 async def test_visitors_who_guess_from_one_address_are_stopped(shop: Running) -> None:
-    told = []
+    told: list[str] = []
     for number in range(3):
         async with visiting(shop) as stranger:
-            for guess in range(8):
-                told.append(" ".join(await stranger.say(f"/start v_GUESS{number}{guess}")))
+            told += [" ".join(await stranger.say(f"/start v_GUESS{number}{guess}")) for guess in range(8)]
     assert "nhiều lần" not in told[19]
     assert "nhiều lần" in told[20]
 
