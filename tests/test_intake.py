@@ -625,8 +625,9 @@ async def test_a_file_that_another_process_holds_for_too_long_answers_503(
         lan = await arrived(shop)
         monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
         assert isinstance(shop.store, SqliteStore)
-        other = sqlite3.connect(shop.store.path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
+        other = sqlite3.connect(shop.store.path, isolation_level=None, check_same_thread=False)
+        # Off the loop: it may have to wait for a commit of ours.
+        await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
         try:
             async with posting(shop) as post:
                 assert await post(an_update(lan)) == 503
