@@ -9,7 +9,6 @@ from store.base import raw
 from store.conversations import Conversation
 from store.errors import MovedError
 from store.outbox import Call
-from store.signals import CHANNEL, payload
 
 
 def close(
@@ -37,11 +36,8 @@ def close(
         putting, put = outbox.putting(session, calls)
         parts.append(f"put AS ({putting})")
         values += put
-    looks = ["(SELECT key FROM taken)", "(SELECT version FROM moved)"]
-    if told := payload(session):
-        looks.append("pg_notify(?, ?)")
-        values += (CHANNEL, told)
-    taken, version, *_ = raw(session, f"WITH {', '.join(parts)} SELECT {', '.join(looks)}", values)[0]
+    sql = f"WITH {', '.join(parts)} SELECT (SELECT key FROM taken), (SELECT version FROM moved)"  # noqa: S608
+    [(taken, version)] = raw(session, sql, values)
     if taken is None:
         raise MovedError("update")
     if version is None:

@@ -1,9 +1,12 @@
-"""The store on PostgreSQL, for any number of web and worker replicas: asyncpg, READ COMMITTED, row locks in the rules,
-`NOTIFY` in the transaction so that a signal is heard exactly when its cause is visible.
+"""The store on PostgreSQL, for any number of web and worker replicas: asyncpg, READ COMMITTED, row locks in the rules.
+
+Signals go by `NOTIFY`. A transaction that notifies holds a lock over its commit that every other one wants, in all
+replicas: they would be flushed to disk one by one. So a process that listens gives its signals after the commit, many at a
+time, over the connection on which it listens; one that doesn't (the command line) gives them in the transaction.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -18,7 +21,6 @@ from sqlalchemy.orm import Session
 from store.clock import Clock
 from store.engine import Store, Work
 from store.errors import MovedError, StoreUnreachableError
-from store.signals import CHANNEL, PAYLOAD_BYTES
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -29,6 +31,9 @@ GONE_CLASSES = {"08", "53", "57", "58"}
 """SQLSTATE classes of a connection that broke, a server without room, shut down, or whose disk failed."""
 NO_ENTRY_CLASSES = {"28", "3D", "55"}
 """The same where it was a connection that was asked for: not let in, no such database, closed for now."""
+CHANNEL = "regulars"
+"""By which replicas hear of each other's signals: topics, each on a line."""
+PAYLOAD_BYTES = 7000
 RECONNECT_SECONDS = 0.5
 
 log = structlog.get_logger()
@@ -86,7 +91,8 @@ class PostgresWork(Work):
                 return
             try:
                 topics = list(dict.fromkeys(session.info["signals"]))
-                if topics:
+                later = self._store.listening
+                if topics and not later:
                     await session.run_sync(_notify, topics)
                 await session.commit()
             except (DBAPIError, OSError) as failure:
@@ -97,6 +103,8 @@ class PostgresWork(Work):
             self._session = None
         for callback in self.after_commit:
             callback()
+        if topics and later:
+            self._store.tell(topics)
 
 
 class PostgresStore(Store):
@@ -109,6 +117,9 @@ class PostgresStore(Store):
         self._url = url.set(drivername="postgresql+asyncpg")
         self._engine = create_async_engine(self._url, pool_size=10, max_overflow=10, pool_timeout=10)
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.listening = False
+        self._untold: dict[str, None] = {}
+        self._stir = asyncio.Event()
 
     def session(self) -> AsyncSession:
         """A session whose transaction is its user's to end."""
@@ -152,27 +163,53 @@ class PostgresStore(Store):
         except OSError as error:
             raise StoreUnreachableError(str(error)) from error
 
+    def tell(self, topics: list[str]) -> None:
+        """Signal what has been committed: to this process at once, to the others by the next NOTIFY."""
+        self._untold.update(dict.fromkeys(topics))
+        self._stir.set()
+        self.hub.publish(topics)
+
     async def hear(self) -> None:
         dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
         while True:
             try:
-                connection = await asyncpg.connect(dsn)
+                # What it writes is signals alone: nothing to wait for the disk for.
+                connection = await asyncpg.connect(dsn, server_settings={"synchronous_commit": "off"})
             except (OSError, asyncpg.PostgresError) as error:
                 log.warning("not listening to the database", error=type(error).__name__)
                 await asyncio.sleep(RECONNECT_SECONDS)
                 continue
-            ended = asyncio.Event()
-            connection.add_termination_listener(lambda _connection, ended=ended: ended.set())
             try:
-                await connection.add_listener(
-                    CHANNEL, lambda _c, _pid, _channel, payload: self.hub.publish(str(payload).split("\n"))
-                )
-                await ended.wait()
+                await self._listen(connection)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await asyncio.sleep(RECONNECT_SECONDS)
             finally:
+                self.listening = False
                 if not connection.is_closed():
                     await _quietly(connection.close(timeout=1))
+
+    async def _listen(self, connection: asyncpg.Connection) -> None:
+        """Hear and tell until the connection ends. What could not be told is told over the next one."""
+        own = connection.get_server_pid()
+
+        def heard(_connection: object, pid: int, _channel: str, payload: object) -> None:
+            if pid != own:
+                self.hub.publish(str(payload).split("\n"))
+
+        connection.add_termination_listener(lambda _connection: self._stir.set())
+        await connection.add_listener(CHANNEL, heard)
+        self.listening = True
+        while not connection.is_closed():
+            topics, self._untold = list(self._untold), {}
+            try:
+                for payload in _payloads(topics):
+                    await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
+            except BaseException:
+                self._untold = dict.fromkeys(topics) | self._untold
+                raise
+            if not self._untold:
+                self._stir.clear()
+                await self._stir.wait()
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -195,14 +232,22 @@ def _step(session: Session, generator: Generator[T, None, None]) -> tuple[T | No
 
 
 def _notify(session: Session, topics: list[str]) -> None:
+    for payload in _payloads(topics):
+        session.connection().exec_driver_sql("SELECT pg_notify($1, $2)", (CHANNEL, payload))
+
+
+def _payloads(topics: list[str]) -> Iterator[str]:
+    """The topics, as many together as one NOTIFY carries."""
     payload: list[str] = []
     size = 0
-    for topic in [*topics, ""]:
-        if payload and (not topic or size + len(topic) > PAYLOAD_BYTES):
-            session.connection().exec_driver_sql("SELECT pg_notify($1, $2)", (CHANNEL, "\n".join(payload)))
+    for topic in topics:
+        if payload and size + len(topic) > PAYLOAD_BYTES:
+            yield "\n".join(payload)
             payload, size = [], 0
         payload.append(topic)
         size += len(topic) + 1
+    if payload:
+        yield "\n".join(payload)
 
 
 def _told(error: BaseException) -> Exception:

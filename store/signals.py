@@ -9,23 +9,10 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 from sqlalchemy.orm import Session
 
-CHANNEL = "regulars"
-"""PostgreSQL's channel, by which replicas hear of each other's signals: topics, each on a line."""
-PAYLOAD_BYTES = 7000
-
 
 def signal(session: Session, topic: str) -> None:
     """Wake the listeners of `topic` (`chat:12`, `desk`, `outbox`) once the session's work has committed."""
     session.info["signals"].append(topic)
-
-
-def payload(session: Session) -> str:
-    """What has been signalled, for one NOTIFY of the caller's own; empty where it is nothing, or more than one can carry."""
-    topics = "\n".join(dict.fromkeys(session.info["signals"]))
-    if len(topics.encode()) > PAYLOAD_BYTES:
-        return ""
-    session.info["signals"].clear()
-    return topics
 
 
 class Hub:

@@ -17,6 +17,7 @@ from store import accounts, leases, postgres
 from store.clock import SetClock
 from store.engine import Store, open_store
 from store.errors import MovedError, RuleError, StoreUnreachableError
+from store.postgres import PostgresStore
 from store.signals import signal
 from store.sqlite import SqliteStore
 
@@ -537,6 +538,44 @@ async def test_a_signal_is_heard_again_after_the_listening_connection_was_cut(
     finally:
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)
+
+
+async def test_a_process_that_listens_hears_itself_once_and_tells_the_others(
+    postgres_store: Store, postgres_url: str, clock: SetClock
+) -> None:
+    other = open_store(postgres_url, clock)
+    assert isinstance(postgres_store, PostgresStore)
+    assert isinstance(other, PostgresStore)
+    listening = [asyncio.ensure_future(store.hear()) for store in (postgres_store, other)]
+    told: list[str] = []
+    try:
+        async with asyncio.timeout(10):
+            while not (postgres_store.listening and other.listening):
+                await asyncio.sleep(0.01)
+        topics = [f"{number:04}" + "x" * 500 for number in range(40)]
+
+        def put_all(session: Session) -> None:
+            for topic in topics:
+                signal(session, topic)
+            put(session, "a", topic="last")
+
+        async with other.hub.listen("last") as last, other.hub.listen(topics[0]) as first:
+            with postgres_store.hub.call("last", lambda: told.append("last")):
+                await postgres_store.write(put_all)
+                assert told == ["last"]
+                async with asyncio.timeout(10):
+                    await first.wait()
+                    await last.wait()
+                # What another one says comes after our own words, had we heard them.
+                async with postgres_store.hub.listen("answer") as answer, asyncio.timeout(10):
+                    await other.write(put, "b", topic="answer")
+                    await answer.wait()
+        assert told == ["last"]
+    finally:
+        for one in listening:
+            one.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
+        await other.close()
 
 
 @pytest.fixture
