@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
     CheckConstraint,
@@ -21,7 +21,6 @@ from sqlalchemy import (
     Index,
     Text,
     UniqueConstraint,
-    bindparam,
     func,
     insert,
     select,
@@ -107,13 +106,14 @@ class Leg:
     covered: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """One of many transfers to be posted together: a single leg under a key that is new."""
+class Draft(NamedTuple):
+    """One of many transfers to be posted together: `amount` from an account to another, under a key that is new."""
 
     key: str
     kind: str
-    leg: Leg
+    source: int
+    target: int
+    amount: int
     shop_id: int | None = None
     order_id: int | None = None
 
@@ -152,17 +152,6 @@ class KeyConflictError(ConflictError):
 accounts = table(AccountRow)
 transfers = table(TransferRow)
 postings = table(PostingRow)
-_HELD_OF_MANY = (
-    # Built once: SQLAlchemy looks at each of a thousand values when a list is put into a statement.
-    select(accounts.c.id, accounts.c.owner_id, accounts.c.balance)
-    .where(
-        accounts.c.owner == "customer",
-        accounts.c.name == bindparam("name"),
-        accounts.c.owner_id.in_(bindparam("owners", expanding=True)),
-    )
-    .order_by(accounts.c.id)
-    .with_for_update(skip_locked=True)
-)
 _SAID = json.JSONEncoder(sort_keys=True, default=str)
 
 
@@ -233,8 +222,15 @@ def held_of_many(session: Session, customer_ids: Sequence[int], name: str) -> di
     """Number and balance of each customer's account of this name, by customer; nobody changes them until the work ends.
     Those that another work has in hand at this moment are left out.
     """
-    found = session.execute(_HELD_OF_MANY, {"name": name, "owners": list(customer_ids)})
-    return {row.owner_id: (row.id, int(row.balance)) for row in found}
+    marks = ", ".join("?" * len(customer_ids))
+    postgres = session.get_bind().dialect.name == "postgresql"
+    rows = raw(
+        session,
+        f"SELECT owner_id, id, balance FROM accounts WHERE owner = 'customer' AND name = ? AND owner_id IN ({marks})"  # noqa: S608
+        + (" ORDER BY id FOR UPDATE SKIP LOCKED" if postgres else ""),
+        (name, *customer_ids),
+    )
+    return {owner_id: (number, int(amount)) for owner_id, number, amount in rows}
 
 
 def posted(session: Session, key: str) -> int | None:
@@ -297,48 +293,35 @@ def post(
     return Posted(transfer_id, new=True)
 
 
-def post_many(session: Session, drafts: Sequence[Draft], balances: Mapping[int, int]) -> Sequence[int]:
+def post_many(session: Session, drafts: Sequence[Draft], covering: Mapping[int, int]) -> Sequence[int]:
     """What `post` does to one, done to many by a handful of statements, as if one after the other; their numbers.
 
-    `balances`: those of the covered sources, whose accounts the caller holds (`held_of_many`). Raises UncoveredError.
+    `covering`: accounts that may not fall below 0 with their balances; the caller holds them (`held_of_many`). Raises
+    UncoveredError.
     """
     if not drafts:
         return ()
-    left, change = dict(balances), defaultdict[int, int](int)
+    change = defaultdict[int, int](int)
     for draft in drafts:
-        leg = draft.leg
-        if leg.amount <= 0 or leg.source == leg.target:
-            raise ValueError(f"a transfer needs an amount above 0 between two accounts: {leg}")
-        if leg.covered and left[leg.source] < leg.amount:
-            raise UncoveredError(leg.source, leg.amount, left[leg.source])
-        for number, amount in ((leg.source, -leg.amount), (leg.target, leg.amount)):
-            change[number] += amount
-            if number in left:
-                left[number] += amount
+        source, target, amount = draft.source, draft.target, draft.amount
+        if amount <= 0 or source == target:
+            raise ValueError(f"a transfer needs an amount above 0 between two accounts: {draft}")
+        if source in covering and covering[source] + change[source] < amount:
+            raise UncoveredError(source, amount, covering[source] + change[source])
+        change[source] -= amount
+        change[target] += amount
     lock(session, list(change))
     numbers, at = draw_numbers(session, transfers, len(drafts)), to_micros(now(session))
-    insert_rows(
-        session,
-        "transfers",
-        "id, key, hash, kind, at, legs, shop_id, order_id",
-        [
-            (number, draft.key, _seal_leg(draft.kind, draft.leg), draft.kind, at, 1, draft.shop_id, draft.order_id)
-            for number, draft in zip(numbers, drafts, strict=True)
-        ],
-    )
-    insert_rows(
-        session,
-        "postings",
-        "transfer_id, source_id, target_id, amount",
-        [(number, d.leg.source, d.leg.target, d.leg.amount) for number, d in zip(numbers, drafts, strict=True)],
-    )
+    rows, legs = [], []
+    for number, (key, kind, source, target, amount, shop_id, order_id) in zip(numbers, drafts, strict=True):
+        # `seal`, written out: the encoder costs more than all the rest of a transfer.
+        sealed = hashlib.sha256(f'["{kind}", [[{source}, {target}, {amount}]]]'.encode()).hexdigest()
+        rows.append((number, key, sealed, kind, at, 1, shop_id, order_id))
+        legs.append((number, source, target, amount))
+    insert_rows(session, "transfers", "id, key, hash, kind, at, legs, shop_id, order_id", rows)
+    insert_rows(session, "postings", "transfer_id, source_id, target_id, amount", legs)
     update_rows(session, "accounts", "balance = balance + v.column2", sorted(change.items()))
     return numbers
-
-
-def _seal_leg(kind: str, leg: Leg) -> str:
-    """`seal` of one leg, written out: the encoder costs more than the rest of a transfer."""
-    return hashlib.sha256(f'["{kind}", [[{leg.source}, {leg.target}, {leg.amount}]]]'.encode()).hexdigest()
 
 
 def seal(kind: str, inputs: Any) -> str:

@@ -7,6 +7,7 @@ the balance is below 0, and the next lots pay that debt first.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ForeignKey, Index, func, insert, select, text, update
@@ -210,8 +211,7 @@ def move(session: Session, lot_id: int, transfer_id: int, amount: int, undoes: i
     session.execute(update(lots).where(lots.c.id == lot_id).values(remaining=lots.c.remaining + amount))
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """A lot whose time has come; `moves`: how often something was taken from it or put back."""
 
     id: int
@@ -230,7 +230,7 @@ def due(session: Session, when: str, order: str, limit: int, names: Sequence[str
     at = to_micros(now(session))
     first = raw(session, f"SELECT id, customer_id FROM lots WHERE {when} ORDER BY {order} LIMIT ?", (at, limit))  # noqa: S608
     if not first:
-        return [], {}
+        return [], {name: {} for name in names}
     owners = {row[1] for row in first}
     held = {name: ledger.held_of_many(session, sorted(owners), name) for name in names}
     mine = owners.intersection(*held.values())
@@ -246,7 +246,7 @@ def due(session: Session, when: str, order: str, limit: int, names: Sequence[str
         f"FROM lots WHERE {when} AND id IN ({marks}) ORDER BY {order}",
         (at, *(row[0] for row in first)),
     )
-    return [Due(*row) for row in rows if row[1] in mine], held
+    return [Due._make(row) for row in rows if row[1] in mine], held
 
 
 def move_many(session: Session, moves: Sequence[tuple[int, int, int]]) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import func, literal, select, update
@@ -220,19 +219,17 @@ def release_due(session: Session, limit: int = BATCH) -> int:
     """Make points available whose return window has ended; how many lots that were."""
     due, held = lots.due(session, "pending_until <= ?", "pending_until, id", limit, ("pending", "available"))
     drafts, left = [], []
-    balances = dict(chain.from_iterable(accounts.values() for accounts in held.values()))
-    covered = dict(balances)
+    waiting, balances = dict(held["pending"].values()), dict(held["available"].values())
     for lot in due:
         stays = 0
         if lot.remaining:
-            (source, _), (target, _) = held["pending"][lot.customer_id], held["available"][lot.customer_id]
-            drafts.append(
-                Draft(f"release:lot:{lot.id}", "release", Leg(source, target, lot.remaining), lot.shop_id, lot.order_id)
-            )
+            source, target = held["pending"][lot.customer_id][0], held["available"][lot.customer_id][0]
+            key = f"release:lot:{lot.id}"
+            drafts.append(Draft(key, "release", source, target, lot.remaining, lot.shop_id, lot.order_id))
             balances[target] += lot.remaining
             stays = lots.after_debt(balances[target], lot.remaining)
         left.append((lot.id, stays))
-    ledger.post_many(session, drafts, covered)
+    ledger.post_many(session, drafts, covering=waiting)
     lots.leave(session, left)
     return len(due)
 
@@ -244,12 +241,15 @@ def expire_due(session: Session, limit: int = BATCH) -> int:
     )
     shops = dict.fromkeys(lot.shop_id for lot in due)
     gone = {shop_id: ledger.account(session, "shop", shop_id, "expired") for shop_id in shops}
-    drafts = []
-    for lot in due:
-        source, _ = held["available"][lot.customer_id]
-        leg = Leg(source, gone[lot.shop_id], lot.remaining, covered=False)
-        drafts.append(Draft(f"expire:lot:{lot.id}:{lot.moves}", "expire", leg, lot.shop_id))
-    numbers = ledger.post_many(session, drafts, {})
+    sources = held["available"]
+    drafts = [
+        Draft(
+            f"expire:lot:{lot.id}:{lot.moves}", "expire", sources[lot.customer_id][0], gone[lot.shop_id], lot.remaining,
+            lot.shop_id,
+        )
+        for lot in due
+    ]  # fmt: skip
+    numbers = ledger.post_many(session, drafts, covering={})
     lots.move_many(session, [(lot.id, number, -lot.remaining) for lot, number in zip(due, numbers, strict=True)])
     lots.leave(session, [(lot.id, 0) for lot in due])
     return len(due)

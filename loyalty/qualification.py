@@ -143,11 +143,26 @@ def hold(session: Session, ids: Sequence[int]) -> None:
 
 def standing_of(session: Session, ladder: Sequence[Tier], rule: Policy, looked: Looked, moment: datetime) -> Standing:
     """A customer's standing with the exact day on which a tier in danger is lost."""
-    standing = qualify(ladder, rule, looked.facts, moment)
-    if rule.window is Window.ROLLING and standing.missing and standing.safe_until is None:
-        facts = _sliding(session, rule, looked, standing.tier.keep, moment)
-        standing = qualify(ladder, rule, facts, moment)
-    return standing
+    return standings_of(session, ladder, rule, [looked], moment)[0]
+
+
+def standings_of(
+    session: Session, ladder: Sequence[Tier], rule: Policy, found: Sequence[Looked], moment: datetime
+) -> list[Standing]:
+    """The same of many customers, in their order."""
+    standings = [qualify(ladder, rule, looked.facts, moment) for looked in found]
+    if rule.window is not Window.ROLLING:
+        return standings
+    keeps = {
+        looked.customer_id: (looked.facts, standing.tier.keep)
+        for looked, standing in zip(found, standings, strict=True)
+        if standing.missing and standing.safe_until is None
+    }
+    exact = _sliding(session, rule, keeps, moment)
+    return [
+        qualify(ladder, rule, exact[looked.customer_id], moment) if looked.customer_id in exact else standing
+        for looked, standing in zip(found, standings, strict=True)
+    ]
 
 
 # ── Facts ──────────────────────────────────────────────────────────────────────────────────────────
@@ -276,31 +291,33 @@ def _brought(session: Session, ids: Sequence[int]) -> Mapping[int, list[tuple[da
     return found
 
 
-def _sliding(session: Session, rule: Policy, known: Looked, keep: int, moment: datetime) -> Facts:
-    """Facts with the exact moment at which what counts over a rolling window falls below `keep`, and what is left then."""
+def _sliding(
+    session: Session, rule: Policy, keeps: Mapping[int, tuple[Facts, int]], moment: datetime
+) -> dict[int, Facts]:
+    """Facts with the exact moment at which what counts over a rolling window falls below what their tier's keep is (with
+    the facts in `keeps`, by customer), and what is left then.
+    """
+    if not keeps:
+        return {}
     parts = tier_rule.spans(rule, moment)
     counted = "placed_at" if rule.measure is Measure.VISITS else _COUNTED[rule.measure]
+    marks = ", ".join("?" * len(keeps))
     rows = raw(
         session,
-        f"SELECT placed_at, {counted} FROM orders WHERE customer_id = ? AND counted > 0 AND placed_at >= ? "  # noqa: S608
-        "AND placed_at < ?",
-        (known.customer_id, to_micros(parts.since), to_micros(parts.turn)),
+        f"SELECT customer_id, placed_at, {counted} FROM orders WHERE customer_id IN ({marks}) AND counted > 0 "  # noqa: S608
+        "AND placed_at >= ? AND placed_at < ?",
+        (*keeps, to_micros(parts.since), to_micros(parts.turn)),
     )
-    entries = [(from_micros(at), amount) for at, amount in rows]
+    entries: dict[int, list[tuple[datetime, int]]] = {customer_id: [] for customer_id in keeps}
+    for customer_id, at, amount in rows:
+        entries[customer_id].append((from_micros(at), amount))
     if rule.measure is Measure.TIER_POINTS:
-        entries += [
-            one for one in _brought(session, [known.customer_id]).get(known.customer_id, ()) if one[0] >= parts.since
-        ]
-    out: dict[datetime, int] = {}
-    for at, amount in entries:
-        day = tier_rule.slides_out(rule, at)
-        out[day] = 1 if rule.measure is Measure.VISITS else out.get(day, 0) + amount
-    left = known.facts.value
-    for day in sorted(out):
-        left -= out[day]
-        if left < keep:
-            return replace(known.facts, ahead=left, ahead_at=day)
-    return known.facts
+        for customer_id, brought in _brought(session, list(keeps)).items():
+            entries[customer_id] += [one for one in brought if one[0] >= parts.since]
+    return {
+        customer_id: tier_rule.slid(rule, known, keep, entries[customer_id])
+        for customer_id, (known, keep) in keeps.items()
+    }
 
 
 # ── Moves ──────────────────────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,7 @@ calendar year: to its end).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -162,6 +162,22 @@ def slides_out(policy: Policy, placed_at: datetime) -> datetime:
     day = placed_at.astimezone(ZoneInfo(policy.zone)).date()
     leap = day.month == 2 and day.day == 29
     return _midnight(date(day.year + 1, 3, 1) if leap else day.replace(year=day.year + 1), policy.zone)
+
+
+def slid(policy: Policy, known: Facts, keep: int, entries: Sequence[tuple[datetime, int]]) -> Facts:
+    """Facts with the exact moment at which what counts over a rolling window falls below `keep`, and what is left then;
+    `entries`: what slides out before `ahead_at`, with when it was bought.
+    """
+    out: dict[datetime, int] = {}
+    for at, amount in entries:
+        day = slides_out(policy, at)
+        out[day] = 1 if policy.measure is Measure.VISITS else out.get(day, 0) + amount
+    left = known.value
+    for day in sorted(out):
+        left -= out[day]
+        if left < keep:
+            return replace(known, ahead=left, ahead_at=day)
+    return known
 
 
 def qualify(ladder: Sequence[Tier], policy: Policy, facts: Facts, now: datetime) -> Standing:
