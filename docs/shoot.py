@@ -19,7 +19,9 @@ from playwright.async_api import Browser, Page, expect
 from sqlalchemy.orm import Session
 
 from bot.app import App
-from bot.demo import ZONE, _at, seed
+from bot.demo import seed
+from bot.demo.past import as_of
+from bot.demo.trade import ZONE
 from bot.settings import Settings
 from handlers.words import words
 from loyalty import customers, orders, rewards, voucher_programs
@@ -91,7 +93,7 @@ def _make_regular(session: Session, shop_id: int) -> Customer:
         told = OrderInput(
             total=total, currency="VND", placed_at=at, customer_id=person.customer_id, status=Status.COMPLETED
         )
-        _at(session, at, orders.put, shop_id, f"PC-{person.customer_id}{number:02}", told, source="till", quiet=True)
+        as_of(session, at, orders.put, shop_id, f"PC-{person.customer_id}{number:02}", told, source="till", quiet=True)
     for offer in voucher_programs.of_shop(session, shop_id):
         if offer.price_points in BOUGHT_FOR:
             key = f"shoot:{person.customer_id}:{offer.id}"

@@ -342,21 +342,38 @@ def test_an_import_that_is_killed_goes_on(shop: Path, sqlite_url: str) -> None:
 
 async def test_the_demo_is_seeded_by_the_rules(sqlite_url: str) -> None:
     from bot import demo
-    from loyalty import ledger, points
+    from bot.demo import counter, desk, joy
+    from loyalty import adjustments, referral_tree, shifts
+    from loyalty.proof import faults
+    from loyalty.recognition import draws, thanks
 
     store = open_store(sqlite_url)
     steps = [step async for step in demo.seed(store)]
     assert "300 orders" in steps
     assert await store.read(demo.is_demo)
-    assert await store.read(ledger.check) == []
-    assert await store.read(points.check) == []
+    assert await store.read(faults) == []
+    # What the owner is to see: something of everything.
+    shift = (await store.read(shifts.of_shop, 1))[0]
+    assert shift.counted == shift.sums.paid - counter.SHORT
+    assert [one.points for one in await store.read(adjustments.waiting, 1)] == [300]
+    sums = await store.read(referral_tree.sums, 1)
+    assert sums.rewarded > 1
+    assert (await store.read(referral_tree.queue, 1))[1] == 1
+    draw = (await store.read(draws.of_shop, 1))[0]
+    assert draw.seed_hash
+    assert draw.drawn == joy.DRAWN
+    assert await store.read(thanks.waiting, 1) > 0
     await store.close()
     with sqlite3.connect(sqlite_url.partition("///")[2]) as connection:
         count = dict(connection.execute("SELECT status, count(*) FROM orders GROUP BY status"))
-        assert sum(count.values()) == 300
+        assert sum(count.values()) == 300 + len(counter.TAKEN)
+        assert connection.execute("SELECT count(*) FROM quest_progress").fetchone()[0] > 1
+        assert connection.execute("SELECT count(*) FROM badge_awards").fetchone()[0] > 1
+        assert connection.execute("SELECT count(*) FROM point_gifts WHERE state = 'waiting'").fetchone() == (1,)
+        assert connection.execute("SELECT count(DISTINCT tier_id) FROM customers").fetchone() == (4,)
         assert connection.execute("SELECT count(*) FROM shops").fetchone() == (2,)
         assert connection.execute("SELECT count(*) FROM customers").fetchone() == (40,)
-        assert connection.execute("SELECT count(*) FROM tickets").fetchone() == (len(demo.TICKETS),)
+        assert connection.execute("SELECT count(*) FROM tickets").fetchone() == (len(desk.TICKETS),)
     connection.close()
 
 
