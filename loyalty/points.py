@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, literal, select, update
+from sqlalchemy import literal, select, update
 from sqlalchemy.orm import Session
 
 from loyalty import holds, ledger, lots, programme
 from loyalty.ledger import Draft, Leg
 from loyalty.lots import Expiring
+from store.base import raw
 from store.clock import now
 from store.errors import InvalidError
 
@@ -309,28 +310,26 @@ def move_to(session: Session, from_id: int, to_id: int, shop_id: int) -> None:
         lots.take(session, to_id, transfer_id, surplus)
 
 
+_WITHIN = "SELECT id, amount, remaining FROM lots WHERE remaining < 0 OR remaining > amount ORDER BY id LIMIT ?"
+_HELD = """
+WITH sides (who, said, held) AS (
+    SELECT owner_id, CASE WHEN balance > 0 THEN balance ELSE 0 END, 0 FROM accounts WHERE owner = 'customer' AND name = ?
+    UNION ALL SELECT customer_id, 0, remaining FROM lots WHERE remaining > 0 AND pending_until {pending}
+)
+SELECT who, sum(said), sum(held) FROM sides GROUP BY who HAVING sum(said) <> sum(held) ORDER BY who LIMIT ?
+"""
+
+
 def check(session: Session) -> list[ledger.Fault]:
-    """Prove that every customer's open lots add up to what is available, and pending ones to what is pending."""
-    faults: list[ledger.Fault] = []
-    for name, pending in (("available", False), ("pending", True)):
-        held = (
-            select(lots.lots.c.customer_id, func.sum(lots.lots.c.remaining).label("points"))
-            .where(
-                lots.lots.c.remaining > 0,
-                lots.lots.c.pending_until.is_not(None) if pending else lots.lots.c.pending_until.is_(None),
-            )
-            .group_by(lots.lots.c.customer_id)
-            .subquery()
-        )
-        accounts = ledger.accounts
-        rows = session.execute(
-            select(accounts.c.owner_id, accounts.c.balance, func.coalesce(held.c.points, 0))
-            .outerjoin(held, held.c.customer_id == accounts.c.owner_id)
-            .where(accounts.c.owner == "customer", accounts.c.name == name)
-        )
-        faults.extend(
-            ledger.Fault(f"{name} lots", owner, max(0, balance), int(points))
-            for owner, balance, points in rows
-            if max(0, balance) != points
-        )
-    return faults
+    """Prove that every customer's open lots add up to what is available, pending ones to what is pending, and that no lot
+    holds less than nothing or more than it was opened with.
+    """
+    proofs: list[tuple[str, str, tuple[str | int, ...]]] = [
+        (f"{name} lots", _HELD.format(pending=pending), (name, ledger.FAULTS_MAX))
+        for name, pending in (("available", "IS NULL"), ("pending", "IS NOT NULL"))
+    ]
+    return [
+        ledger.Fault(what, number, int(expected), int(found))
+        for what, proof, values in [*proofs, ("lot", _WITHIN, (ledger.FAULTS_MAX,))]
+        for number, expected, found in raw(session, proof, values)
+    ]

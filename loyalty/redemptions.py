@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, Text, func, select, text, update
+from sqlalchemy import ForeignKey, Index, Text, case, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import holds, ledger, voucher_limits, voucher_programs, vouchers
@@ -374,19 +374,21 @@ def move(session: Session, from_id: int, to_id: int) -> None:
 def check_states(session: Session) -> list[ledger.Fault]:
     """Prove each voucher's state from its redemptions."""
     v = vouchers.vouchers.c
-    stands = {RedemptionState.RESERVED.value: VoucherState.HELD, RedemptionState.CONFIRMED.value: VoucherState.USED}
-    free = {VoucherState.OPEN, VoucherState.GIFT, VoucherState.WITHDRAWN}
+    free = (VoucherState.OPEN.value, VoucherState.GIFT.value, VoucherState.WITHDRAWN.value)
     live = select(redemptions.c.voucher_id, redemptions.c.state).where(redemptions.c.state.in_(LIVE)).subquery()
+    wrong = case(
+        (live.c.state == RedemptionState.RESERVED.value, v.state != VoucherState.HELD.value),
+        (live.c.state == RedemptionState.CONFIRMED.value, v.state != VoucherState.USED.value),
+        else_=v.state.not_in(free),
+    )
     rows = session.execute(
         select(v.id, v.state, live.c.state.label("redemption"))
         .outerjoin(live, live.c.voucher_id == v.id)
-        .where(v.shared.is_(False), live.c.state.is_not(None) | (v.state != VoucherState.OPEN.value))
+        .where(v.shared.is_(False), live.c.state.is_not(None) | (v.state != VoucherState.OPEN.value), wrong)
+        .order_by(v.id)
+        .limit(ledger.FAULTS_MAX)
     )
-    return [
-        ledger.Fault(f"voucher {row.state}, redemption {row.redemption}", row.id, 0, 1)
-        for row in rows
-        if (row.state != stands[row.redemption] if row.redemption else row.state not in free)
-    ]
+    return [ledger.Fault(f"voucher {row.state}, redemption {row.redemption}", row.id, 0, 1) for row in rows]
 
 
 def check_limits(session: Session) -> list[ledger.Fault]:
