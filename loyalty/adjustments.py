@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Text, insert, select, text, update
+from sqlalchemy import ForeignKey, Index, Text, cast, func, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import customers, holds, ledger, points, programme
@@ -251,3 +251,24 @@ def waiting(session: Session, shop_id: int, limit: int = 100) -> list[Adjustment
 def move(session: Session, from_id: int, to_id: int) -> None:
     """Carry adjustments over to another customer in a merge."""
     session.execute(update(adjustments).where(adjustments.c.customer_id == from_id).values(customer_id=to_id))
+
+
+def check(session: Session) -> list[ledger.Fault]:
+    """Prove that what was decided was done, and nothing else, and that a taking that waits is held."""
+    t, p, h, mine = ledger.transfers.c, ledger.postings.c, holds.holds.c, adjustments.c
+    moved = func.coalesce(p.amount, 0) + func.coalesce(h.posted, 0)
+    rows = session.execute(
+        select(mine.id, mine.points, mine.state, moved.label("moved"), h.amount.label("held"), h.state.label("hold"))
+        .outerjoin(ledger.transfers, (t.key == "adjust:" + cast(mine.id, Text)) & (t.kind == "adjust"))
+        .outerjoin(ledger.postings, p.transfer_id == t.id)
+        .outerjoin(holds.holds, h.id == mine.hold_id)
+        .order_by(mine.id)
+    )
+    faults = []
+    for row in rows:
+        due = abs(row.points) if row.state == State.DONE else 0
+        if row.moved != due:
+            faults.append(ledger.Fault(f"adjustment {row.state}", row.id, due, int(row.moved)))
+        elif row.state == State.WAITING and row.points < 0 and (row.hold, row.held) != ("placed", -row.points):
+            faults.append(ledger.Fault(f"adjustment waiting, hold {row.hold}", row.id, -row.points, row.held or 0))
+    return faults

@@ -28,7 +28,17 @@ COUNT_MAX = 10_000_000
 NAME_CHARS_MAX = 100
 TOPIC = "batches"
 CODE_COLUMNS: Mapping[str, Sequence[str]] = {
-    "code": ("codes", "voucher", "voucher code", "coupon", "coupon code", "ma", "ma giam gia", "ma voucher", "ma uu dai")
+    "code": (
+        "codes",
+        "voucher",
+        "voucher code",
+        "coupon",
+        "coupon code",
+        "ma",
+        "ma giam gia",
+        "ma voucher",
+        "ma uu dai",
+    )
 }
 _RUNNING = text("state = 'running'")
 _INSERT = "INSERT INTO vouchers (program_id, code, state, issued_at, expires_at, batch_id) VALUES (?, ?, ?, ?, ?, ?)"
@@ -298,9 +308,7 @@ def of_program(session: Session, program_id: int) -> list[Batch]:
 
 def running(session: Session) -> list[Batch]:
     """What is to be worked on, oldest first."""
-    rows = session.execute(
-        select(*_FIELDS).where(batches.c.state == BatchState.RUNNING.value).order_by(batches.c.id)
-    )
+    rows = session.execute(select(*_FIELDS).where(batches.c.state == BatchState.RUNNING.value).order_by(batches.c.id))
     return [Batch(*row) for row in rows]
 
 
@@ -325,7 +333,7 @@ def refused(session: Session, batch_id: int, limit: int | None = None) -> list[R
 
 
 def check(session: Session) -> list[ledger.Fault]:
-    """Prove how many codes each batch made from the vouchers."""
+    """Prove how many codes each batch made from the vouchers, and how many rows it refused from those."""
     v = vouchers.vouchers.c
     counted = (
         select(v.batch_id, func.count().label("found")).where(v.batch_id.is_not(None)).group_by(v.batch_id).subquery()
@@ -336,4 +344,12 @@ def check(session: Session) -> list[ledger.Fault]:
         .outerjoin(counted, counted.c.batch_id == batches.c.id)
         .where(batches.c.made != found)
     )
-    return [ledger.Fault("codes of a batch", number, int(count), made) for number, made, count in rows]
+    faults = [ledger.Fault("codes of a batch", number, int(count), made) for number, made, count in rows]
+    refused = select(rejects.c.batch_id, func.count().label("found")).group_by(rejects.c.batch_id).subquery()
+    none = func.coalesce(refused.c.found, 0)
+    odd = session.execute(
+        select(batches.c.id, batches.c.rejected, none)
+        .outerjoin(refused, refused.c.batch_id == batches.c.id)
+        .where(batches.c.rejected != none)
+    )
+    return faults + [ledger.Fault("rows a batch refused", number, int(count), said) for number, said, count in odd]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ForeignKey, Index, Text, func, insert, or_, select, text, update
+from sqlalchemy import ForeignKey, Index, Text, cast, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -317,3 +317,30 @@ def forget(session: Session, numbers: list[int], phones_: set[str]) -> None:
     session.execute(
         update(gifts).where(or_(gifts.c.giver_id.in_(numbers), gifts.c.phone.in_(phones_))).values(phone=None)
     )
+
+
+def check(session: Session) -> list[ledger.Fault]:
+    """Prove that what was taken was handed over, and that what waits is held."""
+    t, p, h = ledger.transfers.c, ledger.postings.c, holds.holds.c
+    moved, hold = func.coalesce(p.amount, 0), func.coalesce(h.amount, 0)
+    rows = session.execute(
+        select(
+            gifts.c.id, gifts.c.points, gifts.c.state, moved.label("moved"), hold.label("held"), h.state.label("hold")
+        )
+        .outerjoin(ledger.transfers, t.key == "gift:" + cast(gifts.c.id, Text))
+        .outerjoin(ledger.postings, p.transfer_id == t.id)
+        .outerjoin(holds.holds, h.id == gifts.c.hold_id)
+        .order_by(gifts.c.id)
+    )
+    # A hold may lapse a moment before its gift goes back.
+    ends: dict[str, tuple[str | None, ...]] = {
+        GiftState.WAITING: ("placed", "lapsed"), GiftState.TAKEN: ("posted", None), GiftState.RETURNED: ("voided", "lapsed")
+    }  # fmt: skip
+    faults = []
+    for row in rows:
+        due = row.points if row.state == GiftState.TAKEN else 0
+        if row.moved != due:
+            faults.append(ledger.Fault(f"gift {row.state}", row.id, due, int(row.moved)))
+        elif row.hold not in ends[row.state] or (row.hold and row.held != row.points):
+            faults.append(ledger.Fault(f"gift {row.state}, hold {row.hold}", row.id, row.points, int(row.held)))
+    return faults

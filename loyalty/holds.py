@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, func, insert, select, text, update
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, case, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -273,8 +273,8 @@ def carry(session: Session, from_id: int, to_id: int) -> None:
 
 
 def check(session: Session) -> list[ledger.Fault]:
-    """Prove every held account from its open holds, and every ended hold from its transfers."""
-    a, legs, t = ledger.accounts.c, ledger.postings.c, ledger.transfers.c
+    """Prove every held account from its open holds, and every hold from the transfers that placed and ended it."""
+    a = ledger.accounts.c
     placed = (
         select(holds.c.held_id, func.sum(holds.c.amount).label("amount"))
         .where(holds.c.state == HoldState.PLACED.value)
@@ -285,18 +285,30 @@ def check(session: Session) -> list[ledger.Fault]:
         select(a.id, a.balance, func.coalesce(placed.c.amount, 0))
         .outerjoin(placed, placed.c.held_id == a.id)
         .where(a.name.in_(ledger.HELD_NAMES), a.balance != func.coalesce(placed.c.amount, 0))
+        .order_by(a.id)
+        .limit(ledger.FAULTS_MAX)
     )
     faults = [ledger.Fault("held account", number, int(amount), int(balance)) for number, balance, amount in rows]
-    posted = (
-        select(t.key, legs.amount)
-        .join(ledger.postings, legs.transfer_id == t.id)
-        .where(t.key.like("post:%"))
-        .subquery()
-    )
-    ended = session.execute(
-        select(holds.c.id, holds.c.posted, func.coalesce(posted.c.amount, 0))
-        .outerjoin(posted, posted.c.key == "post:" + holds.c.key)
-        .where(holds.c.posted != func.coalesce(posted.c.amount, 0))
-    )
-    faults.extend(ledger.Fault("hold", number, int(amount), int(said)) for number, said, amount in ended)
+    put, out, back = (ledger.transfers.alias(name) for name in ("put", "out", "back"))
+    into, away, home = (ledger.postings.alias(name) for name in ("into", "away", "home"))
+    posted, unheld = func.coalesce(away.c.amount, 0), func.coalesce(home.c.amount, 0)
+    rest = case((holds.c.state == HoldState.PLACED.value, 0), else_=holds.c.amount - holds.c.posted)
+    wrong = session.execute(
+        select(holds.c.id, holds.c.amount, holds.c.posted, into.c.amount.label("put"), posted.label("out"))
+        .join(put, put.c.id == holds.c.transfer_id)
+        .join(into, into.c.transfer_id == put.c.id)
+        .outerjoin(out, out.c.key == "post:" + holds.c.key)
+        .outerjoin(away, away.c.transfer_id == out.c.id)
+        .outerjoin(back, back.c.key == "unhold:" + holds.c.key)
+        .outerjoin(home, home.c.transfer_id == back.c.id)
+        .where(
+            (holds.c.amount != into.c.amount) | (holds.c.posted != posted) | (unheld != rest)
+            | (put.c.key != "hold:" + holds.c.key)
+        )
+        .order_by(holds.c.id)
+        .limit(ledger.FAULTS_MAX)
+    )  # fmt: skip
+    for row in wrong:
+        said, stands = (row.amount, row.put) if row.amount != row.put else (row.posted, row.out)
+        faults.append(ledger.Fault("hold", row.id, int(stands), int(said)))
     return faults

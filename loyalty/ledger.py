@@ -21,6 +21,7 @@ from sqlalchemy import (
     Index,
     Text,
     UniqueConstraint,
+    case,
     insert,
     select,
     update,
@@ -38,6 +39,8 @@ UNITS: dict[str, Unit] = {"tier": "tier", "budget": "dong", "stock": "use"}
 HELD = {"available": "held", "budget": "budget_held", "stock": "stock_held"}
 """The account beside an account where holds keep what they set aside."""
 HELD_NAMES = frozenset(HELD.values())
+FLOORED = (*HELD_NAMES, "wallet", "pending", "budget", "stock")
+"""Accounts that never fall below 0."""
 
 
 class AccountRow(Base):
@@ -375,4 +378,24 @@ def check(session: Session) -> list[Fault]:
         Fault(what, number, int(expected), int(found))
         for what, proof in (("balance", _BALANCES), ("legs", _LEGS), ("units", _UNITS))
         for number, expected, found in raw(session, proof, (FAULTS_MAX,))
+    ]
+
+
+def check_accounts(session: Session) -> list[Fault]:
+    """Prove that no account is below its floor, and that each is in the unit of its name."""
+    a = accounts.c
+    ought = case(
+        *(((a.name == word) | a.name.like(f"{word}\\_%", escape="\\"), unit) for word, unit in UNITS.items()), else_="point"
+    )  # fmt: skip
+    rows = session.execute(
+        select(a.id, a.name, a.unit, a.balance)
+        .where(((a.balance < 0) & a.name.in_(FLOORED)) | (a.unit != ought))
+        .order_by(a.id)
+        .limit(FAULTS_MAX)
+    )
+    return [
+        Fault(f"{row.name} in {row.unit}", row.id, 0, 1)
+        if row.unit != unit_of(row.name)
+        else Fault(f"{row.name} below 0", row.id, 0, row.balance)
+        for row in rows
     ]

@@ -257,3 +257,103 @@ def move_many(session: Session, moves: Sequence[tuple[int, int, int]]) -> None:
 def leave(session: Session, left: Sequence[tuple[int, int]]) -> None:
     """Say of many lots, by number, what is left in them; from now on it is available."""
     update_rows(session, "lots", "remaining = v.column2, pending_until = NULL", left)
+
+
+def check(session: Session) -> list[ledger.Fault]:
+    """Prove every lot: what it gave from its transfer, what is left from what was moved since, and every move from the
+    transfer that made it and the taking that it undoes. What debts have swallowed needs a balance that was below 0.
+    """
+    return [*_given(session), *_left(session), *_moved(session), *_undone(session)]
+
+
+def _given(session: Session) -> list[ledger.Fault]:
+    p, a = ledger.postings.c, ledger.accounts.c
+    given = select(lots.c.transfer_id, func.sum(lots.c.amount).label("said")).group_by(lots.c.transfer_id).subquery()
+    rows = session.execute(
+        select(given.c.transfer_id, given.c.said, func.sum(p.amount))
+        .join(ledger.postings, p.transfer_id == given.c.transfer_id)
+        .join(ledger.accounts, a.id == p.target_id)
+        .where(a.owner == "customer", a.unit == "point")
+        .group_by(given.c.transfer_id, given.c.said)
+        .having(func.sum(p.amount) != given.c.said)
+        .order_by(given.c.transfer_id)
+        .limit(ledger.FAULTS_MAX)
+    )
+    return [ledger.Fault("lots of a transfer", number, int(amount), int(said)) for number, said, amount in rows]
+
+
+def _left(session: Session) -> list[ledger.Fault]:
+    moved = (
+        select(lot_moves.c.lot_id, func.sum(lot_moves.c.amount).label("amount")).group_by(lot_moves.c.lot_id).subquery()
+    )
+    ought = lots.c.amount + func.coalesce(moved.c.amount, 0)
+    rows = session.execute(
+        select(lots.c.id, lots.c.customer_id, lots.c.remaining, ought.label("ought"))
+        .outerjoin(moved, moved.c.lot_id == lots.c.id)
+        .where((lots.c.remaining != ought) | (lots.c.remaining < 0))
+        .order_by(lots.c.id)
+    ).all()
+    owed: dict[int, bool] = {}
+    faults = []
+    for row in rows:
+        if 0 <= row.remaining < row.ought and row.customer_id not in owed:
+            owed[row.customer_id] = _was_in_debt(session, row.customer_id)
+        if not 0 <= row.remaining < row.ought or not owed[row.customer_id]:
+            faults.append(ledger.Fault("lot", row.id, int(row.ought), row.remaining))
+    return faults
+
+
+def _was_in_debt(session: Session, customer_id: int) -> bool:
+    """Whether the balance of a customer, or of one who was merged into them, was ever below 0."""
+    rows = raw(
+        session,
+        "WITH RECURSIVE one(id) AS (SELECT CAST(? AS BIGINT) UNION "
+        "SELECT c.id FROM customers c JOIN one ON c.merged_into = one.id) "
+        "SELECT a.id, CASE WHEN p.target_id = a.id THEN p.amount ELSE -p.amount END "
+        "FROM one JOIN accounts a ON a.owner = 'customer' AND a.owner_id = one.id AND a.name = 'available' "
+        "JOIN postings p ON p.target_id = a.id OR p.source_id = a.id ORDER BY a.id, p.id",
+        (customer_id,),
+    )
+    stands: dict[int, int] = {}
+    for account_id, amount in rows:
+        stands[account_id] = stands.get(account_id, 0) + int(amount)
+        if stands[account_id] < 0:
+            return True
+    return False
+
+
+def _moved(session: Session) -> list[ledger.Fault]:
+    p, m = ledger.postings.c, lot_moves.c
+    moved = select(m.transfer_id, func.sum(m.amount).label("amount")).group_by(m.transfer_id).subquery()
+    rows = session.execute(
+        select(moved.c.transfer_id, moved.c.amount, func.sum(p.amount))
+        .join(ledger.postings, p.transfer_id == moved.c.transfer_id)
+        .group_by(moved.c.transfer_id, moved.c.amount)
+        .having(func.abs(moved.c.amount) > func.sum(p.amount))
+        .order_by(moved.c.transfer_id)
+        .limit(ledger.FAULTS_MAX)
+    )
+    return [ledger.Fault("lots moved", number, int(amount), abs(int(said))) for number, said, amount in rows]
+
+
+def _undone(session: Session) -> list[ledger.Fault]:
+    taking = lot_moves.alias("taking")
+    back = (
+        select(lot_moves.c.undoes, lot_moves.c.lot_id, func.sum(lot_moves.c.amount).label("amount"))
+        .where(lot_moves.c.undoes.is_not(None))
+        .group_by(lot_moves.c.undoes, lot_moves.c.lot_id)
+        .subquery()
+    )
+    taken = func.coalesce(func.sum(-taking.c.amount), 0)
+    rows = session.execute(
+        select(back.c.lot_id, back.c.amount, taken)
+        .outerjoin(
+            taking,
+            (taking.c.transfer_id == back.c.undoes) & (taking.c.lot_id == back.c.lot_id) & (taking.c.amount < 0),
+        )
+        .group_by(back.c.undoes, back.c.lot_id, back.c.amount)
+        .having(back.c.amount > taken)
+        .order_by(back.c.lot_id)
+        .limit(ledger.FAULTS_MAX)
+    )
+    return [ledger.Fault("lot given back to", number, int(amount), int(said)) for number, said, amount in rows]

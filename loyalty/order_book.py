@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from loyalty import ledger
 from loyalty.customers import customers
 from loyalty.orders import Status, orders
 from store import paging
@@ -106,3 +107,62 @@ def of_customer(session: Session, shop_id: int, customer_id: int, limit: int = 1
         .limit(limit)
     )
     return [Line(*row) for row in rows]
+
+
+def check(session: Session) -> list[ledger.Fault]:
+    """Prove what stands of every order from its transfers, and what customers spent from their orders."""
+    t, p = ledger.transfers.c, ledger.postings.c
+    faults = []
+    for account, column in (("wallet", orders.c.standing), ("tier_source", orders.c.standing_tier)):
+        a = ledger.accounts.c
+        ours = session.execute(select(a.id).where(a.owner == "shop", a.name == account)).scalars().all()
+        given = (
+            select(
+                t.order_id,
+                func.sum(
+                    case((p.source_id.in_(ours), p.amount), else_=0) - case((p.target_id.in_(ours), p.amount), else_=0)
+                ).label("amount"),
+            )
+            .join(ledger.postings, p.transfer_id == t.id)
+            .where(t.order_id.is_not(None), t.kind.in_(("earn", "refund", "recover")))
+            .group_by(t.order_id)
+            .subquery()
+        )  # fmt: skip
+        stands = func.coalesce(given.c.amount, 0)
+        rows = session.execute(
+            select(orders.c.id, column, stands)
+            .outerjoin(given, given.c.order_id == orders.c.id)
+            .where(column != stands)
+            .order_by(orders.c.id)
+            .limit(ledger.FAULTS_MAX)
+        )
+        faults += [
+            ledger.Fault(f"order's {column.name}", number, int(amount), said) for number, said, amount in rows
+        ]  # fmt: skip
+    return faults + _counted(session)
+
+
+def _counted(session: Session) -> list[ledger.Fault]:
+    real = orders.c.status.in_((Status.COMPLETED.value, Status.REFUNDED.value)) & (orders.c.total > orders.c.refunded)
+    own = (
+        select(
+            orders.c.customer_id, func.sum(orders.c.counted).label("spent"), func.sum(case((real, 1), else_=0)).label("bought")
+        )
+        .group_by(orders.c.customer_id)
+        .subquery()
+    )  # fmt: skip
+    spent, bought = func.coalesce(own.c.spent, 0), func.coalesce(own.c.bought, 0)
+    c = customers.c
+    rows = session.execute(
+        select(c.id, c.spend_total, spent, c.orders_count, bought)
+        .outerjoin(own, own.c.customer_id == c.id)
+        .where(c.merged_into.is_(None), (c.spend_total != spent) | (c.orders_count != bought))
+        .order_by(c.id)
+        .limit(ledger.FAULTS_MAX)
+    )
+    return [
+        ledger.Fault("spent", number, int(money), said)
+        if said != money
+        else ledger.Fault("orders counted", number, int(count), counted)
+        for number, said, money, counted, count in rows
+    ]

@@ -4,18 +4,43 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from loyalty import batches, holds, ledger, points, recognition, redemptions, referral_rewards, voucher_gifts, vouchers
+from loyalty import (
+    adjustments,
+    batches,
+    gifts,
+    holds,
+    ledger,
+    lots,
+    order_book,
+    points,
+    recognition,
+    redemptions,
+    referral_rewards,
+    rewards,
+    shifts,
+    voucher_gifts,
+    voucher_programs,
+    vouchers,
+)
 from loyalty.ledger import Fault
 
 PROOFS: tuple[Callable[[Session], list[Fault]], ...] = (
     ledger.check,
+    ledger.check_accounts,
     points.check,
+    lots.check,
     holds.check,
+    order_book.check,
+    gifts.check,
+    adjustments.check,
     vouchers.check,
+    rewards.check,
     redemptions.check_states,
     redemptions.check_limits,
+    voucher_programs.check,
     voucher_gifts.check,
     batches.check,
+    shifts.check,
     referral_rewards.check,
     *recognition.PROOFS,
 )

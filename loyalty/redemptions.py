@@ -392,25 +392,41 @@ def check_states(session: Session) -> list[ledger.Fault]:
 
 
 def check_limits(session: Session) -> list[ledger.Fault]:
-    """Prove what each programme's budget and stock say is spent from its confirmed redemptions."""
-    r, v, a = redemptions.c, vouchers.vouchers.c, ledger.accounts.c
-    rows = session.execute(
-        select(programs.c.id, programs.c.kind, programs.c.value, r.discount, r.budget_hold, r.stock_hold)
-        .join(vouchers.vouchers, v.id == r.voucher_id)
-        .join(programs, programs.c.id == v.program_id)
-        .where(r.state == RedemptionState.CONFIRMED.value, r.budget_hold.is_not(None) | r.stock_hold.is_not(None))
-    )
+    """Prove of each redemption what it holds of its programme's limits, and what each of them says is spent from those."""
+    r, v, a, h = redemptions.c, vouchers.vouchers.c, ledger.accounts.c, holds.holds.c
+    faults: list[ledger.Fault] = []
     spent: dict[tuple[int, str], int] = {}
-    for row in rows:
-        spends = row.value if row.kind == voucher_programs.Kind.GIFT else row.discount
-        for name, amount, held in (("budget_used", spends, row.budget_hold), ("stock_used", 1, row.stock_hold)):
-            if held is not None:
-                spent[row.id, name] = spent.get((row.id, name), 0) + amount
+    ends = {RedemptionState.RESERVED: "placed", RedemptionState.CONFIRMED: "posted"}
+    for name, column in (("budget", r.budget_hold), ("stock", r.stock_hold)):
+        rows = session.execute(
+            select(
+                r.id,
+                r.state,
+                r.discount,
+                programs.c.id.label("program"),
+                programs.c.kind,
+                h.amount,
+                h.state.label("hold"),
+            )
+            .join(vouchers.vouchers, v.id == r.voucher_id)
+            .join(programs, programs.c.id == v.program_id)
+            .join(holds.holds, h.id == column)
+            .where(r.state.in_(LIVE))
+            .order_by(r.id)
+        )
+        for row in rows:
+            if row.hold != ends[RedemptionState(row.state)]:
+                faults.append(ledger.Fault(f"redemption {row.state}, {name} {row.hold}", row.id, 0, 1))
+            elif name == "budget" and row.kind != voucher_programs.Kind.GIFT and row.discount != row.amount:
+                faults.append(ledger.Fault("redemption's discount", row.id, row.amount, row.discount))
+            if row.state == RedemptionState.CONFIRMED:
+                key = (row.program, f"{name}_used")
+                spent[key] = spent.get(key, 0) + row.amount
     said = session.execute(
         select(a.owner_id, a.name, a.balance).where(a.owner == "program", a.name.in_(("budget_used", "stock_used")))
     )
     found = {(row.owner_id, row.name): int(row.balance) for row in said}
-    return [
+    return faults + [
         ledger.Fault(f"programme's {name}", number, spent.get((number, name), 0), found.get((number, name), 0))
         for number, name in sorted(spent.keys() | found.keys())
         if spent.get((number, name), 0) != found.get((number, name), 0)

@@ -366,7 +366,7 @@ class _Change:
 
 
 def check(session: Session) -> list[ledger.Fault]:
-    """Prove what stands of every reward in points from its transfers."""
+    """Prove what stands of every reward: points from its transfers, a voucher from what became of it."""
     signs = {"referral": 1, "referral_back": -1}
     moved: dict[int, int] = {}
     t, p = ledger.transfers.c, ledger.postings.c
@@ -381,9 +381,18 @@ def check(session: Session) -> list[ledger.Fault]:
         # Before rewards had rows of their own the keys named the side.
         if version.isdigit():
             moved[int(number)] = moved.get(int(number), 0) + signs[row.kind] * int(row.amount)
-    kept = session.execute(select(rewards.c.id, rewards.c.standing, rewards.c.voucher_id).order_by(rewards.c.id))
-    return [
-        ledger.Fault("referral reward", row.id, moved.get(row.id, 0), row.standing)
-        for row in kept
-        if row.voucher_id is None and row.standing != moved.get(row.id, 0)
-    ]
+    v = vouchers.vouchers.c
+    kept = session.execute(
+        select(rewards.c.id, rewards.c.standing, rewards.c.version, rewards.c.voucher_id, v.key, v.state)
+        .outerjoin(vouchers.vouchers, v.id == rewards.c.voucher_id)
+        .order_by(rewards.c.id)
+    )
+    faults = []
+    for one in kept:
+        stands = moved.get(one.id, 0)
+        if one.voucher_id is not None:
+            given, gone = one.key == f"referral:{one.id}:{one.version}", one.state == VoucherState.WITHDRAWN
+            stands = int(given if one.standing else not gone)
+        if one.standing != stands:
+            faults.append(ledger.Fault("referral reward", one.id, stands, one.standing))
+    return faults

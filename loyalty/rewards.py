@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from loyalty import attempts, customers, points, tiers, voucher_gifts, voucher_programs, vouchers
+from loyalty import attempts, customers, ledger, points, tiers, voucher_gifts, voucher_programs, vouchers
 from loyalty.ledger import KeyConflictError
 from loyalty.voucher_programs import Program, in_period, programs
 from loyalty.vouchers import SoldOutError, UnknownVoucherError, Voucher
@@ -178,3 +178,22 @@ def _from_program(session: Session, program_id: int, owner: int) -> Opened:
     if not in_period(offer, now(session)):
         raise SoldOutError(f"program {program_id}")
     return Opened(vouchers.issue(session, program_id, owner, key=key), offer, new=True)
+
+
+def check(session: Session) -> list[ledger.Fault]:
+    """Prove that every voucher that was bought was paid for, and that everybody who paid has one."""
+    t, v = ledger.transfers.c, vouchers.vouchers.c
+    unpaid = (
+        select(v.id)
+        .outerjoin(ledger.transfers, (t.key == v.key) & (t.kind == "buy"))
+        .where(v.key.like("buy:%"), t.id.is_(None))
+        .order_by(v.id)
+    )
+    ungiven = (
+        select(t.id).outerjoin(vouchers.vouchers, v.key == t.key).where(t.kind == "buy", v.id.is_(None)).order_by(t.id)
+    )
+    return [
+        ledger.Fault(what, number, 1, 0)
+        for what, query in (("voucher not paid for", unpaid), ("paid for no voucher", ungiven))
+        for number in session.execute(query).scalars()
+    ]

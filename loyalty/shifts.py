@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, case, func, insert, literal, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import orders, sales
+from loyalty import ledger, orders, redemptions, sales
 from store import audit
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
@@ -165,3 +165,32 @@ def _rows(session: Session, *where: ColumnElement[bool], limit: int = 1) -> list
         )
         for row in rows
     ]
+
+
+def check(session: Session) -> list[ledger.Fault]:
+    """Prove every closed shift from its sales, and of every sale the points that paid and the voucher's discount."""
+    s, p, r = sales.sales.c, ledger.postings.c, redemptions.redemptions.c
+    used, off = func.coalesce(p.amount, 0), func.coalesce(r.discount, 0)
+    rows = session.execute(
+        select(s.id, s.points_used, used.label("used"), s.discount, off.label("off"))
+        .outerjoin(ledger.postings, p.transfer_id == s.spent_id)
+        .outerjoin(redemptions.redemptions, r.id == s.redemption_id)
+        .where((s.points_used != used) | (s.discount != off))
+        .order_by(s.id)
+    )
+    faults = [
+        ledger.Fault("sale's points", row.id, int(row.used), row.points_used)
+        if row.points_used != row.used
+        else ledger.Fault("sale's discount", row.id, int(row.off), row.discount)
+        for row in rows
+    ]
+    sums = [shifts.c[name] for name in Sums.__dataclass_fields__]
+    closed = select(shifts.c.id, shifts.c.shop_id, shifts.c.staff_id, *sums).order_by(shifts.c.id)
+    for number, shop_id, staff_id, *said in session.execute(closed).all():
+        stands = asdict(_summed(session, shop_id, staff_id, s.shift_id == number).sums)
+        faults += [
+            ledger.Fault(f"shift's {name}", number, amount, told)
+            for (name, amount), told in zip(stands.items(), said, strict=True)
+            if amount != told
+        ]
+    return faults

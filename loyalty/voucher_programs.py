@@ -10,10 +10,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Text, insert, or_, select, text, update
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Text, func, insert, or_, select, text, true, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import points, voucher_limits
+from loyalty import ledger, points, voucher_limits
 from store import shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
@@ -347,3 +347,20 @@ def together(one: Program, other: Program) -> bool:
 
 def _allows(one: Program, other: Program) -> bool:
     return one.stacks == Stacks.ALL or (one.stacks == Stacks.NAMED and other.id in (one.stacks_with or ()))
+
+
+def check(session: Session) -> list[ledger.Fault]:
+    """Prove that the accounts which bound an offer were filled with what it says."""
+    a, faults = ledger.accounts.c, []
+    for name, bound, which in (("budget", programs.c.budget, true()), ("stock", programs.c.stock, programs.c.shared)):
+        had = func.coalesce(-a.balance, 0)
+        rows = session.execute(
+            select(programs.c.id, bound, had)
+            .outerjoin(
+                ledger.accounts, (a.owner == "program") & (a.owner_id == programs.c.id) & (a.name == f"{name}_source")
+            )
+            .where(bound.is_not(None), bound != had, which)
+            .order_by(programs.c.id)
+        )
+        faults += [ledger.Fault(f"offer's {name}", number, int(amount), said) for number, said, amount in rows]
+    return faults

@@ -470,7 +470,7 @@ async def test_check_finds_what_a_budget_lost(store: Store, shop: int) -> None:
 
     await store.write(corrupt)
     (fault,) = await store.read(redemptions.check_limits)
-    assert (fault.subject, fault.expected, fault.found) == (made.id, 19_999, 20_000)
+    assert (fault.subject, fault.expected, fault.found) == (held.id, 20_000, 19_999)
     await store.write(lambda session: session.execute(sa.update(vouchers.vouchers).values(state="gift")))
     assert len(await store.read(voucher_gifts.check)) == 1
 

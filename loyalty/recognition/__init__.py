@@ -10,7 +10,7 @@ from loyalty.recognition.keeping import forget, record
 
 MOVES = (progress.move, badges.move, wins.move, entries.move, thanks.move)
 """What goes along in a merge."""
-PROOFS = (prizes.check, drawlog.check, surprises.check)
+PROOFS = (prizes.check, wins.check, drawlog.check, entries.check, surprises.check)
 """What `regulars check` proves of it."""
 
 __all__ = ["MOVES", "PROOFS", "forget", "on", "order_settled", "record"]

@@ -5,10 +5,10 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ForeignKey, Index, Text, func, insert, select, update
+from sqlalchemy import ForeignKey, Index, Text, cast, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import customers, points
+from loyalty import customers, ledger, points
 from loyalty.recognition import drawlog, draws, wins
 from loyalty.recognition.draws import Draw, DrawClosedError, DrawState, EntryBy
 from loyalty.recognition.prizes import Prize
@@ -248,3 +248,19 @@ def _take_back(session: Session, draw: Draw, entry_id: int, number: int | None) 
 def move(session: Session, from_id: int, to_id: int) -> None:
     """Carry a customer's entries over in a merge; the log keeps the number under which they drew."""
     session.execute(update(entries).where(entries.c.customer_id == from_id).values(customer_id=to_id))
+
+
+def check(session: Session) -> list[ledger.Fault]:
+    """Prove that each entry which was drawn stands in its draw's log, and that each line there is of an entry."""
+    lines, mine = drawlog.log.c, entries.c
+    same = (lines.draw_id == mine.draw_id) & (lines.number == mine.number)
+    missing = (
+        select(mine.id)
+        .outerjoin(drawlog.log, same)
+        .where(mine.number.is_not(None), func.coalesce(lines.entry, "") != "entry:" + cast(mine.id, Text))
+        .order_by(mine.id)
+    )
+    faults = [ledger.Fault("entry drawn", number, 1, 0) for number in session.execute(missing).scalars()]
+    loose = select(lines.draw_id).outerjoin(entries, same).where(mine.id.is_(None)).order_by(lines.draw_id)
+    alone = session.execute(loose).scalars()
+    return faults + [ledger.Fault("draw without its entry", number, 1, 0) for number in alone]

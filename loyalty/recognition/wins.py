@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Text, insert, select, update
+from sqlalchemy import ForeignKey, Index, Text, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import customers, holds, ledger, points, programme, vouchers
@@ -305,3 +305,41 @@ def of_customer(session: Session, customer_id: int) -> Sequence[tuple[Win, Prize
 def move(session: Session, from_id: int, to_id: int) -> None:
     """Carry a customer's wins over in a merge."""
     session.execute(update(wins).where(wins.c.customer_id == from_id).values(customer_id=to_id))
+
+
+def check(session: Session) -> list[ledger.Fault]:
+    """Prove that the points of a win were given where it stands, and that its piece of the stock is where it says."""
+    p, h = prizes.prizes.c, holds.holds.c
+    given, back = (ledger.transfers.alias(name) for name in ("given", "back"))
+    rows = session.execute(
+        select(
+            wins.c.id, wins.c.state, p.points, given.c.id.label("given"), back.c.id.label("back"), h.state.label("hold")
+        )
+        .join(prizes.prizes, p.id == wins.c.prize_id)
+        .outerjoin(given, given.c.key == "win:" + wins.c.key)
+        .outerjoin(back, back.c.key == "win:" + wins.c.key + ":back")
+        .outerjoin(holds.holds, h.id == wins.c.hold_id)
+        .order_by(wins.c.id)
+    )
+    stock = {
+        WinState.GIVEN: "posted", WinState.HANDED: "posted", WinState.KEPT: "posted", WinState.WAITING: "placed",
+        WinState.MISSED: "placed",
+    }  # fmt: skip
+    faults = []
+    for row in rows:
+        stands = _amount(session, row.given) - _amount(session, row.back) if row.points else 0
+        due = row.points if row.state == WinState.GIVEN else 0
+        if stands != due:
+            faults.append(ledger.Fault(f"win {row.state}", row.id, due, stands))
+        elif row.hold is not None and stock.get(WinState(row.state), row.hold) != row.hold:
+            faults.append(ledger.Fault(f"win {row.state}, stock {row.hold}", row.id, 0, 1))
+    return faults
+
+
+def _amount(session: Session, transfer_id: int | None) -> int:
+    legs = ledger.postings.c
+    return int(
+        session.execute(
+            select(func.coalesce(func.sum(legs.amount), 0)).where(legs.transfer_id == transfer_id)
+        ).scalar_one()
+    )  # fmt: skip
