@@ -2,15 +2,33 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, UniqueConstraint, case, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Row,
+    UniqueConstraint,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import ledger, orders, redemptions, sales
-from store import audit
+from store import audit, paging
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, InvalidError
+from store.paging import FIRST, By, Place
+from store.staff import StaffRow
+
+PAGE = 40
 
 
 class ShiftRow(Base):
@@ -66,6 +84,31 @@ class Shift:
     sums: Sums
     counted: int | None
 
+    @property
+    def difference(self) -> int | None:
+        """đồng that the drawer held too much (above 0) or too little; None where nobody counted."""
+        return None if self.counted is None else self.counted - self.sums.paid
+
+
+class Sort(StrEnum):
+    CLOSED = "closed"
+    CASHIER = "cashier"
+    SALES = "sales"
+    PAID = "paid"
+    DIFFERENCE = "difference"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Closed shifts, each with its cashier's name. `total` as `paging.count` counts; `before` and `after` are the marks of
+    the pages beside this one.
+    """
+
+    lines: list[tuple[Shift, str]]
+    total: int
+    before: str | None
+    after: str | None
+
 
 class EmptyShiftError(ConflictError):
     """There is nothing to close."""
@@ -74,7 +117,9 @@ class EmptyShiftError(ConflictError):
 
 
 shifts = table(ShiftRow)
-_SUMS = tuple(shifts.c[name] for name in Sums.__dataclass_fields__)
+_PLACE = ("id", "shop_id", "staff_id", "last_sale_id", "opened_at", "closed_at", "counted")
+_FIELDS = tuple(shifts.c[name] for name in (*_PLACE, *Sums.__dataclass_fields__))
+_staff = table(StaffRow)
 
 
 def current(session: Session, shop_id: int, staff_id: int) -> Shift:
@@ -137,34 +182,37 @@ def close(session: Session, shop_id: int, staff_id: int, *, last_sale_id: int, c
     return _rows(session, shifts.c.id == number)[0]
 
 
-def of_shop(session: Session, shop_id: int, limit: int = 50) -> list[Shift]:
-    """A shop's closed shifts, newest first."""
-    return _rows(session, shifts.c.shop_id == shop_id, limit=limit)
+def page(
+    session: Session,
+    shop_id: int,
+    *,
+    sort: Sort = Sort.CLOSED,
+    descending: bool = True,
+    place: Place = FIRST,
+) -> Page:
+    """A page of a shop's closed shifts, each with its cashier's name."""
+    query = select(*_FIELDS, _staff.c.name).join(_staff, _staff.c.id == shifts.c.staff_id)
+    query = query.where(shifts.c.shop_id == shop_id)
+    columns: dict[Sort, ColumnElement[Any]] = {
+        Sort.CLOSED: shifts.c.closed_at, Sort.CASHIER: func.lower(_staff.c.name), Sort.SALES: shifts.c.count,
+        Sort.PAID: shifts.c.paid, Sort.DIFFERENCE: func.coalesce(shifts.c.counted - shifts.c.paid, 0),
+    }  # fmt: skip
+    cut = paging.cut(session, query, [By(columns[sort], descending), By(shifts.c.id, descending)], PAGE, place)
+    lines = [(_shift(row), row.name) for row in cut.rows]
+    return Page(lines, paging.count(session, query), cut.before, cut.after)
 
 
-def _rows(session: Session, *where: ColumnElement[bool], limit: int = 1) -> list[Shift]:
-    rows = session.execute(
-        select(
-            shifts.c.id, shifts.c.shop_id, shifts.c.staff_id, shifts.c.last_sale_id, shifts.c.opened_at, shifts.c.closed_at, shifts.c.counted,
-            *_SUMS,
-        )
-        .where(*where)
-        .order_by(shifts.c.id.desc())
-        .limit(limit)
-    )  # fmt: skip
+def _rows(session: Session, *where: ColumnElement[bool]) -> list[Shift]:
     return [
-        Shift(
-            row.id,
-            row.shop_id,
-            row.staff_id,
-            row.last_sale_id,
-            row.opened_at,
-            row.closed_at,
-            Sums(*row[7:]),
-            row.counted,
-        )
-        for row in rows
+        _shift(row) for row in session.execute(select(*_FIELDS).where(*where).order_by(shifts.c.id.desc()).limit(1))
     ]
+
+
+def _shift(row: Row[Any]) -> Shift:
+    sums = Sums(*row[len(_PLACE) : len(_FIELDS)])
+    return Shift(
+        row.id, row.shop_id, row.staff_id, row.last_sale_id, row.opened_at, row.closed_at, sums, row.counted
+    )  # fmt: skip
 
 
 def check(session: Session) -> list[ledger.Fault]:

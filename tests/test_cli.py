@@ -353,7 +353,7 @@ async def test_the_demo_is_seeded_by_the_rules(sqlite_url: str) -> None:
     assert await store.read(demo.is_demo)
     assert await store.read(faults) == []
     # What the owner is to see: something of everything.
-    shift = (await store.read(shifts.of_shop, 1))[0]
+    shift = (await store.read(shifts.page, 1)).lines[0][0]
     assert shift.counted == shift.sums.paid - counter.SHORT
     assert [one.points for one in await store.read(adjustments.waiting, 1)] == [300]
     sums = await store.read(referral_tree.sums, 1)

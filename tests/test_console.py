@@ -172,7 +172,18 @@ SHOP = {
     "address": "", "phone": "",
 }  # fmt: skip
 PROGRAMME = {"point_value": "20", "undo_minutes": "15"}
-PAGES = ["/shop", "/shop/customers", "/shop/orders", "/shop/offers", "/shop/offers/new", "/shop/settings", "/shop/points", "/shop/plan", "/shop/team"]
+PAGES = [
+    "/shop",
+    "/shop/customers",
+    "/shop/orders",
+    "/shop/shifts",
+    "/shop/offers",
+    "/shop/offers/new",
+    "/shop/settings",
+    "/shop/points",
+    "/shop/plan",
+    "/shop/team",
+]
 
 
 # ── Who may ────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from python_calamine import CalamineWorkbook
 
 from handlers.web.shop import plan_form
 from handlers.words import words
-from loyalty import adjustments, earning, earning_rules, holds, ledger, points, programme, wallets
+from loyalty import adjustments, earning, earning_rules, holds, ledger, points, programme, sales, shifts, wallets
 from store import staff
 from store.staff import Role
 from tests.test_console import Console, console, second
@@ -226,3 +226,24 @@ async def test_the_settlement_comes_as_table_csv_and_xlsx(console: Console) -> N
     manager = await console.as_(Role.MANAGER, console.shop)
     async with manager.http.get(f"{console.root}/shop/points/settlement.csv?{period}") as response:
         assert "Quán Hai" not in (await response.read()).decode("utf-8-sig")
+
+
+# ── The till's closed shifts ────────────────────────────────────────────────────────────────────────
+
+
+async def test_closed_shifts_show_what_the_drawer_lacked(console: Console) -> None:
+    other = await second(console)
+    cashier = await console.hire(Role.CASHIER, None, name="Chị Hoa")
+    for shop_id, amount, counted in ((console.shop, 85_000, 80_000), (other, 43_000, 43_000)):
+        sold = await console.store.write(
+            sales.sell, shop_id=shop_id, staff_id=cashier, key=f"k{shop_id}", amount=amount, phone="0903123456"
+        )
+        assert isinstance(sold, sales.Sale)
+        await console.store.write(shifts.close, shop_id, cashier, last_sale_id=sold.id, counted=counted)
+    browser = await console.as_(Role.MANAGER, console.shop)
+    assert "/shop/shifts" in (await browser.get("/shop/orders")).html
+    page = await browser.get("/shop/shifts?sort=difference.asc")
+    for words_there in ("Chị Hoa", "1 shift", "85,000", "80,000", "−₫5,000", "0 / 85"):
+        assert words_there in page.text.replace("\xa0", " "), words_there
+    assert "43,000" not in page.text
+    assert "<html" not in (await browser.get("/shop/shifts", **{"HX-Request": "true"})).html

@@ -15,6 +15,7 @@ from store import pins, staff
 from store.clock import SetClock
 from store.engine import Store
 from store.errors import InvalidError
+from store.paging import Place
 from store.pins import PinClosedError, WrongPinError
 from store.staff import Member, Role
 from tests.test_till import Client, Till, browser, shop, sign_in, till  # noqa: F401  # fixtures
@@ -161,7 +162,25 @@ async def test_a_shift_holds_each_sale_once(store: Store, shop: int, hoa: int, c
     assert (closed[0].sums, closed[0].counted) == (seen.sums, 69_000)
     after = await store.read(shifts.current, shop, hoa)
     assert (after.last_sale_id, after.sums.paid) == (late.id, 5_000)
-    assert [shift.id for shift in await store.read(shifts.of_shop, shop)] == [closed[0].id]
+    ((listed, name),) = (await store.read(shifts.page, shop)).lines
+    assert (listed, name, listed.difference) == (closed[0], "Hoa", -1_000)
+
+
+async def test_closed_shifts_are_sorted_and_leafed_through(
+    store: Store, shop: int, hoa: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shifts, "PAGE", 2)
+    minh = await store.write(staff.add, "Minh", Role.CASHIER, shop)
+    for number, (who, counted) in enumerate([(hoa, 10_000), (minh, 9_000), (hoa, None), (minh, 10_500)]):
+        sold = await sell(store, shop, who, f"k{number}", 10_000)
+        await store.write(shifts.close, shop, who, last_sale_id=sold.id, counted=counted)
+    first = await store.read(shifts.page, shop, sort=shifts.Sort.DIFFERENCE, descending=False)
+    assert [shift.difference for shift, _ in first.lines] == [-1_000, 0]
+    rest = await store.read(
+        shifts.page, shop, sort=shifts.Sort.DIFFERENCE, descending=False, place=Place(after=first.after or "")
+    )
+    assert [(shift.difference, name) for shift, name in rest.lines] == [(None, "Hoa"), (500, "Minh")]
+    assert (rest.after, rest.total, (await store.read(shifts.page, shop + 1)).lines) == (None, 4, [])
 
 
 async def test_a_sale_of_a_closed_shift_stays(store: Store, shop: int, hoa: int) -> None:

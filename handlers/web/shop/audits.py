@@ -124,4 +124,7 @@ def _actions(said: Words) -> dict[str, str]:
         "webhook_secret": said("made a new secret for a webhook"), "token_changed": said("connected a bot"),
         "forum_bound": said("chose the team's group"), "shop.add": said("opened a shop"), "staff.add": said("took somebody on"),
         "staff.remove": said("removed somebody"), "apikey.create": said("made an API key"), "restore": said("restored a backup"),
+        "shift_closed": said("closed a shift"), "points_adjustment_asked": said("asked for a change of points"),
+        "points_adjustment_approved": said("approved a change of points"),
+        "points_adjustment_refused": said("refused a change of points"), "wallet_topped_up": said("topped the wallet up"),
     }  # fmt: skip

@@ -16,6 +16,7 @@ from handlers.web.shop import (
     settings,
     setup,
     share,
+    shifts,
     team,
     tier_rules,
     tiers,
@@ -43,6 +44,7 @@ def setup_shop(app: web.Application) -> None:
     add.add_get(f"/shop/customers/{ID}/merge", shop(amends.merging))
     add.add_post(f"/shop/customers/{ID}/merge", shop(amends.merge))
     add.add_get("/shop/orders", shop(people.orders))
+    add.add_get("/shop/shifts", shop(shifts.page))
     add.add_get("/shop/offers", shop(offers.page))
     add.add_post("/shop/offers", shop(offers.create))
     add.add_get("/shop/offers/new", shop(offers.new))
