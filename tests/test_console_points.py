@@ -171,6 +171,9 @@ async def test_above_the_limit_it_waits_on_the_page_for_somebody_else(console: C
     page = await manager.post(f"/shop/customers/{lan}/points", adjust)
     assert "second person" in page.text
     (asked,) = await console.store.read(adjustments.waiting, console.shop)
+    # Today's list sends to the page who may say yes, and not who asked.
+    assert "1 change of points waits" in (await owner.get("/shop")).text
+    assert "change of points waits" not in (await manager.get("/shop")).text
     page = await manager.get("/shop/points")
     assert "Spilt coffee" in page.text
     assert f"/shop/points/{asked.id}/approve" not in page.html
@@ -187,6 +190,7 @@ async def test_another_shops_request_is_not_there(console: Console) -> None:
     other = await second(console)
     await console.store.write(programme.change, adjust_manager=50, second_approval=True)
     lan = (await console.order("A1")).customer_id
+    assert lan is not None
     asker = await console.store.write(staff.add, "Hà", Role.MANAGER, console.shop)
     asked = await console.store.write(
         adjustments.ask, "k", staff_id=asker, shop_id=console.shop, customer_id=lan, points=80, reason="x"

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from handlers.web.shop.needs import Ask, Check, Need, Severity
 from handlers.web.shop.setup_checks import backup_missed
-from loyalty import directory, referral_tree
+from loyalty import adjustments, directory, referral_tree
 from loyalty.insights import needs, today
 from loyalty.recognition import thanks
 from store import inbox, staff, webhooks
@@ -69,7 +69,21 @@ def wallet(session: Session, ask: Ask) -> Need | None:
         Severity.HARM if found.left <= 0 else Severity.SOON, "star",
         said.plural("{n} point is left to give", "{n} points are left to give", found.left),
         said("When none are left, orders can't earn any more. Top up the shop's points."), said("Look at the points"),
-        here.url("/shop/settings"),
+        here.url("/shop/points"),
+    )  # fmt: skip
+
+
+def approvals(session: Session, ask: Ask) -> Need | None:
+    here, said = ask.here, ask.said
+    # Nobody approves what they asked for themselves.
+    count = sum(one.asked_by != here.member.id for one in adjustments.waiting(session, here.shop.id))
+    if not count:
+        return None
+    return Need(
+        Severity.SOON, "star",
+        said.plural("{n} change of points waits for your yes", "{n} changes of points wait for your yes", count),
+        said("They are above what a colleague may give or take alone. Look at the reason and decide."),
+        said("Look at them"), here.url("/shop/points"),
     )  # fmt: skip
 
 
@@ -255,6 +269,6 @@ def poster(session: Session, ask: Ask) -> Need | None:
 
 
 CHECKS: list[Check] = [
-    dead_letters, waiting, not_arrived, broken_webhooks, backup_missed, wallet, offer, referrals, expiring, no_messenger, falling,
-    thank_cards, asleep, newcomers, first_offer, poster, reachable, team,
+    dead_letters, waiting, not_arrived, broken_webhooks, backup_missed, wallet, offer, approvals, referrals, expiring,
+    no_messenger, falling, thank_cards, asleep, newcomers, first_offer, poster, reachable, team,
 ]  # fmt: skip
