@@ -1,4 +1,7 @@
-"""`make bench`: a table of ratios, each measured side by side in one run on the machine it names."""
+"""`make bench`: a table of ratios, each measured side by side in one run on the machine it names.
+
+`ROWS=10000000` is the full size of the set-based rows; without it they are small.
+"""
 
 import argparse
 import os
@@ -8,6 +11,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+ROWS = ("updates", "postgres", "sending", "growth", "import", "reserve", "codes", "nightly", "check")
+POSTINGS = 200_000
+"""Scales the set-based rows: so many postings are checked, a tenth as many customers are looked at and codes made."""
 
 
 def postgres() -> tuple[str, object]:
@@ -22,10 +29,11 @@ def postgres() -> tuple[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", nargs="*", help="updates, postgres, sending, growth, import (all where none is named)")
+    parser.add_argument("rows", nargs="*", help=f"{', '.join(ROWS)} (all where none is named)")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    wanted = set(options.rows) or {"updates", "postgres", "sending", "growth", "import"}
+    wanted = set(options.rows) or set(ROWS)
+    postings = int(os.environ.get("ROWS", POSTINGS))
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     table = Table("what", "ours", "beside", "ratio", "goal", title=f"Medians of {options.rounds} rounds on {machine}")
     console = Console(width=120)
@@ -64,6 +72,31 @@ def main() -> None:
 
         found = imports.measure()
         row("import of 100,000 orders : executemany", found.import_per_second, found.plain_per_second, "≥ 0.3", "/s")
+    if "reserve" in wanted:
+        from bench import reserving
+
+        held = reserving.measure(max(200, postings // 1_000), options.rounds)
+        row("reserve + confirm a code by API : hold, post on Core", held.single, held.bare, "≥ 0.5", "/s")
+        row("the same of one code with a stock : hold, post on Core", held.shared, held.bare, "≥ 0.5", "/s")
+    if "codes" in wanted:
+        from bench import codes
+
+        made = codes.measure(postings // 10)
+        row(f"{postings // 10:,} codes made and stored : executemany", made.ours, made.plain, "≥ 0.5", "/s")
+    if "nightly" in wanted:
+        from bench import nightly
+
+        night = nightly.measure(postings // 10)
+        for what, job in (("lots expire", night.expiry), ("customers' tiers reviewed", night.review)):
+            row(f"{postings // 10:,} {what} : plain SQL", job.per_second, job.plain_per_second, "≥ 0.5", "/s")
+            console.print(f"a batch takes {job.batch_ms:.0f} ms (99 of 100)")
+    if "check" in wanted:
+        from bench import proofs
+
+        proven = proofs.measure(postings)
+        ours, beside = (postings / seconds for seconds in (proven.seconds, proven.plain_seconds))
+        row(f"check of {postings:,} postings : plain SQL sums", ours, beside, "≥ 0.5", "/s")
+        console.print(f"it takes {proven.seconds:.1f} s and {proven.megabytes} MB")
     console.print(table)
 
 

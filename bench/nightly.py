@@ -1,0 +1,149 @@
+"""The nightly jobs over many customers, against plain SQL that does the least of it: one lot of each expires, tiers are
+reviewed over rolling twelve months.
+"""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import quantiles
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from bench.books import NOW, open_books
+from loyalty import points, proof, qualification, tier_review
+from loyalty.tier_rule import Measure, Policy, Window
+from loyalty.tiers import Level
+from store.base import to_micros
+from store.clock import SetClock
+from store.engine import Store, open_store
+
+LEVELS = (Level(1, "Thành viên", 0), Level(2, "Bạc", 1_200_000, 1_000_000), Level(3, "Vàng", 5_000_000, 4_000_000))
+RULE = Policy(Measure.SPEND, Window.ROLLING)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job: lots or customers a second, ours and by plain SQL, and how long a batch of ours took (99 of 100)."""
+
+    per_second: float
+    plain_per_second: float
+    batch_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Nights:
+    expiry: Job
+    review: Job
+
+
+def measure(customers: int, database_url: str | None = None) -> Nights:
+    """One night over so many customers, on SQLite unless another (empty) database is named: there only ours is run."""
+    return asyncio.run(_measure(customers, database_url))
+
+
+async def _measure(customers: int, database_url: str | None) -> Nights:
+    with tempfile.TemporaryDirectory() as folder:
+        file, twin = Path(folder) / "bench.db", Path(folder) / "plain.db"
+        store = open_store(database_url or f"sqlite+aiosqlite:///{file}", SetClock(NOW))
+        await open_books(store, customers, earns=2, orders=True)
+        await store.write(tier_review.save, LEVELS, RULE)
+        if database_url is None:
+            await store.close()
+            shutil.copy(file, twin)
+            store = open_store(f"sqlite+aiosqlite:///{file}", SetClock(NOW))
+        expiry = await _ours(store, points.expire_due, customers)
+        review = await _ours(store, tier_review.review_due, customers)
+        if faults := await store.read(proof.faults):
+            raise RuntimeError(f"the night left faults: {faults[:3]}")
+        moved = await store.read(lambda session: session.execute(sa.text(_MOVED)).scalar_one())
+        await store.close()
+        if database_url is not None:
+            return Nights(Job(expiry[0], float("nan"), expiry[1]), Job(review[0], float("nan"), review[1]))
+        plain = open_store(f"sqlite+aiosqlite:///{twin}", SetClock(NOW))
+        plain_expiry = await _plain(plain, _expire, customers)
+        plain_review = await _plain(plain, _review, customers)
+        assert moved == await plain.read(lambda session: session.execute(sa.text(_MOVED)).scalar_one())
+        await plain.close()
+        return Nights(Job(expiry[0], plain_expiry, expiry[1]), Job(review[0], plain_review, review[1]))
+
+
+_MOVED = "SELECT sum(tier_id * (id % 1000)) FROM customers"
+
+
+async def _ours(store: Store, rule: Callable[[Session], int], rows: int) -> tuple[float, float]:
+    """Rows a second and the milliseconds of a batch, run as the clock does: to the end, others between any two."""
+    took: list[float] = []
+
+    def timed(session: Session) -> int:
+        began = time.perf_counter()
+        done = rule(session)
+        took.append(time.perf_counter() - began)
+        return done
+
+    began = time.perf_counter()
+    while await store.write(timed):  # noqa: ASYNC110  # as the clock does
+        await asyncio.sleep(0)
+    return rows / (time.perf_counter() - began), 1_000 * quantiles(took, n=100)[-1]
+
+
+async def _plain(store: Store, work: Callable[[sa.Connection], None], rows: int) -> float:
+    began = time.perf_counter()
+    await store.run_on_connection(work)
+    return rows / (time.perf_counter() - began)
+
+
+def _expire(connection: sa.Connection) -> None:
+    """The same rows by five statements in one transaction, the new numbers worked out from the lots'."""
+    run = connection.exec_driver_sql
+    run("PRAGMA foreign_keys = ON")
+    at = to_micros(NOW)
+    due = f"remaining > 0 AND expires_at <= {at} AND pending_until IS NULL"
+    first = run("SELECT max(id) FROM transfers").scalar_one()
+    gone = run("SELECT id FROM accounts WHERE owner = 'shop' AND name = 'expired'").scalar_one()
+    run(
+        "INSERT INTO transfers (id, key, hash, kind, at, legs, shop_id) "
+        f"SELECT {first} + id, 'expire:lot:' || id || ':0', '{'0' * 64}', 'expire', {at}, 1, shop_id FROM lots WHERE {due} "
+        "ORDER BY id"
+    )
+    run(
+        "INSERT INTO postings (transfer_id, source_id, target_id, amount) "
+        f"SELECT {first} + l.id, a.id, {gone}, l.remaining FROM lots l JOIN accounts a ON a.owner = 'customer' "
+        f"AND a.owner_id = l.customer_id AND a.name = 'available' WHERE {due} ORDER BY l.id"
+    )
+    run(
+        "INSERT INTO lot_moves (lot_id, transfer_id, amount) "
+        f"SELECT id, {first} + id, -remaining FROM lots WHERE {due} ORDER BY id"
+    )
+    run(
+        f"UPDATE accounts SET balance = balance - v.amount FROM (SELECT customer_id, sum(remaining) AS amount FROM lots "
+        f"WHERE {due} GROUP BY customer_id) v WHERE owner = 'customer' AND owner_id = v.customer_id AND name = 'available'"
+    )
+    run(f"UPDATE accounts SET balance = balance + (SELECT sum(remaining) FROM lots WHERE {due}) WHERE id = {gone}")
+    run(f"UPDATE lots SET remaining = 0 WHERE {due}")
+
+
+def _review(connection: sa.Connection) -> None:
+    """Only the tiers themselves: nobody is told, no history is written, nobody is warned of a fall."""
+    since = to_micros(qualification.tier_rule.spans(RULE, NOW).since)
+    connection.exec_driver_sql(
+        "UPDATE customers SET tier_id = v.tier FROM (SELECT c.id, CASE WHEN coalesce(f.total, 0) >= 5000000 THEN 3 "
+        "WHEN coalesce(f.total, 0) >= CASE c.tier_id WHEN 2 THEN 1000000 ELSE 1200000 END THEN 2 ELSE 1 END AS tier "
+        "FROM customers c LEFT JOIN (SELECT customer_id, sum(counted) AS total FROM orders "
+        f"WHERE placed_at >= {since} AND counted > 0 GROUP BY customer_id) f ON f.customer_id = c.id) v "
+        "WHERE customers.id = v.id AND customers.tier_id <> v.tier"
+    )
+
+
+if __name__ == "__main__":
+    found = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)
+    for name, job in (("expiry", found.expiry), ("review", found.review)):
+        print(  # noqa: T201  # its output
+            f"{name}: {job.per_second:,.0f}/s, plain {job.plain_per_second:,.0f}/s, "
+            f"ratio {job.per_second / job.plain_per_second:.2f}, a batch {job.batch_ms:.1f} ms"
+        )

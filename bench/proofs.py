@@ -1,0 +1,84 @@
+"""How long `regulars check` takes over large books, against plain SQL that adds the same up and proves nothing."""
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from bench.books import NOW, open_books
+from loyalty import proof
+from store.clock import SetClock
+from store.engine import open_store
+
+PER_CUSTOMER = 10
+"""Postings: four earns of two legs, two payments."""
+SUMS = (
+    "SELECT sum(s) FROM (SELECT source_id, sum(amount) AS s FROM postings GROUP BY source_id) f",
+    "SELECT sum(s) FROM (SELECT target_id, sum(amount) AS s FROM postings GROUP BY target_id) f",
+    "SELECT sum(s) FROM (SELECT transfer_id, count(*) AS s FROM postings GROUP BY transfer_id) f",
+    "SELECT sum(s) FROM (SELECT customer_id, sum(remaining) AS s FROM lots GROUP BY customer_id) f",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Seconds; `megabytes` is what the process took at most."""
+
+    postings: int
+    seconds: float
+    plain_seconds: float
+    megabytes: int
+
+
+def measure(postings: int, database_url: str | None = None) -> Proven:
+    """All proofs over so many postings, on SQLite unless another (empty) database is named."""
+    return asyncio.run(_measure(postings // PER_CUSTOMER, database_url))
+
+
+async def _measure(customers: int, database_url: str | None) -> Proven:
+    with tempfile.TemporaryDirectory() as folder:
+        url = database_url or f"sqlite+aiosqlite:///{Path(folder) / 'bench.db'}"
+        store = open_store(url, SetClock(NOW))
+        await open_books(store, customers, earns=4, spends=2)
+        await store.close()
+        # In a process of its own, as the command is: filling took memory that proving must not be given.
+        found = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.proofs", "prove", url, stdout=asyncio.subprocess.PIPE
+        )
+        told, _ = await found.communicate()
+        seconds, plain, megabytes = json.loads(told)
+        return Proven(customers * PER_CUSTOMER, seconds, plain, megabytes)
+
+
+async def _prove(url: str) -> tuple[float, float, int]:
+    store = open_store(url, SetClock(NOW))
+    began = time.perf_counter()
+    await store.read(_sums)
+    plain = time.perf_counter() - began
+    began = time.perf_counter()
+    faults = await store.read(proof.faults)
+    seconds = time.perf_counter() - began
+    await store.close()
+    if faults:
+        raise RuntimeError(f"the books are not sound: {faults[:3]}")
+    # Not getrusage: what forked this process counts there.
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))  # noqa: ASYNC240
+    return seconds, plain, int(peak.split()[1]) // 1024
+
+
+def _sums(session: Session) -> None:
+    connection = session.connection()
+    for statement in SUMS:
+        connection.exec_driver_sql(statement).all()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["prove"]:
+        print(json.dumps(asyncio.run(_prove(sys.argv[2]))))  # noqa: T201  # its output
+    else:
+        print(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000))  # noqa: T201  # its output
