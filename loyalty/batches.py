@@ -300,10 +300,14 @@ def get(session: Session, batch_id: int, program_id: int | None = None, *, lock:
     return Batch(*row)
 
 
-def of_program(session: Session, program_id: int) -> list[Batch]:
-    """A programme's batches, newest first."""
-    rows = session.execute(select(*_FIELDS).where(batches.c.program_id == program_id).order_by(batches.c.id.desc()))
-    return [Batch(*row) for row in rows]
+def of_program(
+    session: Session, program_id: int, *, before: int | None = None, limit: int | None = None
+) -> list[Batch]:
+    """A programme's batches, newest first; those older than number `before`, `limit` at most."""
+    query = select(*_FIELDS).where(batches.c.program_id == program_id)
+    if before is not None:
+        query = query.where(batches.c.id < before)
+    return [Batch(*row) for row in session.execute(query.order_by(batches.c.id.desc()).limit(limit))]
 
 
 def running(session: Session) -> list[Batch]:

@@ -315,14 +315,12 @@ def get(session: Session, program_id: int, shop_id: int | None = None, *, lock: 
     return Program(*row)
 
 
-def of_shop(session: Session, shop_id: int) -> list[Program]:
-    """What a shop offers, the newest first."""
-    rows = session.execute(
-        select(*FIELDS)
-        .where(or_(programs.c.shop_id.is_(None), programs.c.shop_id == shop_id))
-        .order_by(programs.c.id.desc())
-    )
-    return [Program(*row) for row in rows]
+def of_shop(session: Session, shop_id: int, *, before: int | None = None, limit: int | None = None) -> list[Program]:
+    """What a shop offers, the newest first; those older than number `before`, `limit` at most."""
+    query = select(*FIELDS).where(or_(programs.c.shop_id.is_(None), programs.c.shop_id == shop_id))
+    if before is not None:
+        query = query.where(programs.c.id < before)
+    return [Program(*row) for row in session.execute(query.order_by(programs.c.id.desc()).limit(limit))]
 
 
 def every(session: Session) -> list[Program]:

@@ -113,6 +113,7 @@ async def test_a_generated_client_makes_every_call(api: Api, made: ModuleType) -
     assert (await call("programs_get", program.id)).value == 30_000
     codes = (await call("programs_issue", program.id, body=m.Issue(count=4), status=201)).codes
     batch = await call("programs_add_batch", program.id, body=m.NewBatch(count=5), status=202)
+    assert [one.id for one in (await call("programs_every_batch", program.id)).batches] == [batch.id]
     assert (await call("programs_stop_batch", batch.id)).wanted == 5
     assert (await call("programs_resume_batch", batch.id)).id == (await call("programs_batch", batch.id)).id
     checked = await call("vouchers_check", codes[0], body=m.OrderForVoucher(order_total=100_000))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from handlers.api import programs
 from loyalty import batches, ledger, redemptions, vouchers
 from store.clock import SetClock
 from store.engine import Store
@@ -217,7 +218,7 @@ async def test_an_offer_says_for_what_when_and_up_to_how_much(api: Api) -> None:
     told = asked | {"from_time": "09:00", "shared_code": "TRA2027", "budget_left": 500_000, "uses_left": 50}
     assert {name: made.body[name] for name in told} == told
     assert (await api.get(f"/voucher-programs/{made.body['id']}")).body == made.body
-    assert (await api.get("/voucher-programs")).body == {"programs": [made.body]}
+    assert (await api.get("/voucher-programs")).body == {"programs": [made.body], "next": None}
     for values, field in (
         ({"weekdays": [0]}, "weekdays.0"), ({"until_time": None}, "until_minute"), ({"from_time": "25:00"}, "from_time"),
         ({"categories": []}, "items"), ({"stacks": "some"}, "stacks"), ({"shared_code": "TRA 2027"}, "code"),
@@ -290,3 +291,23 @@ async def test_a_batch_is_asked_for_watched_and_stopped(api: Api, store: Store) 
     assert (await api.post(f"/voucher-programs/{number}/batches", {"count": 501})).body["code"] == "sold_out"
     _, key = await api.another_shop()
     assert [(await api.get(path, key=key)).status, (await api.post(f"{path}/stop", key=key)).status] == [404, 404]
+
+
+async def test_offers_and_batches_come_page_by_page(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "PAGE", 2)
+    ids = [await program(api) for _ in range(5)]
+    made = [
+        (await api.post(f"/voucher-programs/{ids[0]}/batches", {"count": 1})).body["id"] for _ in range(4)
+    ]  # fmt: skip
+    for path, name, wanted in (
+        ("/voucher-programs", "programs", ids), (f"/voucher-programs/{ids[0]}/batches", "batches", made),
+    ):  # fmt: skip
+        found, cursor, pages = [], None, 0
+        while cursor is not None or not pages:
+            page = (await api.get(path if cursor is None else f"{path}?cursor={cursor}")).body
+            assert len(page[name]) <= 2
+            found += [one["id"] for one in page[name]]
+            cursor, pages = page["next"], pages + 1
+        assert (found, pages) == (wanted[::-1], (len(wanted) + 1) // 2)
+        assert (await api.get(f"{path}?cursor=x")).body["errors"][0]["field"] == "cursor"
+    assert (await api.get("/voucher-programs/99/batches")).status == 404

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from handlers.api.problems import FieldError, ProblemError, invalid
+from handlers.api.problems import FieldError, ProblemError, field_error, invalid
 from loyalty import phones
 from loyalty.customers import NAME_CHARS_MAX
 from loyalty.orders import MONEY_MAX
@@ -120,6 +120,21 @@ async def read(request: web.Request, model: type[M]) -> M:
     if not isinstance(given, dict):
         raise invalid(FieldError(field="body", problem="type", detail="The body should be a JSON object"))
     return model.model_validate_json(text)
+
+
+class Page(Body):
+    """What a list that comes page by page is asked."""
+
+    cursor: str | None = Field(default=None, max_length=100, description="`next` of the page before.")
+
+
+def row_before(cursor: str | None) -> int | None:
+    """The row before which a page begins, of a list whose cursors are numbers of rows; raises ProblemError."""
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and int(cursor) <= NUMBER_MAX):
+        raise invalid(field_error("cursor", "format"))
+    return int(cursor)
 
 
 def query(request: web.Request, model: type[M]) -> M:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from handlers.api.bodies import NUMBER_MAX, Body, CustomerRef, Day, Name, Phone, example
+from handlers.api.bodies import NUMBER_MAX, Body, CustomerRef, Day, Name, Page, Phone, example
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.problems import field_error, invalid
 from loyalty import customers, lots, points, qualification, statement
@@ -33,10 +33,6 @@ class NewCustomer(Body):
 
 class ByPhone(Body):
     phone: Phone
-
-
-class Page(Body):
-    cursor: str | None = Field(default=None, max_length=100, description="`next` of the page before.")
 
 
 class Expiring(BaseModel):

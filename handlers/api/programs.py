@@ -1,6 +1,7 @@
 """Voucher programmes over the API: offers, the vouchers they give out, and batches of codes."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 from sqlalchemy.orm import Session
 
-from handlers.api.bodies import Body, CustomerRef, Moment, Money, RowNumber, example
+from handlers.api.bodies import Body, CustomerRef, Moment, Money, Page, RowNumber, example, row_before
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.customers import named
 from loyalty import batches, shared_codes, voucher_limits, voucher_programs, vouchers
@@ -19,6 +20,8 @@ from loyalty.voucher_programs import LISTED_CHARS_MAX, LISTED_MAX, Kind, Returns
 from store import shops
 
 GROUP = "Vouchers"
+PAGE = 50
+"""Offers, or batches, on a page."""
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
 
 
@@ -142,9 +145,12 @@ class Program(BaseModel):
 
 
 class Programs(BaseModel):
-    model_config = example({"programs": [Program.model_config["json_schema_extra"]["examples"][0]]})  # type: ignore[index]
+    model_config = example(
+        {"programs": [Program.model_config["json_schema_extra"]["examples"][0]], "next": None}  # type: ignore[index]
+    )
 
     programs: list[Program] = Field(description="The newest first.")
+    next: str | None = Field(description="The cursor of the next page, null at the end.")
 
 
 class Issue(Body):
@@ -188,6 +194,15 @@ class Batch(BaseModel):
     made: int
 
 
+class Batches(BaseModel):
+    model_config = example(
+        {"batches": [Batch.model_config["json_schema_extra"]["examples"][0]], "next": None}  # type: ignore[index]
+    )
+
+    batches: list[Batch] = Field(description="The newest first.")
+    next: str | None = Field(description="The cursor of the next page, null at the end.")
+
+
 class StoppedBatch(Batch):
     model_config = example({
         "id": 3, "program": 4, "name": "Flyers in District 7", "state": "stopped", "wanted": 1_000_000, "made": 412_000,
@@ -198,11 +213,15 @@ async def add(ask: Ask, body: NewProgram) -> Answer:
     return 201, await ask.write(_add, ask.shop_id, body)
 
 
-async def every(ask: Ask) -> Answer:
-    def look(session: Session) -> list[Program]:
-        return [_shown(session, offer) for offer in voucher_programs.of_shop(session, ask.shop_id)]
+async def every(ask: Ask, query: Page) -> Answer:
+    before = row_before(query.cursor)
 
-    return 200, Programs(programs=await ask.read(look))
+    def look(session: Session) -> list[Program]:
+        found = voucher_programs.of_shop(session, ask.shop_id, before=before, limit=PAGE + 1)
+        return [_shown(session, offer) for offer in found]
+
+    found = await ask.read(look)
+    return 200, Programs(programs=found[:PAGE], next=_next(found))
 
 
 async def get(ask: Ask) -> Answer:
@@ -222,6 +241,23 @@ async def add_batch(ask: Ask, body: NewBatch) -> Answer:
         return batches.start(session, program_id, body.count, name=body.name, actor=ask.actor)
 
     return 202, _batch(await ask.write(begin, ask.number("voucher program")), Batch)
+
+
+async def every_batch(ask: Ask, query: Page) -> Answer:
+    before = row_before(query.cursor)
+
+    def look(session: Session, program_id: int) -> list[Batch]:
+        voucher_programs.get(session, program_id, ask.shop_id)
+        found = batches.of_program(session, program_id, before=before, limit=PAGE + 1)
+        return [_batch(one, Batch) for one in found]
+
+    found = await ask.read(look, ask.number("voucher program"))
+    return 200, Batches(batches=found[:PAGE], next=_next(found))
+
+
+def _next(found: Sequence[Program] | Sequence[Batch]) -> str | None:
+    """The cursor behind a page, of which one row more was read."""
+    return str(found[PAGE - 1].id) if len(found) > PAGE else None
 
 
 async def batch(ask: Ask) -> Answer:
@@ -301,7 +337,10 @@ CALLS = (
         "POST", "/voucher-programs", GROUP, "Offer something", add, {201: Program}, body=NewProgram,
         words="The programme belongs to the key's shop. A customer's tier may pay less than `price_points`.",
     ),
-    Call("GET", "/voucher-programs", GROUP, "What the shop offers", every, {200: Programs}),
+    Call(
+        "GET", "/voucher-programs", GROUP, "What the shop offers", every, {200: Programs}, query=Page,
+        words=f"{PAGE} offers a page.",
+    ),
     Call("GET", "/voucher-programs/{id}", GROUP, "One offer", get, {200: Program}, refusals=["not_found"]),
     Call(
         "POST", "/voucher-programs/{id}/vouchers", GROUP, "Give out vouchers", issue, {201: Codes}, body=Issue,
@@ -311,6 +350,10 @@ CALLS = (
         "POST", "/voucher-programs/{id}/batches", GROUP, "Make many codes", add_batch, {202: Batch}, body=NewBatch,
         refusals=["not_found", "sold_out", "shared_program"],
         words="They are made in the background; the console hands them out as CSV.",
+    ),
+    Call(
+        "GET", "/voucher-programs/{id}/batches", GROUP, "An offer's batches", every_batch, {200: Batches}, query=Page,
+        refusals=["not_found"], words=f"{PAGE} batches a page.",
     ),
     Call("GET", "/batches/{id}", GROUP, "How far a batch is", batch, {200: Batch}, refusals=["not_found"]),
     Call(

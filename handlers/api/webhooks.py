@@ -9,10 +9,9 @@ from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 from sqlalchemy.orm import Session
 
-from handlers.api.bodies import NUMBER_MAX, Body, example
+from handlers.api.bodies import Body, Page, example, row_before
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.happenings import CHOICES, EXAMPLE
-from handlers.api.problems import field_error, invalid
 from store import audit, deliveries, outside, webhooks
 from store.deliveries import State
 
@@ -116,8 +115,7 @@ class Deliveries(BaseModel):
     next: str | None = Field(description="The cursor of the next page, null at the end.")
 
 
-class DeliveryPage(Body):
-    cursor: str | None = Field(default=None, max_length=100, description="`next` of the page before.")
+class DeliveryPage(Page):
     state: State | None = None
 
 
@@ -181,7 +179,7 @@ async def ping(ask: Ask) -> Answer:
 
 
 async def told(ask: Ask, query: DeliveryPage) -> Answer:
-    endpoint_id, before = ask.number("webhook"), _position(query.cursor)
+    endpoint_id, before = ask.number("webhook"), row_before(query.cursor)
 
     def look(session: Session) -> list[deliveries.Delivery]:
         webhooks.get(session, endpoint_id, ask.shop_id)
@@ -218,14 +216,6 @@ def _fields(endpoint: webhooks.Endpoint) -> dict[str, Any]:
         "on": endpoint.off is None, "off": endpoint.off, "failing_since": endpoint.failing_since,
         "created_at": endpoint.created_at,
     }  # fmt: skip
-
-
-def _position(cursor: str | None) -> int | None:
-    if cursor is None:
-        return None
-    if not (cursor.isascii() and cursor.isdigit() and int(cursor) <= NUMBER_MAX):
-        raise invalid(field_error("cursor", "format"))
-    return int(cursor)
 
 
 CALLS = (
