@@ -130,12 +130,7 @@ function begin({ card = null, phone = null, voucher = null, query = null }) {
 function restart() {
   entry = fresh();
   last = null;
-  addEventListener("offline", () => online(false));
-addEventListener("online", () => day.load().catch(() => {}));
-navigator.serviceWorker?.register("/till/worker.js", { scope: "/till" }).catch(() => {});
-show("find");
-queueChanged(null);
-queue.send();
+  show("find");
 }
 
 find("finder").addEventListener("submit", (event) => {
@@ -498,4 +493,9 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+addEventListener("offline", () => online(false));
+addEventListener("online", () => day.load().catch(() => {}));
+navigator.serviceWorker?.register("/till/worker.js", { scope: "/till" }).catch(() => {});
 show("find");
+queueChanged(null);
+queue.send();
