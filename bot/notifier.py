@@ -23,8 +23,7 @@ from handlers.pictures.card import WIDTH as CARD_WIDTH
 from handlers.pictures.card import Card, draw_card
 from handlers.words import words
 from loyalty import customers
-from loyalty.customers import Identity
-from store import media, notices, shops
+from store import media, notices, shops, staff
 from store.clock import now
 from store.engine import Store
 from store.errors import RuleError
@@ -148,6 +147,8 @@ class Notifier:
 
     def _calls(self, session: Session, notice: Notice) -> list[Call] | str:
         """The calls that tell it, or the reason why nobody is told."""
+        if notice.staff_id is not None:
+            return self._to_staff(session, notice, notice.staff_id)
         if notice.customer_id is None:
             return "nobody"
         customer = customers.get(session, notice.customer_id)
@@ -161,7 +162,20 @@ class Notifier:
         told = render(notice.kind, voice, notice.params)
         if told is None:
             return "no words"
-        return _calls_of(told, notice, reachable[0], silent=self._silent(session, notice), ids=session.info["ids"])
+        to = (reachable[0].account, reachable[0].chat_id)
+        return _calls_of(told, notice, to, silent=self._silent(session, notice), ids=session.info["ids"])
+
+    def _to_staff(self, session: Session, notice: Notice, staff_id: int) -> list[Call] | str:
+        """The same to a member of staff, in the messenger that they have tied."""
+        # Between two people a chat's number is that of the other one.
+        bound = [to for to in staff.accounts_of(session, staff_id) if to[0] in self._messengers]
+        if not bound:
+            return "no messenger"
+        member = staff.get(session, staff_id)
+        told = render(notice.kind, Voice(words(member.language), None, member.name), notice.params)
+        if told is None:
+            return "no words"
+        return _calls_of(told, notice, bound[0], silent=self._silent(session, notice), ids=session.info["ids"])
 
     @staticmethod
     def _silent(session: Session, notice: Notice) -> bool:
@@ -177,8 +191,9 @@ def in_silence(at: datetime, zone: str) -> bool:
     return hour >= SILENT_FROM or hour < SILENT_UNTIL
 
 
-def _calls_of(told: Told, notice: Notice, to: Identity, *, silent: bool, ids: Ids) -> list[Call]:
-    """One call for each file, the words as the first one's caption where they fit, else before them."""
+def _calls_of(told: Told, notice: Notice, to: tuple[str, int], *, silent: bool, ids: Ids) -> list[Call]:
+    """One call for each file, `to` (account, chat), the words as the first one's caption where they fit, else before them."""
+    account, chat = to
     said: dict[str, Any] = {} if told.plain else {"parse_mode": "HTML"}
     if silent:
         said["disable_notification"] = True
@@ -198,8 +213,8 @@ def _calls_of(told: Told, notice: Notice, to: Identity, *, silent: bool, ids: Id
         payloads.append((SEND[kind], {**params, **said}))
     calls = [
         Call(
-            id=ids.new(), account=to.account, chat=to.chat_id, method=method,
-            payload=json.dumps({"chat_id": to.chat_id, **params}, ensure_ascii=False), purpose=int(notice.purpose),
+            id=ids.new(), account=account, chat=chat, method=method,
+            payload=json.dumps({"chat_id": chat, **params}, ensure_ascii=False), purpose=int(notice.purpose),
         )
         for method, params in payloads
     ]  # fmt: skip

@@ -224,9 +224,14 @@ def _settled(session: Session, found: Adjustment, staff_id: int, action: str) ->
         session, f"staff:{staff_id}", action, found.shop_id, customer=found.customer_id, points=found.points,
         reason=found.reason, adjustment=found.id, asked_by=found.asked_by,
     )  # fmt: skip
+    if staff_id == found.asked_by:
+        # Who takes it back themselves knows.
+        return
     notices.tell(
-        session, action, staff_id=found.asked_by, shop_id=found.shop_id, points=found.points, reason=found.reason
-    )
+        session, action, staff_id=found.asked_by, shop_id=found.shop_id, points=found.points, reason=found.reason,
+        customer=customers.get(session, customers.resolve(session, found.customer_id)).name,
+        by=staff.get(session, staff_id).name,
+    )  # fmt: skip
 
 
 def get(session: Session, adjustment_id: int) -> Adjustment:

@@ -209,6 +209,16 @@ def by_account(session: Session, account: str, user_id: int) -> Member | None:
     return None if staff_id is None else get(session, staff_id)
 
 
+def accounts_of(session: Session, staff_id: int) -> list[tuple[str, int]]:
+    """The messenger accounts of a member: the shop's account there, and who they are on it."""
+    rows = session.execute(
+        select(StaffAccount.account, StaffAccount.user_id)
+        .where(StaffAccount.staff_id == staff_id)
+        .order_by(StaffAccount.account, StaffAccount.user_id)
+    )
+    return [(account, user_id) for account, user_id in rows]
+
+
 def remove(session: Session, staff_id: int) -> None:
     """Take somebody out: sessions end, links die, the messenger account is let go. Raises NotFoundError."""
     get(session, staff_id)

@@ -12,12 +12,13 @@ import pytest_asyncio
 from handlers.chat.notices import KINDS, render
 from handlers.chat.voice import Voice
 from handlers.words import words
-from loyalty import orders, voucher_programs, vouchers
+from loyalty import adjustments, orders, programme, voucher_programs, vouchers
 from loyalty.orders import OrderInput, Status
 from loyalty.voucher_programs import Kind
-from store import notices
+from store import notices, staff
 from store.clock import SetClock
 from store.outbox import Purpose
+from store.staff import Role
 from support import messages
 from tests.chatting import (
     agent,
@@ -129,6 +130,34 @@ async def test_the_night_is_quiet_for_notices_not_for_answers(
     await quiet(shop)
     (answered,) = [call for call in shop.api.calls if call.chat == lan.id and "xin lỗi" in str(call.params.get("text"))]
     assert not answered.params.get("disable_notification")
+
+
+async def test_who_asked_for_points_hears_what_became_of_it(shop: Running, clock: SetClock) -> None:
+    clock.set(NOON)
+    lan, minh = await settled_person(shop), await settled_person(shop)
+    customer = (await customer_of(shop, lan)).id
+    asker = await shop.store.write(staff.add, "Minh", Role.MANAGER, shop.shop_id)
+    owner = await shop.store.write(staff.add, "Hà <3", Role.OWNER, None)
+    token = await shop.store.write(staff.make_link, asker, "bind")
+    await say(shop, minh, f"/start s_{token}")
+    await shop.store.write(programme.change, adjust_manager=50, second_approval=1)
+    for number, decide in enumerate((adjustments.approve, adjustments.refuse)):
+        asked = await shop.store.write(
+            adjustments.ask, f"k{number}", staff_id=asker, shop_id=shop.shop_id, customer_id=customer, points=80 + number,
+            reason="Đổ cà phê",
+        )  # fmt: skip
+        await shop.store.write(decide, asked.id, staff_id=owner)
+    own = await shop.store.write(
+        adjustments.ask, "k2", staff_id=asker, shop_id=shop.shop_id, customer_id=customer, points=99, reason="x"
+    )
+    await shop.store.write(adjustments.refuse, own.id, staff_id=asker)
+    await quiet(shop)
+    assert minh.texts[-2:] == [
+        "+80 điểm cho Nguyễn Lan: Đổ cà phê\n✅ Hà <3 đã duyệt.",
+        "+81 điểm cho Nguyễn Lan: Đổ cà phê\n✖️ Hà <3 đã từ chối.",
+    ]
+    # It is between the two of the team.
+    assert not any("Đổ cà phê" in text for text in lan.texts)
 
 
 async def test_the_code_for_a_phone_never_goes_into_a_chat(shop: Running) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date
 
 from handlers import tier_words
-from handlers.chat import cheers, point_notices, voucher_news
+from handlers.chat import cheers, point_notices, staff_news, voucher_news
 from handlers.chat.commands import go
 from handlers.chat.help import rating_buttons
 from handlers.chat.told import Params, Told
@@ -255,5 +255,6 @@ KINDS: dict[str, Callable[[Voice, Params], Told]] = {
     "ticket_resolved": _ticket_resolved,
     **cheers.KINDS,
     **point_notices.KINDS,
+    **staff_news.KINDS,
 }
 """What goes to the phone itself (`phone_code`) has no words here: never into the chat that asked for it."""

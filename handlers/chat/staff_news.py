@@ -1,0 +1,28 @@
+"""Notices to the team: what became of what somebody asked for."""
+
+from collections.abc import Callable
+
+from handlers.chat.told import Params, Told
+from handlers.chat.voice import Voice
+
+
+def _approved(voice: Voice, params: Params) -> Told:
+    return _decided(voice, params, voice.say("✅ {by} has approved it.", by=str(params["by"])))
+
+
+def _refused(voice: Voice, params: Params) -> Told:
+    return _decided(voice, params, voice.say("✖️ {by} has refused it.", by=str(params["by"])))
+
+
+def _decided(voice: Voice, params: Params, outcome: str) -> Told:
+    what = voice.say(
+        "<b>{points} points</b> for {customer}: {reason}", points=voice.words.signed(int(params["points"])),
+        customer=str(params.get("customer") or voice.words("a customer")), reason=str(params["reason"]),
+    )  # fmt: skip
+    return Told(f"{what}\n{outcome}")
+
+
+KINDS: dict[str, Callable[[Voice, Params], Told]] = {
+    "points_adjustment_approved": _approved,
+    "points_adjustment_refused": _refused,
+}
