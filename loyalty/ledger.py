@@ -261,22 +261,22 @@ def post(
         raise ValueError(f"a transfer needs legs of amounts above 0 between two accounts: {legs}")
     said = inputs if inputs is not None else [(leg.source, leg.target, leg.amount) for leg in legs]
     sealed = seal(kind, said)
-    known = session.execute(select(transfers.c.id, transfers.c.hash).where(transfers.c.key == key)).first()
+    known = _known(session, key, sealed)
     if known is not None:
-        if known.hash != sealed:
-            raise KeyConflictError(key)
-        return Posted(known.id, new=False)
+        return known
     lock(session, [number for leg in legs for number in (leg.source, leg.target)])
-    transfer_id = int(
-        session.execute(
-            insert(transfers)
-            .values(
-                key=key, hash=sealed, kind=kind, at=now(session), legs=len(legs), shop_id=shop_id, order_id=order_id,
-                actor=actor, reason=reason,
-            )
-            .returning(transfers.c.id)
-        ).scalar_one()
-    )  # fmt: skip
+    opened = raw(
+        session,
+        "INSERT INTO transfers (key, hash, kind, at, legs, shop_id, order_id, actor, reason) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING RETURNING id",
+        (key, sealed, kind, to_micros(now(session)), len(legs), shop_id, order_id, actor, reason),
+    )
+    if not opened:
+        # Somebody posted under the key while we waited for the accounts.
+        known = _known(session, key, sealed)
+        assert known is not None
+        return known
+    transfer_id = int(opened[0][0])
     for leg in legs:
         session.execute(
             insert(postings).values(
@@ -293,6 +293,14 @@ def post(
             update(accounts).where(accounts.c.id == leg.target).values(balance=accounts.c.balance + leg.amount)
         )
     return Posted(transfer_id, new=True)
+
+
+def _known(session: Session, key: str, sealed: str) -> Posted | None:
+    """The transfer under a key; raises KeyConflictError where its inputs were others."""
+    row = session.execute(select(transfers.c.id, transfers.c.hash).where(transfers.c.key == key)).first()
+    if row is not None and row.hash != sealed:
+        raise KeyConflictError(key)
+    return None if row is None else Posted(row.id, new=False)
 
 
 def post_many(session: Session, drafts: Sequence[Draft], covering: Mapping[int, int]) -> Sequence[int]:
