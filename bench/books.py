@@ -19,13 +19,15 @@ _TABLES = ("customers", "accounts", "orders", "transfers", "postings", "lots", "
 _SPREAD = 1_000_003
 """A prime: number n's customer is n * this, modulo the customers."""
 _HASH = "0" * 64
+_PAID = "CASE WHEN who % 1000 = 2 OR who % 10 = 1 THEN 600000 ELSE 300000 END"
+"""đồng of each order."""
 
 
 async def open_books(store: Store, customers: int, *, earns: int, spends: int = 0, orders: bool = False) -> None:
     """Fill a new database: each customer has earned 10 points (and a tier point) so often, spent 3 so often.
 
-    The first earns' lots expire in the night before NOW, the others years later. With `orders`, they are there too, of
-    600,000 đồng each: one customer in ten is on the second tier.
+    The first earns' lots expire in the night before NOW, the others years later. With `orders`, they are there too:
+    one customer in ten is on the second tier.
     """
     await schema.migrate(store)
     shop_id = await store.write(programme.open_shop, "Bench", timezone="Asia/Ho_Chi_Minh", language="vi")
@@ -49,7 +51,8 @@ def _fill(
     run(
         "INSERT INTO customers (id, name, folded, language, code, tags, tier_id, advertising, joined_at, spend_total, "
         "orders_count) SELECT i, 'Khách ' || i, 'khach ' || i, 'vi', 'B' || i, '[]', "
-        f"CASE WHEN i % 10 = 1 THEN 2 ELSE 1 END, false, {at}, {600_000 * earns}, {earns} FROM n ORDER BY i"
+        f"CASE WHEN i % 10 = 1 THEN 2 ELSE 1 END, false, {at}, {earns * orders} * {_PAID.replace('who', 'i')}, "
+        f"{earns * orders} FROM n ORDER BY i"
     )
     for place, (name, balance) in enumerate((
         ("available", 10 * earns - 3 * spends), ("pending", 0), ("tier", earns),
@@ -65,14 +68,13 @@ def _fill(
             f"CASE WHEN who % 100 = 11 THEN {to_micros(NOW - timedelta(days=400))} "
             f"WHEN who % 100 = 21 THEN {to_micros(NOW - timedelta(days=350))} ELSE {at} END" if turn == 0 else str(at)
         )  # fmt: skip
-        counted = "CASE WHEN who % 1000 = 2 OR who % 10 = 1 THEN 600000 ELSE 300000 END"
         expires_at = to_micros(NOW - timedelta(hours=3) if turn == 0 else NOW + timedelta(days=900 + turn))
         if orders:
             run(
                 "INSERT INTO orders (id, shop_id, external_id, customer_id, total, refunded, currency, status, items, "
                 "source, placed_at, changed_at, version, earn_per, tier_per, earned, standing, standing_tier, counted) "
-                f"SELECT {base} + i, 1, 'B' || ({base} + i), who, {counted}, 0, 'VND', 'completed', '[]', 'api', {placed}, "
-                f"{at}, 1, 60000, 600000, 10, 10, 1, {counted} FROM n ORDER BY i"
+                f"SELECT {base} + i, 1, 'B' || ({base} + i), who, {_PAID}, 0, 'VND', 'completed', '[]', 'api', {placed}, "
+                f"{at}, 1, 60000, 600000, 10, 10, 1, {_PAID} FROM n ORDER BY i"
             )
         run(
             "INSERT INTO transfers (id, key, hash, kind, at, legs, shop_id, order_id) "

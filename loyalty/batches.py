@@ -1,4 +1,4 @@
-"""Batches: codes made by the million, or brought along in a list, a thousand at a time.
+"""Batches: codes made by the million, or brought along in a list, some thousand at a time.
 
 A batch is a row that knows how far it is. Its rules are generators that are committed at each thousand, so it shows its
 progress, can be stopped, and goes on where it was after a crash: what is made is counted in the same transaction. Any
@@ -19,11 +19,11 @@ from loyalty import ledger, sheets, voucher_programs, vouchers
 from loyalty.sheets import Row, SheetError
 from loyalty.vouchers import OWN_CODE, SoldOutError, VoucherState, folded
 from store import media, secret, signals
-from store.base import Base, BigId, UtcTime, raw_many, table, to_micros
+from store.base import Base, BigId, UtcTime, insert_rows, raw, table, to_micros
 from store.clock import now
 from store.errors import InvalidError, NotFoundError
 
-CHUNK = 1_000
+CHUNK = 2_000
 COUNT_MAX = 10_000_000
 NAME_CHARS_MAX = 100
 TOPIC = "batches"
@@ -41,7 +41,6 @@ CODE_COLUMNS: Mapping[str, Sequence[str]] = {
     )
 }
 _RUNNING = text("state = 'running'")
-_INSERT = "INSERT INTO vouchers (program_id, code, state, issued_at, expires_at, batch_id) VALUES (?, ?, ?, ?, ?, ?)"
 
 
 class BatchState(StrEnum):
@@ -182,7 +181,7 @@ def go_on(session: Session, batch_id: int) -> Batch:
 
 
 def work(session: Session, batch_id: int) -> Generator[Batch, None, None]:
-    """Make a batch's codes, a thousand to a commit, until all are made or it is stopped; how it stands each time.
+    """Make a batch's codes, some at a time, a commit each, until all are made or it is stopped; how it stands each time.
 
     For `store.stream`. Raises NotFoundError.
     """
@@ -200,7 +199,7 @@ def _make(session: Session, batch: Batch) -> Batch:
         return _write(session, batch.id, state=BatchState.DONE.value, ended_at=now(session))
     codes: set[str] = set()
     while len(codes) < count:
-        codes |= {secret.code(vouchers.CODE_SIGNS) for _ in range(count - len(codes))}
+        codes.update(secret.codes(vouchers.CODE_SIGNS, count - len(codes)))
         codes -= _known(session, codes)
     return _insert(session, batch, sorted(codes), {"made": batch.made + count})
 
@@ -275,12 +274,13 @@ def _insert(session: Session, batch: Batch, codes: Sequence[str], values: dict[s
     until = None if expires_at is None else to_micros(expires_at)
     moment = to_micros(now(session))
     rows = [(offer.id, code, VoucherState.OPEN.value, moment, until, batch.id) for code in codes]
-    raw_many(session, _INSERT, rows)
+    insert_rows(session, "vouchers", "program_id, code, state, issued_at, expires_at, batch_id", rows)
     return _write(session, batch.id, **values)
 
 
 def _known(session: Session, codes: set[str]) -> set[str]:
-    return set(session.execute(select(vouchers.vouchers.c.code).where(vouchers.vouchers.c.code.in_(codes))).scalars())
+    marks = ", ".join("?" * len(codes))
+    return {row[0] for row in raw(session, f"SELECT code FROM vouchers WHERE code IN ({marks})", tuple(codes))}  # noqa: S608
 
 
 def _write(session: Session, batch_id: int, **values: Any) -> Batch:

@@ -5,6 +5,9 @@ import secrets
 
 READABLE = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """31 signs that can't be taken for one another."""
+_SIGN_OF = bytes(READABLE[byte % len(READABLE)].encode()[0] for byte in range(256))
+_UNFAIR = bytes(range(256 - 256 % len(READABLE), 256))
+"""Bytes beyond a whole multiple of the alphabet would favour its beginning."""
 
 
 def token(random_bytes: int = 18) -> str:
@@ -19,12 +22,17 @@ def digest(secret: str) -> str:
 
 def code(length: int) -> str:
     """A code of `length` readable signs (4.95 random bits each)."""
-    signs = ""
-    while len(signs) < length:
-        # One draw for all signs; bytes beyond a whole multiple of the alphabet would favour its beginning.
-        drawn = secrets.token_bytes(2 * length)
-        signs += "".join(READABLE[byte % len(READABLE)] for byte in drawn if byte < 256 - 256 % len(READABLE))
-    return signs[:length]
+    return codes(length, 1)[0]
+
+
+def codes(length: int, count: int) -> list[str]:
+    """So many codes at once, by one draw."""
+    wanted, signs = length * count, b""
+    while len(signs) < wanted:
+        # Somewhat more than is wanted, for the unfair ones fall out.
+        signs += secrets.token_bytes(wanted + wanted // 16 + 16).translate(_SIGN_OF, _UNFAIR)
+    text = signs.decode()
+    return [text[start : start + length] for start in range(0, wanted, length)]
 
 
 def digits(length: int) -> str:
