@@ -283,7 +283,7 @@ async def test_a_batch_is_asked_for_watched_and_stopped(api: Api, store: Store) 
     async for _ in store.stream(batches.work, begun.body["id"]):
         break
     stopped = await api.post(f"{path}/stop")
-    assert (stopped.status, stopped.body["state"], stopped.body["made"]) == (200, "stopped", 1_000)
+    assert (stopped.status, stopped.body["state"], stopped.body["made"]) == (200, "stopped", batches.CHUNK)
     assert (await api.post(f"{path}/resume")).body["state"] == "running"
     async for _ in store.stream(batches.work, begun.body["id"]):
         pass
