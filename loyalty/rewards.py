@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
-from loyalty import attempts, customers, ledger, points, tiers, voucher_gifts, voucher_programs, vouchers
+from loyalty import (
+    attempts,
+    customers,
+    ledger,
+    points,
+    tiers,
+    voucher_gifts,
+    voucher_limits,
+    voucher_programs,
+    vouchers,
+)
 from loyalty.ledger import KeyConflictError
 from loyalty.voucher_programs import Program, in_period, programs
 from loyalty.vouchers import SoldOutError, UnknownVoucherError, Voucher
@@ -37,7 +47,7 @@ class Bought:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A voucher that a link gave. `new` is False when the person has it already."""
+    """A voucher that a link gave. `new` is False when the person has it already, and of a `shared` one."""
 
     voucher: Voucher
     program: Program
@@ -139,7 +149,7 @@ def open_offer(
     session: Session, code: str, customer_id: int, *, address: str | None = None
 ) -> Opened | UnknownVoucherError:
     """A person opened `v_CODE`: a programme's public code gives them one voucher of it, once; a friend's gift and the code
-    of a bearer's voucher make that one theirs.
+    of a bearer's voucher make that one theirs. A code for everybody stays that: they are shown it, and nothing is given.
 
     A code that isn't there (or is somebody else's) is returned, not raised, for it was counted and the count must stay:
     against the person, and against the network `address` they came from, where one is known. Raises SoldOutError (also out
@@ -157,11 +167,16 @@ def open_offer(
         offer = voucher_programs.get(session, gift.voucher.program_id)
         return Opened(gift.voucher, offer, new=gift.new)
     voucher = vouchers.by_code(session, code, lock=True)
-    if voucher is None or voucher.shared or voucher.customer_id not in {None, owner}:
+    if voucher is None or voucher.customer_id not in {None, owner}:
         for actor in actors:
             attempts.wrong(session, actor)
         return UnknownVoucherError()
     offer = voucher_programs.get(session, voucher.program_id)
+    if voucher.shared:
+        used_up = offer.stock is not None and not voucher_limits.room(session, offer.id, budget=False, uses=True).uses
+        if voucher.state != vouchers.VoucherState.OPEN or used_up or not in_period(offer, now(session)):
+            raise SoldOutError(f"voucher {voucher.id}")
+        return Opened(voucher, offer, new=False)
     if voucher.customer_id == owner:
         return Opened(voucher, offer, new=False)
     if voucher.state != vouchers.VoucherState.OPEN or (voucher.expires_at or now(session)) < now(session):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from loyalty import claims, counter, customers, phones, points, referrals, rewards, voucher_programs
+from loyalty import claims, counter, customers, phones, points, referrals, rewards, shared_codes, voucher_programs
 from loyalty.voucher_programs import Kind
 from store import staff
 from store.clock import SetClock
@@ -200,6 +200,21 @@ async def test_an_offered_voucher_is_given_once_while_it_lasts(shop: Running) ->
     assert "Cà phê miễn phí <3" in (await say(shop, lan, "/vouchers"))[0]
     assert "Tặng bạn" in (await say(shop, shop.api.user(), f"/start v_{code}"))[0]
     assert "ưu đãi này hết rồi" in (await say(shop, shop.api.user(), f"/start v_{code}"))[0]
+
+
+async def test_a_code_for_everybody_is_shown_with_how_to_use_it(shop: Running) -> None:
+    program = await shop.store.write(
+        voucher_programs.add, name="Mừng Tết <3", kind=Kind.AMOUNT, value=20_000, min_order=80_000, shared=True,
+        per_customer=1,
+    )  # fmt: skip
+    await shop.store.write(shared_codes.add, program.id, "TET2027")
+    lan = await settled_person(shop)
+    for _ in range(2):
+        said = (await say(shop, lan, "/start v_tet2027"))[0].partition("\n\n")[2]
+        assert said == (
+            "Mừng Tết <3\nGiảm 20.000 ₫ · đơn từ 80.000 ₫\nTET2027\nKhi thanh toán, bạn đọc mã này ở quầy hoặc nhập lúc đặt hàng "
+            "nhé. Mã dành cho mọi người nên không nằm trong /vouchers.\nMỗi khách dùng được 1 lần."
+        ).replace("00 ₫", "00\xa0₫")
 
 
 async def test_an_offers_period_and_others_vouchers(shop: Running, clock: SetClock) -> None:

@@ -180,6 +180,7 @@ PARAMS = {
     "badge": "Khách quen", "icon": "☕", "about": "", "quest": "Ba món mới", "prize": "Ly sứ", "gives": "points",
     "what": "Ba món mới", "draw": "Lì xì", "entries": 2, "happens": "nth", "number": 50, "state": "given",
     "on": "2026-12-31", "days": 7, "cause": "birthday", "giver": "Nguyễn Thị Lan",
+    "by": "Hà", "customer": "Minh", "reason": "Đổ cà phê",
 }  # fmt: skip
 
 

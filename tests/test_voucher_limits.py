@@ -159,7 +159,7 @@ async def test_a_gifts_worth_and_a_changed_basket_count_in_the_budget(store: Sto
     await sound(store)
 
 
-async def test_a_shared_codes_last_use_is_used_once(store: Store, shop: int) -> None:
+async def test_a_shared_codes_last_use_is_used_once(store: Store, shop: int, lan: int) -> None:
     made = await tet(store, stock=5)
     done = await outcomes([reserve(store, "tet 2027", f"A{n}") for n in range(12)])
     held = [one for one in done if isinstance(one, Redemption)]
@@ -173,6 +173,8 @@ async def test_a_shared_codes_last_use_is_used_once(store: Store, shop: int) -> 
     await reserve(store, "TET2027", "B1")
     with pytest.raises(SoldOutError):
         await reserve(store, "TET2027", "B2")
+    with pytest.raises(SoldOutError):
+        await store.write(rewards.open_offer, "TET2027", lan)
     assert (await store.read(redemptions.used, [made.id])) == {made.id: 1}
     await sound(store)
 
@@ -195,7 +197,11 @@ async def test_a_shared_code_is_for_each_customer_once(store: Store, shop: int, 
         await store.write(vouchers.issue, made.id, lan)
     with pytest.raises(SharedProgramError):
         await store.write(rewards.offer_code, made.id)
-    assert isinstance(await store.write(rewards.open_offer, "TET2027", lan), UnknownVoucherError)
+    # Who opens its link is shown it; it stays everybody's.
+    opened = await store.write(rewards.open_offer, "tet2027", lan)
+    assert isinstance(opened, rewards.Opened)
+    assert (opened.new, opened.voucher.shared, opened.voucher.customer_id) == (False, True, None)
+    assert await store.read(vouchers.wallet, lan) == []
     await sound(store)
 
 

@@ -1,6 +1,7 @@
 """Arriving: /start with what its link carries, the language, how one is called, and the menu."""
 
 from datetime import timedelta
+from html import escape
 
 from aiogram.filters import CommandObject
 from aiogram.fsm.context import FSMContext
@@ -9,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from handlers.chat import challenges, friends, gifting, phone
 from handlers.chat.commands import COMMANDS, Called, Speak, button, menu
+from handlers.chat.gives import terms
 from handlers.chat.talk import Talk
 from handlers.chat.voice import Voice
 from handlers.words import words
-from loyalty import addressing, claims, customers, referrals, rewards
+from loyalty import addressing, claims, customers, referrals, rewards, vouchers
 from loyalty.addressing import Address
 from loyalty.attempts import TooManyError
 from loyalty.claims import AlreadyClaimedError
@@ -128,9 +130,29 @@ async def offer(code: str, talk: Talk) -> str:
     if isinstance(opened, Exception):
         return wrong
     what = opened.program.name
+    if opened.voucher.shared:
+        return await _shared(talk, opened)
     if not opened.new:
         return talk.say("This voucher is already yours: <b>{what}</b>. See /vouchers.", what=what)
     return talk.say("A voucher for you: <b>{what}</b>. You find it in /vouchers. 🎁", what=what)
+
+
+async def _shared(talk: Talk, opened: rewards.Opened) -> str:
+    """A code for everybody: what it gives, and how it is used."""
+    kept = await talk.work.read(vouchers.kept_of, opened.voucher, opened.program)
+    said = [
+        f"<b>{escape(kept.program.name)}</b>", escape(terms(talk.words, kept.program, kept.last_day, kept.places)),
+        f"<code>{escape(kept.voucher.code)}</code>",
+        talk.say("Say this code at the counter, or enter it with your order, when you pay. It is for everybody, so it isn't "
+                 "in /vouchers."),
+    ]  # fmt: skip
+    if kept.program.per_customer:
+        said.append(
+            talk.voice.plural(
+                "Each customer can use it {n} time.", "Each customer can use it {n} times.", kept.program.per_customer
+            )
+        )
+    return "\n".join(line for line in said if line)
 
 
 async def programme_page(code: str, talk: Talk) -> str | None:

@@ -169,7 +169,9 @@ async def _form(
             return _beside(session, here), Looked()
         used = redemptions.used(session, [offer.id]).get(offer.id, 0)
         codes = shared_codes.of_program(session, offer.id) if offer.shared else []
-        return _beside(session, here), Looked(used, _left(session, offer), reservations.room(session, offer).budget, codes)
+        return _beside(session, here), Looked(
+            used, _left(session, offer), reservations.room(session, offer).budget, codes
+        )
 
     beside, looked = await site.store_of(request).read(look)
     context: dict[str, Any] = {
@@ -181,8 +183,9 @@ async def _form(
     if offer is not None:
         moment = site.store_of(request).clock.now()
         context["shown"] = _shown(said, offer, looked.used, here.shop.timezone, moment, looked.left)
-        if offer.offer_code:
-            context["links"] = request.config_dict[site.SITE].links(f"v_{offer.offer_code}")
+        opens = offer.offer_code or (looked.codes[0].code if looked.codes else None)
+        if opens:
+            context["links"] = request.config_dict[site.SITE].links(f"v_{opens}")
     return await frame.render(request, "shop/offer.html", context, page="offers", status=status)
 
 
@@ -349,7 +352,9 @@ async def code(request: web.Request) -> web.StreamResponse:
         if not _may_change(here, offer):
             raise ForbiddenError(program_id)
         if "stop" in form:
-            found = next((one for one in shared_codes.of_program(session, program_id) if one.code == form["stop"]), None)
+            found = next(
+                (one for one in shared_codes.of_program(session, program_id) if one.code == form["stop"]), None
+            )
             if found is not None:
                 vouchers.withdraw(session, found.id)
                 audit.record(session, here.actor, "code_stopped", here.shop.id, program=program_id, code=found.code)
