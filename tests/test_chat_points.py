@@ -25,6 +25,7 @@ from loyalty import (
 )
 from loyalty.orders import OrderInput, Status
 from loyalty.voucher_programs import Kind, Program
+from store import media
 from store.clock import SetClock
 from tests.chatting import (
     Json,
@@ -198,6 +199,34 @@ async def test_points_buy_a_voucher_after_a_second_tap(shop: Running, coffee: Pr
     assert listed == f"Bạn có 1 voucher:\n\nCà phê <sữa> & đá\nQuà tặng\n{code}"
     assert "đổi “Cà phê <sữa> & đá”" in (await say(shop, lan, "/points"))[0]
     assert await shop.store.read(ledger.check) == []
+
+
+async def test_a_rewards_picture_stands_over_the_question(shop: Running, coffee: Program) -> None:
+    drawn = io.BytesIO()
+    Image.new("RGB", (64, 64), "#7A4B2A").save(drawn, "JPEG")
+    sha = await shop.store.write(media.keep, drawn.getvalue(), "image/jpeg", 64, 64)
+    await shop.store.write(voucher_programs.change, coffee.id, image=sha)
+    try:
+        lan = await settled_person(shop)
+        await give_points(shop, lan, 100)
+        await say(shop, lan, "/rewards")
+        assert "photo" not in lan.inbox[-1]
+        (asked,) = await tap(shop, lan, "Đổi 40: Cà phê <sữa> & đá")
+        assert asked == "Bạn đổi 40 điểm lấy Cà phê <sữa> & đá nhé?"
+        assert picture_of(shop, lan.inbox[-1]).size == (64, 64)
+        await tap(shop, lan, "Đổi 40 điểm")
+        assert lan.texts[-1].endswith("Bạn còn 60 điểm.")
+        assert "photo" in lan.inbox[-1]
+        assert labels(lan.inbox[-1]) == ["Xem mã QR"]
+        async with visiting(shop) as visitor:
+            await put_order(shop, "W-2", 100_000, customer_id=(await visitor.customer()).id)
+            await visitor.say("/rewards")
+            await visitor.tap("Đổi 40: Cà phê <sữa> & đá")
+            assert visitor.shown[-1]["media"]
+            await visitor.tap("Đổi 40 điểm")
+            assert visitor.texts[-1].endswith("Bạn còn 60 điểm.")
+    finally:
+        await shop.store.write(voucher_programs.change, coffee.id, image=None)
 
 
 async def test_not_now_takes_the_question_away(shop: Running, coffee: Program) -> None:

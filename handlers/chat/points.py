@@ -265,18 +265,20 @@ async def buy(query: CallbackQuery, callback_data: Buy, talk: Talk) -> None:
         )
         return
     await query.answer(talk.words("Done!"))
-    await message.edit_text(
-        talk.say(
-            "<b>{name}</b> is yours. 🎁\nCode: <code>{code}</code>\nYou have {points} points left.",
-            name=bought.program.name, code=vouchers.shown(bought.voucher.code), points=bought.balance,
-        ),
-        reply_markup=InlineKeyboardMarkup(
-            inline_keyboard=[[button(talk.words("Show QR"), Show(voucher=bought.voucher.id))]]
-        ),
+    text = talk.say(
+        "<b>{name}</b> is yours. 🎁\nCode: <code>{code}</code>\nYou have {points} points left.",
+        name=bought.program.name, code=vouchers.shown(bought.voucher.code), points=bought.balance,
     )  # fmt: skip
+    markup = InlineKeyboardMarkup(inline_keyboard=[[button(talk.words("Show QR"), Show(voucher=bought.voucher.id))]])
+    # The question stood under the reward's picture, where it has one.
+    if message.photo:
+        await message.edit_caption(caption=text, reply_markup=markup)
+    else:
+        await message.edit_text(text, reply_markup=markup)
 
 
 async def ask_to_buy(query: CallbackQuery, message: Message, wanted: Buy, talk: Talk) -> None:
+    """The reward by itself, with its picture, and the question."""
     offered = await talk.work.read(rewards.catalogue, talk.customer_id)
     reward = next((one for one in offered if one.program.id == wanted.program), None)
     if reward is None:
@@ -290,7 +292,14 @@ async def ask_to_buy(query: CallbackQuery, message: Message, wanted: Buy, talk: 
         button(sure, Buy(program=reward.program.id, price=reward.price, sure=True)),
         button(talk.words("Not now"), Leave()),
     ]
-    await message.answer(
-        talk.say("Swap <b>{points} points</b> for <b>{name}</b>?", points=reward.price, name=reward.program.name),
-        reply_markup=InlineKeyboardMarkup(inline_keyboard=[row]),
+    text = talk.say("Swap <b>{points} points</b> for <b>{name}</b>?", points=reward.price, name=reward.program.name)
+    markup = InlineKeyboardMarkup(inline_keyboard=[row])
+    if reward.program.image is None:
+        await message.answer(text, reply_markup=markup)
+        return
+    picture = await talk.work.read(media.load, reward.program.image)
+    await message.answer_photo(
+        Kept(picture.content, "reward.jpg", picture.mime, picture.width, picture.height),
+        caption=text,
+        reply_markup=markup,
     )
