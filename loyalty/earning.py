@@ -20,7 +20,7 @@ from store.errors import NotFoundError
 
 
 class PlanRow(Base):
-    """A version of a shop's plan; append-only."""
+    """A version of a shop's plan; append-only, and held to it by triggers."""
 
     __tablename__ = "earning_plans"
     __table_args__ = (UniqueConstraint("shop_id", "version"),)

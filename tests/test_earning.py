@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import update
+from sqlalchemy import text, update
+from sqlalchemy.exc import DBAPIError
 
 from loyalty import customers, earning, earning_rules, ledger, order_lines, orders, points, programme, proof, tiers
 from loyalty.earning_rules import Basket, Context, Multiplier, Rules, Who
@@ -215,6 +216,13 @@ def test_any_way_to_a_state_gives_the_same(sqlite_template: Path, steps: list[tu
 
 
 # ── Orders and versions ─────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_saved_plan_is_never_changed_or_deleted(store: Store, shop: int) -> None:
+    for statement in ("UPDATE earning_plans SET version = version + 1", "DELETE FROM earning_plans"):
+        with pytest.raises(DBAPIError, match="append-only"):
+            await store.write(lambda session, said=statement: session.execute(text(said)))
+    assert (await store.read(earning.current, shop)).version == 1
 
 
 async def test_an_order_keeps_the_version_and_what_matched(store: Store, shop: int) -> None:

@@ -835,6 +835,20 @@ def upgrade() -> None:
                 "BEGIN SELECT RAISE(ABORT, 'draw_log is append-only'); END"
             )
 
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE TRIGGER earning_plans_append_only BEFORE UPDATE OR DELETE ON earning_plans FOR EACH ROW EXECUTE FUNCTION append_only()"
+        )
+        op.execute(
+            "CREATE TRIGGER earning_plans_no_truncate BEFORE TRUNCATE ON earning_plans FOR EACH STATEMENT EXECUTE FUNCTION append_only()"
+        )
+    else:
+        for action in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER earning_plans_no_{action.lower()} BEFORE {action} ON earning_plans "
+                "BEGIN SELECT RAISE(ABORT, 'earning_plans is append-only'); END"
+            )
+
 
 def downgrade() -> None:
     op.drop_column("web_chats", "address")
