@@ -206,7 +206,9 @@ def put(
         raise ConflictError(f"order {external_id} belongs to another customer")
     undone = _undone(order)
     if order.status is not Status.CANCELLED:
-        redemptions.confirm_for_order(session, shop_id, external_id, order.redemptions, undone=undone or refunded_of(order) > 0)
+        redemptions.confirm_for_order(
+            session, shop_id, external_id, order.redemptions, undone=undone or refunded_of(order) > 0
+        )
     refunded, listed = refunded_of(order), _listed(session, order, row)
     told = (order.total, refunded, order.status.value, customer_id or row.customer_id, order.placed_at, listed)
     same_items = not order.items or list(order.items) == row.items

@@ -89,7 +89,7 @@ async def test_a_pasted_token_takes_effect_by_itself_and_is_never_seen_again(
     monkeypatch.setattr(program, "REBUILD_SECONDS", 0.05)
     async with untold(database_url) as (settings, api, browser, store):
         page = await browser.get("/shop/setup")
-        assert "of 9 done" in page.text, page.text[page.text.find("Your first day"):][:900]
+        assert "of 9 done" in page.text, page.text[page.text.find("Your first day") :][:900]
         assert "Paste its token" in page.text
         for wrong, words in (
             ("nonsense", "isn't a bot's token"),

@@ -73,7 +73,9 @@ KINDS: Mapping[str, Kind] = {
     "items": Kind(409, "The voucher is for items that aren't on the order", "`detail` says which; send `items`."),
     "hours": Kind(409, "The voucher isn't for this hour or day", "Try again in its hours."),
     "customer": Kind(409, "The code is limited per customer", "Name the `customer`."),
-    "not_stackable": Kind(409, "Another voucher on the order excludes this one", "Ask /vouchers/check-many for the best."),
+    "not_stackable": Kind(
+        409, "Another voucher on the order excludes this one", "Ask /vouchers/check-many for the best."
+    ),
     "budget_spent": Kind(409, "The offer's budget is spent", "Raise it, or offer another."),
     "shared_program": Kind(409, "The programme has one code for everybody", "Use its code, or offer single vouchers."),
     "redemption_settled": Kind(409, "The redemption ended otherwise", "`detail` says how it ended."),

@@ -114,7 +114,9 @@ def _draw_head(picture: Image.Image, pen: ImageDraw.ImageDraw, card: Card, tier:
         fill(picture, pill, tier.text, 32)
         pen.text(((pill[0] + pill[2]) // 2, middle + 12), name, _on_pill(tier), face, anchor="ms")
         end = pill[0] - 24
-        if card.tier_picture and _draw_emblem(picture, card.tier_picture, (pill[0] - 12 - _EMBLEM, middle - _EMBLEM // 2)):
+        if card.tier_picture and _draw_emblem(
+            picture, card.tier_picture, (pill[0] - 12 - _EMBLEM, middle - _EMBLEM // 2)
+        ):
             end -= _EMBLEM + 12
     draw_badge(picture, (_LEFT, middle - 38), 76, card.shop_name, (card.brand, readable_on(card.brand)), tier.steps[0])
     shop, face = fit(card.shop_name, 700, 44, 32, end - _LEFT - 96)

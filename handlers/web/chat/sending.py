@@ -149,7 +149,14 @@ def _edit(session: Session, chat_id: int, number: int, text: str) -> None:
 
 
 def _say(
-    session: Session, chat_id: int, ref: str, text: str, uploads: list[Upload], reply_to: int | None, *, shown: bool,
+    session: Session,
+    chat_id: int,
+    ref: str,
+    text: str,
+    uploads: list[Upload],
+    reply_to: int | None,
+    *,
+    shown: bool,
     address: str,
 ) -> int:
     """The visitor's bubble with its files; its number. The same `ref` again is the same bubble."""

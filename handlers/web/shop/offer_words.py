@@ -7,7 +7,9 @@ from handlers.words import Words
 from loyalty.voucher_programs import Kind, Program, Returns, Stacks
 
 
-def explained(said: Words, offer: Program, names: Mapping[int, str], offers: Mapping[int, str], period: str) -> list[str]:
+def explained(
+    said: Words, offer: Program, names: Mapping[int, str], offers: Mapping[int, str], period: str
+) -> list[str]:
     """What an offer says, a sentence each: what it gives, when and where, how often, with what. `names` of shops and
     `offers` by their numbers.
     """
