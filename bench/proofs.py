@@ -22,6 +22,8 @@ SUMS = (
     "SELECT sum(s) FROM (SELECT target_id, sum(amount) AS s FROM postings GROUP BY target_id) f",
     "SELECT sum(s) FROM (SELECT transfer_id, count(*) AS s FROM postings GROUP BY transfer_id) f",
     "SELECT sum(s) FROM (SELECT customer_id, sum(remaining) AS s FROM lots GROUP BY customer_id) f",
+    "SELECT sum(s) FROM (SELECT transfer_id, sum(amount) AS s FROM lots GROUP BY transfer_id) f",
+    "SELECT sum(s) FROM (SELECT lot_id, sum(amount) AS s FROM lot_moves GROUP BY lot_id) f",
 )
 
 
