@@ -209,7 +209,7 @@ def _groups(said: Words) -> list[tuple[str, list[str]]]:
     heads = {
         "order": said("Orders"), "points": said("Points and tiers"), "tier": said("Points and tiers"),
         "voucher": said("Vouchers and rewards"), "reward": said("Vouchers and rewards"),
-        "referral": said("Invitations"), "ticket": said("Help"), "badge": said("Games"), "quest": said("Games"), "prize": said("Games"),
+        "referral": said("Invitations"), "ticket": said("Requests"), "badge": said("Games"), "quest": said("Games"), "prize": said("Games"),
         "draw": said("Games"), "customer": said("Customers"),
         "consent": said("Customers"),
     }  # fmt: skip
