@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo run test lint types words bench torture clean
+.PHONY: demo run test lint types words bench torture mutants clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m bot demo $(ARGS)
@@ -34,6 +34,21 @@ bench: $(VENV)/.installed-dev
 torture: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -m torture --override-ini="addopts=" $(ARGS)
 
+# One module's mutants, a random sample of them, in a tree of its own (docs/mutants.md): make mutants MODULE=holds SAMPLE=40
+MODULE ?= ledger
+SAMPLE ?= 40
+SEED ?= 20261122
+MUTANTS := $(CURDIR)/build/mutants
+
+mutants: $(VENV)/.installed-mutants
+	rm -rf $(MUTANTS) && git worktree prune && git worktree add -q --detach $(MUTANTS) HEAD
+	cd $(MUTANTS) && PATH=$(CURDIR)/$(BIN):$$PATH && export PATH && \
+	cosmic-ray init mutants/$(MODULE).toml $(MODULE).sqlite && \
+	cr-filter-operators $(MODULE).sqlite mutants/$(MODULE).toml && \
+	python mutants/sample.py $(MODULE).sqlite $(SAMPLE) $(SEED) && \
+	nice -n 15 cosmic-ray exec mutants/$(MODULE).toml $(MODULE).sqlite && \
+	cr-report --show-diff --surviving-only $(MODULE).sqlite
+
 $(VENV)/bin/python:
 	@echo "Making a virtual environment in $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
@@ -46,6 +61,10 @@ $(STAMP): pyproject.toml requirements.lock | $(VENV)/bin/python
 $(VENV)/.installed-dev: $(STAMP)
 	@echo "Installing what the tests need …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-mutants: $(VENV)/.installed-dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[mutants]'
 	@touch $@
 
 clean:

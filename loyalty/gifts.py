@@ -341,6 +341,8 @@ def check(session: Session) -> list[ledger.Fault]:
         due = row.points if row.state == GiftState.TAKEN else 0
         if row.moved != due:
             faults.append(ledger.Fault(f"gift {row.state}", row.id, due, int(row.moved)))
-        elif row.hold not in ends[row.state] or (row.hold and row.held != row.points):
-            faults.append(ledger.Fault(f"gift {row.state}, hold {row.hold}", row.id, row.points, int(row.held)))
+        elif row.hold not in ends[row.state]:
+            faults.append(ledger.Fault(f"gift {row.state}, hold {row.hold}", row.id, 0, 1))
+        elif row.hold and row.held != row.points:
+            faults.append(ledger.Fault("gift's hold", row.id, row.points, int(row.held)))
     return faults

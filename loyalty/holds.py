@@ -294,7 +294,7 @@ def check(session: Session) -> list[ledger.Fault]:
     posted, unheld = func.coalesce(away.c.amount, 0), func.coalesce(home.c.amount, 0)
     rest = case((holds.c.state == HoldState.PLACED.value, 0), else_=holds.c.amount - holds.c.posted)
     wrong = session.execute(
-        select(holds.c.id, holds.c.amount, holds.c.posted, into.c.amount.label("put"), posted.label("out"))
+        select(holds.c.id, holds.c.amount, holds.c.posted, into.c.amount.label("put"), posted.label("out"), rest.label("rest"), unheld.label("back"))
         .join(put, put.c.id == holds.c.transfer_id)
         .join(into, into.c.transfer_id == put.c.id)
         .outerjoin(out, out.c.key == "post:" + holds.c.key)
@@ -309,6 +309,7 @@ def check(session: Session) -> list[ledger.Fault]:
         .limit(ledger.FAULTS_MAX)
     )  # fmt: skip
     for row in wrong:
-        said, stands = (row.amount, row.put) if row.amount != row.put else (row.posted, row.out)
-        faults.append(ledger.Fault("hold", row.id, int(stands), int(said)))
+        pairs = ((row.put, row.amount), (row.out, row.posted), (row.rest, row.back))
+        expected, found = next((pair for pair in pairs if pair[0] != pair[1]), (0, 1))
+        faults.append(ledger.Fault("hold", row.id, int(expected), int(found)))
     return faults

@@ -89,15 +89,18 @@ async def test_a_hold_lapses_by_the_clock_and_by_being_late(
     store: Store, sides: tuple[int, int], lan: int, clock: SetClock
 ) -> None:
     until = clock.now() + timedelta(minutes=15)
-    first, late = [await place(store, sides, 10, key, lapses_at=until) for key in "ab"]
+    first, late, paid, let_go = [await place(store, sides, 10, key, lapses_at=until) for key in "abcd"]
+    await store.write(holds.post, paid.id)
+    await store.write(holds.void, let_go.id)
     clock.advance(timedelta(minutes=15))
     with pytest.raises(HoldEndedError) as ended:
         await store.write(holds.post, late.id)
     assert ended.value.state == "lapsed"
     assert await store.write(holds.lapse_due) == 2
     assert await store.write(holds.lapse_due) == 0
-    assert (await store.read(holds.get, first.id)).state == "lapsed"
-    assert await expiring(store, lan) == [30, 70]
+    states = [(await store.read(holds.get, hold.id)).state for hold in (first, paid, let_go)]
+    assert states == ["lapsed", "posted", "voided"]
+    assert await expiring(store, lan) == [20, 70]
     assert await store.read(proof.faults) == []
 
 
@@ -116,6 +119,16 @@ async def test_what_is_held_cannot_be_spent_and_a_refusal_changes_nothing(
             await place(store, sides, amount, "none")
     assert (await store.read(points.balances, lan))[0] == 20
     assert await store.read(proof.faults) == []
+
+
+async def test_many_drafts_stop_at_the_one_that_is_not_covered_and_say_what_was_left(
+    store: Store, sides: tuple[int, int]
+) -> None:
+    drafts = [ledger.Draft(key, "pay", *sides, amount) for key, amount in (("a", 60), ("b", 50))]
+    with pytest.raises(UncoveredError) as refused:
+        await store.write(ledger.post_many, drafts, {sides[0]: 100})
+    assert (refused.value.account_id, refused.value.wanted, refused.value.available) == (sides[0], 50, 40)
+    assert await store.read(ledger.balance, sides[0]) == 100
 
 
 async def test_a_budget_is_a_balance_and_cannot_be_overrun_by_racing_holds(store: Store, shop: int) -> None:

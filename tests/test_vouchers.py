@@ -207,6 +207,17 @@ async def test_stock_is_never_overrun(store: Store, shop: int, lan: int) -> None
     assert await store.read(vouchers.check) == []
 
 
+async def test_a_voucher_is_its_owners_and_nobody_elses(store: Store, shop: int, lan: int, minh: int) -> None:
+    """Somebody else is refused whether they came to the shop before its owner or after."""
+    made = await offer(store)
+    for owner, other in ((lan, minh), (minh, lan)):
+        given = await store.write(vouchers.issue, made.id, owner)
+        asked: dict[str, Any] = {"shop_id": shop, "order": f"A{owner}", "order_total": 50_000, "actor": f"key:{owner}"}
+        refused = await store.write(reservations.reserve, given.code, customer_id=other, **asked)
+        assert isinstance(refused, UnknownVoucherError)
+        assert isinstance(await store.write(reservations.reserve, given.code, customer_id=owner, **asked), Redemption)
+
+
 async def test_more_than_the_stock_at_once_issues_nothing(store: Store, shop: int) -> None:
     made = await offer(store, stock=10)
     before = await everything(store)
