@@ -27,7 +27,7 @@ from loyalty.ledger import UncoveredError
 from store.base import to_micros
 from store.clock import SetClock
 from store.engine import Store, open_store
-from tests.conftest import NOON, _admin, _dsn
+from tests.conftest import NOON, _admin, _dsn, copy_of
 from tests.ledger_model import NEVER, Ledger, Person, RefusedError
 
 WALLET = programme.WALLET_POINTS
@@ -343,7 +343,7 @@ def test_the_ledger_is_its_model_on_postgresql(postgres_server: sa.URL, postgres
 
     def fresh() -> str:
         name = f"regulars_{uuid.uuid4().hex[:12]}"
-        asyncio.run(_admin(postgres_server, f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"'))
+        asyncio.run(_admin(postgres_server, copy_of(postgres_template, name)))
         made.append(name)
         return _dsn(postgres_server.set(database=name)).replace("postgresql://", "postgresql+asyncpg://", 1)
 
