@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from store import schema
 from store.clock import SetClock
@@ -19,6 +20,13 @@ from store.engine import Store, open_store
 
 NOON = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
 """A Saturday, noon in Hồ Chí Minh City."""
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """A program that a test ran in this process logs to that test's stderr, which is closed by the next one."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
