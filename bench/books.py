@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from loyalty import ledger, programme
+from loyalty import programme
+from loyalty.points import ledger
 from store import schema
 from store.base import to_micros
 from store.engine import Store

@@ -9,8 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from loyalty import batches, programme, voucher_programs
-from loyalty.voucher_programs import Kind
+from loyalty import programme
+from loyalty.vouchers import batches, voucher_programs
+from loyalty.vouchers.voucher_programs import Kind
 from store import schema
 from store.engine import open_store
 

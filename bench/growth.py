@@ -13,8 +13,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from handlers.chat.points import account
-from loyalty import customers, orders, points, programme
-from loyalty.orders import OrderInput, Status
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import points
 from store import schema
 from store.base import raw, raw_many, to_micros
 from store.engine import Store, open_store

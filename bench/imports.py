@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.commands import importing
-from loyalty import ledger, points, programme
+from loyalty import programme
+from loyalty.points import ledger, points
 from store import schema
 from store.engine import Store, open_store
 

@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bench.books import NOW, open_books
-from loyalty import points, proof, qualification, tier_review
-from loyalty.tier_rule import Measure, Policy, Window
-from loyalty.tiers import Level
+from loyalty.points import points, proof
+from loyalty.tiers import qualification, tier_review
+from loyalty.tiers.tier_rule import Measure, Policy, Window
+from loyalty.tiers.tiers import Level
 from store.base import to_micros
 from store.clock import SetClock
 from store.engine import Store, open_store

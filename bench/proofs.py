@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from bench.books import NOW, open_books
-from loyalty import proof
+from loyalty.points import proof
 from store.clock import SetClock
 from store.engine import open_store
 

@@ -20,8 +20,9 @@ from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bench.updates import free_port, process
-from loyalty import batches, programme, shared_codes, voucher_programs, vouchers
-from loyalty.voucher_programs import Kind
+from loyalty import programme
+from loyalty.vouchers import batches, shared_codes, voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind
 from store import schema, staff
 from store.engine import Store, open_store
 

@@ -37,7 +37,7 @@ from handlers.chat.commands import COMMANDS
 from handlers.web.pages import setup_pages
 from handlers.web.site import Site, setup_site
 from handlers.words import LANGUAGES, words
-from loyalty import customers
+from loyalty.customers import customers
 from loyalty.recognition import thanks
 from store import accounts, alone, leases, media, options, schema
 from store.engine import Store, open_store

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import structlog
 
-from loyalty import batches
-from loyalty.batches import Batch
-from loyalty.sheets import Row, SheetError
+from loyalty.orders.sheets import Row, SheetError
+from loyalty.vouchers import batches
+from loyalty.vouchers.batches import Batch
 from store import leases, media
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import structlog
 
-from loyalty import phones
+from loyalty.customers import phones
 
 log = structlog.get_logger()
 

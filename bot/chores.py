@@ -9,20 +9,13 @@ from PIL import Image, UnidentifiedImageError
 from sqlalchemy.orm import Session
 
 from bot.messengers.telegram import Telegram
-from loyalty import (
-    attempts,
-    bonuses,
-    expiry_notices,
-    gifts,
-    holds,
-    import_jobs,
-    points,
-    redemptions,
-    referrals,
-    tier_review,
-    voucher_gifts,
-)
+from loyalty import attempts
+from loyalty.orders import import_jobs
+from loyalty.points import bonuses, expiry_notices, gifts, holds, points
 from loyalty.recognition import draws
+from loyalty.referrals import referrals
+from loyalty.tiers import tier_review
+from loyalty.vouchers import redemptions, voucher_gifts
 from store import deliveries, inbox, leases, media, outbox
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError

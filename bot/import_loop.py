@@ -12,9 +12,9 @@ from pathlib import Path
 import structlog
 
 from handlers import rejections
-from loyalty import import_jobs, import_lines, sheets
-from loyalty.import_jobs import WHATS, Batch, Job
-from loyalty.sheets import Row, SheetError
+from loyalty.orders import import_jobs, import_lines, sheets
+from loyalty.orders.import_jobs import WHATS, Batch, Job
+from loyalty.orders.sheets import Row, SheetError
 from store import leases, shops
 from store.engine import Store
 from store.errors import MovedError, NotFoundError, StoreUnreachableError

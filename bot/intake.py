@@ -25,8 +25,8 @@ from bot.messengers.messenger import Messenger
 from bot.outgoing import OutboxSession, outbox_bot
 from handlers.chat.talk import Talk
 from handlers.words import LANGUAGES, words
-from loyalty import customers
-from loyalty.customers import Person
+from loyalty.customers import customers
+from loyalty.customers.customers import Person
 from store import closing, conversations, inbox, media, outbox, shops
 from store.base import raw
 from store.conversations import Conversation, ConversationKey

@@ -22,7 +22,7 @@ from handlers.pictures.card import HEIGHT as CARD_HEIGHT
 from handlers.pictures.card import WIDTH as CARD_WIDTH
 from handlers.pictures.card import Card, draw_card
 from handlers.words import words
-from loyalty import customers
+from loyalty.customers import customers
 from store import media, notices, shops, staff
 from store.clock import now
 from store.engine import Store

@@ -24,9 +24,11 @@ from bot.demo.past import as_of
 from bot.demo.trade import ZONE
 from bot.settings import Settings
 from handlers.words import words
-from loyalty import customers, orders, rewards, voucher_programs
-from loyalty.customers import Customer
-from loyalty.orders import OrderInput, Status
+from loyalty.customers import customers
+from loyalty.customers.customers import Customer
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.vouchers import rewards, voucher_programs
 from store import schema, shops, staff
 from store.engine import Store, open_store
 from tests.browsing import DESK, PHONE, Chat, Desk, Till, chromium, loaded, sign_in

@@ -1,7 +1,7 @@
 """What tiers are measured by, in words."""
 
 from handlers.words import Words
-from loyalty.tier_rule import Measure, Window
+from loyalty.tiers.tier_rule import Measure, Window
 
 
 def measured(said: Words, measure: Measure, amount: int) -> str:

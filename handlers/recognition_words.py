@@ -4,7 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from handlers.words import Words
-from loyalty.lots import last_day
+from loyalty.points.lots import last_day
 from loyalty.recognition import fair
 from loyalty.recognition.draws import Draw, EntryBy, Mode, Placed
 from loyalty.recognition.prizes import Prize, PrizeKind

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from handlers.words import Words
-from loyalty import sheets
+from loyalty.orders import sheets
 from store.errors import InvalidError, RuleError
 
 

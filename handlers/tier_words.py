@@ -5,7 +5,7 @@ from typing import Any
 
 from handlers.measures import measured
 from handlers.words import Words
-from loyalty.tier_rule import Measure, Standing
+from loyalty.tiers.tier_rule import Measure, Standing
 
 Say = Callable[..., str]
 

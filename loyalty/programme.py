@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Text, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import earning, earning_rules, ledger, tiers
+from loyalty.orders import earning, earning_rules
+from loyalty.points import ledger
+from loyalty.tiers import tiers
 from store import shops
 from store.base import Base, BigId, table
 from store.clock import now

@@ -20,7 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import ledger, orders, redemptions, sales
+from loyalty.orders import orders, sales
+from loyalty.points import ledger
+from loyalty.vouchers import redemptions
 from store import audit, paging
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now

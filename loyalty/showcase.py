@@ -6,12 +6,17 @@ from datetime import date
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from loyalty import earning, lots, programme, qualification, referral_terms, tiers, voucher_programs
-from loyalty.earning_rules import Rules
-from loyalty.referral_terms import Terms
-from loyalty.tier_rule import Policy
-from loyalty.tiers import Tier
-from loyalty.voucher_programs import Program, programs
+from loyalty import programme
+from loyalty.orders import earning
+from loyalty.orders.earning_rules import Rules
+from loyalty.points import lots
+from loyalty.referrals import referral_terms
+from loyalty.referrals.referral_terms import Terms
+from loyalty.tiers import qualification, tiers
+from loyalty.tiers.tier_rule import Policy
+from loyalty.tiers.tiers import Tier
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Program, programs
 from store import shops
 from store.clock import now
 from store.errors import NotFoundError

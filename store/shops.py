@@ -31,7 +31,7 @@ class ShopRow(Base):
     language: Mapped[str] = mapped_column(Text)
     brand: Mapped[str] = mapped_column(Text, default=DEFAULT_BRAND)
     earn_per: Mapped[int] = mapped_column(default=1_000)
-    """The rates of a shop from before there were earning plans (loyalty.earning); a shop with a plan goes by that."""
+    """The rates of a shop from before there were earning plans (loyalty.orders.earning); a shop with a plan goes by that."""
     tier_per: Mapped[int] = mapped_column(default=20_000)
     return_days: Mapped[int] = mapped_column(default=0)
     """Days until points of an order are available."""

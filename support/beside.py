@@ -5,10 +5,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from loyalty import customers, orders, points, qualification, tiers, vouchers
-from loyalty.customers import Customer
-from loyalty.orders import Order
-from loyalty.tier_rule import Standing
+from loyalty.customers import customers
+from loyalty.customers.customers import Customer
+from loyalty.orders import orders
+from loyalty.orders.orders import Order
+from loyalty.points import points
+from loyalty.tiers import qualification, tiers
+from loyalty.tiers.tier_rule import Standing
+from loyalty.vouchers import vouchers
 from store import shops
 from store.shops import Shop
 from store.staff import Member, Right

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from loyalty import customers, records
+from loyalty.customers import customers, records
 from store import audit, erasure
 from store.base import table
 from store.outbox import OutboxRow

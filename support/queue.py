@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from loyalty.customers import customers
-from loyalty.tiers import tier_table
+from loyalty.customers.customers import customers
+from loyalty.tiers.tiers import tier_table
 from store import shops
 from store.base import like, table
 from store.clock import now

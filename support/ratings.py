@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Text, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import customers
+from loyalty.customers import customers
 from store import events
 from store.base import Base, UtcTime, table
 from store.clock import now

@@ -15,7 +15,7 @@ from sqlalchemy import JSON, ForeignKey, Index, Text, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import claims, customers
+from loyalty.customers import claims, customers
 from store import events, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now

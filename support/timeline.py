@@ -13,11 +13,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select, true, union_all
 from sqlalchemy.orm import Session
 
-from loyalty import directory, ledger, records
-from loyalty.orders import orders
-from loyalty.redemptions import redemptions
-from loyalty.voucher_programs import programs
-from loyalty.vouchers import vouchers
+from loyalty.customers import directory, records
+from loyalty.orders.orders import orders
+from loyalty.points import ledger
+from loyalty.vouchers.redemptions import redemptions
+from loyalty.vouchers.voucher_programs import programs
+from loyalty.vouchers.vouchers import vouchers
 from store.base import from_micros, table, to_micros
 from store.events import Event
 from store.notices import NoticeRow

@@ -16,9 +16,10 @@ from typing import Any
 import aiohttp
 import sqlalchemy as sa
 
-from loyalty import customers, orders
-from loyalty.customers import Customer
-from loyalty.orders import OrderInput, OrderState, Status
+from loyalty.customers import customers
+from loyalty.customers.customers import Customer
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, OrderState, Status
 from store import staff
 from store.clock import SetClock
 from store.staff import Member, Role

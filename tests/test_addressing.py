@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loyalty.addressing import NAME_LENGTH, Address, given_name, pronoun, self_pronoun, vocative
+from loyalty.customers.addressing import NAME_LENGTH, Address, given_name, pronoun, self_pronoun, vocative
 
 
 @pytest.mark.parametrize(

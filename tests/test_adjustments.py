@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from loyalty import adjustments, customers, points, programme, proof
-from loyalty.adjustments import AdjustLimitError, Adjustment, DecidedError, State
-from loyalty.ledger import KeyConflictError, UncoveredError
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.points import adjustments, points, proof
+from loyalty.points.adjustments import AdjustLimitError, Adjustment, DecidedError, State
+from loyalty.points.ledger import KeyConflictError, UncoveredError
 from store import staff
 from store.audit import AuditRow
 from store.base import table

@@ -18,7 +18,8 @@ from handlers.api.keys import Limiter
 from handlers.api.openapi import document
 from handlers.api.problems import KINDS
 from handlers.api.routes import BASE, CALLS, LIMITER
-from loyalty import customers, orders
+from loyalty.customers import customers
+from loyalty.orders import orders
 from store import outbox, staff
 from store.clock import SetClock, now
 from store.engine import Store

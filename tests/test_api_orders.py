@@ -7,7 +7,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from loyalty import claims, customers, ledger, points
+from loyalty.customers import claims, customers
+from loyalty.points import ledger, points
 from store.clock import SetClock
 from store.engine import Store
 from tests.api import LAN, PLACED, Api, serving

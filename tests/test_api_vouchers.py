@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from handlers.api import programs
-from loyalty import batches, ledger, redemptions, vouchers
+from loyalty.points import ledger
+from loyalty.vouchers import batches, redemptions, vouchers
 from store.clock import SetClock
 from store.engine import Store
 from tests.api import LAN, Answer, Api, serving

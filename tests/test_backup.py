@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from loyalty import claims, customers, ledger, orders, points, programme
-from loyalty.orders import OrderInput, Status
+from loyalty import programme
+from loyalty.customers import claims, customers
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import ledger, points
 from store import backup, media, schema, shops, staff
 from store.backup import BackupError
 from store.clock import SetClock

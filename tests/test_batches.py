@@ -10,10 +10,13 @@ import xlsxwriter
 
 from bot.__main__ import status
 from bot.batches import batch_loop, begin_list
-from loyalty import batches, customers, handing_out, programme, proof, voucher_programs, vouchers
-from loyalty.batches import BatchState
-from loyalty.voucher_programs import Kind, Program
-from loyalty.vouchers import SharedProgramError, SoldOutError
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.points import proof
+from loyalty.vouchers import batches, handing_out, voucher_programs, vouchers
+from loyalty.vouchers.batches import BatchState
+from loyalty.vouchers.voucher_programs import Kind, Program
+from loyalty.vouchers.vouchers import SharedProgramError, SoldOutError
 from store.engine import Store, open_store
 from store.errors import InvalidError, NotFoundError
 from store.notices import NoticeRow

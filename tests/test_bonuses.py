@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from loyalty import bonuses, claims, customers, earning, ledger, orders, points, programme, proof
-from loyalty.orders import OrderInput, Status
+from loyalty import programme
+from loyalty.customers import claims, customers
+from loyalty.orders import earning, orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import bonuses, ledger, points, proof
 from store import events
 from store.base import table
 from store.clock import SetClock

@@ -12,9 +12,13 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, Route, expect
 from sqlalchemy import select
 
-from loyalty import customers, earning, points, programme, voucher_programs, vouchers
-from loyalty.customers import Customer, identities
-from loyalty.voucher_programs import Kind
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.customers.customers import Customer, identities
+from loyalty.orders import earning
+from loyalty.points import points
+from loyalty.vouchers import voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind
 from store import pins, staff
 from store.engine import open_store
 from store.staff import Role

@@ -11,9 +11,14 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from loyalty import bulk, customers, earning, ledger, lots, orders, points, programme, referrals, tiers
-from loyalty.imports import OrderLine, Taken
-from loyalty.orders import OrderInput, Status
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.orders import bulk, earning, orders
+from loyalty.orders.imports import OrderLine, Taken
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import ledger, lots, points
+from loyalty.referrals import referrals
+from loyalty.tiers import tiers
 from store import shops
 from store.base import table
 from store.clock import SetClock

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from loyalty import claims, counter, customers, phones, points, referrals, rewards, shared_codes, voucher_programs
-from loyalty.voucher_programs import Kind
+from loyalty.customers import claims, counter, customers, phones
+from loyalty.points import points
+from loyalty.referrals import referrals
+from loyalty.vouchers import rewards, shared_codes, voucher_programs
+from loyalty.vouchers.voucher_programs import Kind
 from store import staff
 from store.clock import SetClock
 from store.staff import Role

@@ -9,7 +9,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 from handlers.pictures.thanks import ThankCard, draw_thanks
-from loyalty import points
+from loyalty.points import points
 from loyalty.recognition import badges, draws, entries, quests, streaks, surprises, thanks
 from loyalty.recognition.badges import BadgeInput
 from loyalty.recognition.draws import ASSURANCES, Draw, DrawInput, EntryBy, Mode

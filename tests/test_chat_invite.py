@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from loyalty import customers, points, referral_review, referral_terms, referrals, voucher_programs
-from loyalty.referral_terms import Reward, RewardKind
-from loyalty.voucher_programs import Kind
+from loyalty.customers import customers
+from loyalty.points import points
+from loyalty.referrals import referral_review, referral_terms, referrals
+from loyalty.referrals.referral_terms import Reward, RewardKind
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Kind
 from store import shops
 from store.clock import SetClock
 from tests.chatting import (

@@ -12,9 +12,12 @@ import pytest_asyncio
 from handlers.chat.notices import KINDS, render
 from handlers.chat.voice import Voice
 from handlers.words import words
-from loyalty import adjustments, orders, programme, voucher_programs, vouchers
-from loyalty.orders import OrderInput, Status
-from loyalty.voucher_programs import Kind
+from loyalty import programme
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import adjustments
+from loyalty.vouchers import voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind
 from store import notices, staff
 from store.clock import SetClock
 from store.outbox import Purpose

@@ -12,19 +12,12 @@ import pytest_asyncio
 import zxingcpp
 from PIL import Image
 
-from loyalty import (
-    claims,
-    earning,
-    gifts,
-    ledger,
-    orders,
-    points,
-    rewards,
-    voucher_programs,
-    vouchers,
-)
-from loyalty.orders import OrderInput, Status
-from loyalty.voucher_programs import Kind, Program
+from loyalty.customers import claims
+from loyalty.orders import earning, orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import gifts, ledger, points
+from loyalty.vouchers import rewards, voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind, Program
 from store import media
 from store.clock import SetClock
 from tests.chatting import (

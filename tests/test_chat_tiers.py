@@ -14,10 +14,11 @@ import zxingcpp
 from PIL import Image
 
 from handlers.pictures import card
-from loyalty import tier_review, tiers, voucher_programs
-from loyalty.tier_rule import Measure, Policy, Window
-from loyalty.tiers import Level
-from loyalty.voucher_programs import Kind
+from loyalty.tiers import tier_review, tiers
+from loyalty.tiers.tier_rule import Measure, Policy, Window
+from loyalty.tiers.tiers import Level
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Kind
 from store.clock import SetClock
 from tests.chatting import (
     customer_of,
@@ -144,7 +145,7 @@ async def reviewed(shop: Running) -> None:
 async def test_a_card_shows_what_is_left_to_stay_at_the_top(shop: Running) -> None:
     from handlers import tier_words
     from handlers.words import words
-    from loyalty.tier_rule import Facts, qualify
+    from loyalty.tiers.tier_rule import Facts, qualify
 
     ladder = await shop.store.read(tiers.every)
     policy = Policy(Measure.VISITS, Window.YEAR)

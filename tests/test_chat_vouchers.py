@@ -11,8 +11,8 @@ from PIL import Image
 
 from handlers.chat import gives
 from handlers.words import words
-from loyalty import voucher_gifts, voucher_programs, vouchers
-from loyalty.voucher_programs import Kind
+from loyalty.vouchers import voucher_gifts, voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind
 from store import media
 from store.clock import SetClock
 from tests.chatting import customer_of, nothing_went_wrong, open_shop, quiet, say, settled_person, tap, visiting

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from bot import chores
-from loyalty import customers
+from loyalty.customers import customers
 from store import notices
 from store.base import raw
 from store.clock import SetClock

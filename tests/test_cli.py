@@ -343,9 +343,11 @@ def test_an_import_that_is_killed_goes_on(shop: Path, sqlite_url: str) -> None:
 async def test_the_demo_is_seeded_by_the_rules(sqlite_url: str) -> None:
     from bot import demo
     from bot.demo import counter, desk, joy
-    from loyalty import adjustments, referral_tree, shifts
-    from loyalty.proof import faults
+    from loyalty import shifts
+    from loyalty.points import adjustments
+    from loyalty.points.proof import faults
     from loyalty.recognition import draws, thanks
+    from loyalty.referrals import referral_tree
 
     store = open_store(sqlite_url)
     steps = [step async for step in demo.seed(store)]

@@ -19,11 +19,15 @@ from handlers.web.public.views import setup_public
 from handlers.web.shop import chart, fields
 from handlers.web.shop.views import setup_shop
 from handlers.web.site import Site, setup_site
-from loyalty import customers, directory, ledger, orders, points, programme, voucher_programs, vouchers
+from loyalty import programme
+from loyalty.customers import customers, directory
 from loyalty.insights import today
 from loyalty.insights.today import Week
-from loyalty.orders import OrderInput, Status
-from loyalty.voucher_programs import Kind, Program
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import ledger, points
+from loyalty.vouchers import voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind, Program
 from store import audit, shops, staff
 from store.clock import SetClock
 from store.engine import Store

@@ -7,8 +7,8 @@ import xlsxwriter
 from aiohttp import FormData
 from PIL import Image
 
-from loyalty import batches, shared_codes, voucher_programs, vouchers
-from loyalty.voucher_programs import Kind, Program
+from loyalty.vouchers import batches, shared_codes, voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind, Program
 from store.staff import Role
 from tests.test_console import Browser, Console, Page, second
 from tests.test_console import console as console  # noqa: PLC0414  # fixtures, under their own names
@@ -131,7 +131,7 @@ async def test_codes_in_batches_are_made_watched_stopped_and_saved(console: Cons
     assert "every 1s" in page.html
     async for _ in console.store.stream(batches.work, batch.id):
         break
-    assert "1,000 of 2,500 codes" in (await browser.get(f"{path}/progress")).text
+    assert "2,000 of 2,500 codes" in (await browser.get(f"{path}/progress")).text
     await browser.post(f"/shop/codes/{batch.id}/stop")
     page = await browser.get(f"{path}/progress")
     assert "every 1s" not in page.html

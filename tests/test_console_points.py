@@ -8,7 +8,9 @@ from python_calamine import CalamineWorkbook
 
 from handlers.web.shop import plan_form
 from handlers.words import words
-from loyalty import adjustments, earning, earning_rules, holds, ledger, points, programme, sales, shifts, wallets
+from loyalty import programme, shifts
+from loyalty.orders import earning, earning_rules, sales
+from loyalty.points import adjustments, holds, ledger, points, wallets
 from store import staff
 from store.staff import Role
 from tests.test_console import Console, console, second

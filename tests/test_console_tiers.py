@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from handlers.pictures.card import HEIGHT, WIDTH
-from loyalty import qualification, tier_review, tiers
-from loyalty.customers import customers
-from loyalty.tier_rule import Falling, Measure, Policy, Window
+from loyalty.customers.customers import customers
+from loyalty.tiers import qualification, tier_review, tiers
+from loyalty.tiers.tier_rule import Falling, Measure, Policy, Window
 from store import media
 from store.engine import Store
 from store.staff import Role

@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from loyalty import claims, corrections, customers, directory, ledger, order_book, orders, points, programme, vouchers
-from loyalty import voucher_programs as programs
-from loyalty.corrections import OrderExistsError, OrderTakenError, PhoneTakenError
-from loyalty.orders import OrderInput, Status
-from loyalty.voucher_programs import Kind as Gives
+from loyalty import programme
+from loyalty.customers import claims, corrections, customers, directory
+from loyalty.customers.corrections import OrderExistsError, OrderTakenError, PhoneTakenError
+from loyalty.orders import order_book, orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import ledger, points
+from loyalty.vouchers import voucher_programs as programs
+from loyalty.vouchers import vouchers
+from loyalty.vouchers.voucher_programs import Kind as Gives
 from store import audit, events, notices, staff
 from store.clock import SetClock
 from store.engine import Store

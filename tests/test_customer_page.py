@@ -6,8 +6,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from loyalty import claims, customers, orders, points
-from loyalty.orders import Status
+from loyalty.customers import claims, customers
+from loyalty.orders import orders
+from loyalty.orders.orders import Status
+from loyalty.points import points
 from store import inbox, shops, staff
 from store.clock import SetClock
 from store.staff import Role

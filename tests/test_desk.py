@@ -16,7 +16,8 @@ from PIL import Image
 
 from handlers.web import site
 from handlers.web.desk.views import setup_desk
-from loyalty import customers, programme
+from loyalty import programme
+from loyalty.customers import customers
 from store import inbox, media, staff
 from store.clock import SetClock
 from store.engine import Store, open_store

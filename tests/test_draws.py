@@ -14,14 +14,18 @@ import pytest
 import sqlalchemy as sa
 
 from bot.__main__ import status
-from loyalty import claims, customers, ledger, orders, points, programme, proof, voucher_programs, vouchers
-from loyalty.orders import OrderInput, Status
+from loyalty import programme
+from loyalty.customers import claims, customers
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import ledger, points, proof
 from loyalty.recognition import drawlog, draws, entries, fair, wins
 from loyalty.recognition.draws import ASSURANCES, Draw, DrawClosedError, DrawInput, EntryBy, Mode
 from loyalty.recognition.entries import Drawn, EntryLimitError, NoEntryError
 from loyalty.recognition.prizes import PrizeInput, PrizeKind
 from loyalty.recognition.wins import WinState
-from loyalty.voucher_programs import Kind
+from loyalty.vouchers import voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind
 from store.clock import SetClock
 from store.engine import Store
 from store.errors import InvalidError, MovedError, NotFoundError

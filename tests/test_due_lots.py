@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from loyalty import customers, ledger, lots, points, programme, proof
-from loyalty.ledger import Leg, UncoveredError
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.points import ledger, lots, points, proof
+from loyalty.points.ledger import Leg, UncoveredError
 from store.clock import SetClock, now
 from store.engine import Store
 from store.errors import MovedError

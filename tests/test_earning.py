@@ -14,9 +14,13 @@ from hypothesis import strategies as st
 from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 
-from loyalty import customers, earning, earning_rules, ledger, order_lines, orders, points, programme, proof, tiers
-from loyalty.earning_rules import Basket, Context, Multiplier, Rules, Who
-from loyalty.orders import OrderInput, Status
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.orders import earning, earning_rules, order_lines, orders
+from loyalty.orders.earning_rules import Basket, Context, Multiplier, Rules, Who
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import ledger, points, proof
+from loyalty.tiers import tiers
 from store import shops
 from store.clock import SetClock
 from store.engine import Store, open_store
@@ -258,7 +262,7 @@ async def test_the_tiers_multiplier_is_a_candidate_and_stays_with_the_order(stor
 
 
 async def test_nobodys_order_earns_for_the_one_who_claims_it(store: Store, shop: int) -> None:
-    from loyalty import claims
+    from loyalty.customers import claims
 
     await store.write(earning.save, shop, plan({"name": "Đơn đầu", "percent": 200, "orders": [1]}), "staff:1")
     state = await store.write(orders.put, shop, "A1", order(50_000, phone=None))

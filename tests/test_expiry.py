@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from loyalty import customers, expiry_notices, ledger, orders, points, programme, proof
-from loyalty.orders import OrderInput, Status
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import expiry_notices, ledger, points, proof
 from loyalty.programme import Expiry
 from store.base import table
 from store.clock import SetClock

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from loyalty import claims, customers, gifts, holds, ledger, points, programme, proof
-from loyalty.gifts import GiftLimitError, GiftOverError, GiftState, OwnGiftError
-from loyalty.ledger import KeyConflictError, UncoveredError
+from loyalty import programme
+from loyalty.customers import claims, customers
+from loyalty.points import gifts, holds, ledger, points, proof
+from loyalty.points.gifts import GiftLimitError, GiftOverError, GiftState, OwnGiftError
+from loyalty.points.ledger import KeyConflictError, UncoveredError
 from store.base import table
 from store.clock import SetClock
 from store.engine import Store

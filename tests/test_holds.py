@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from loyalty import claims, customers, holds, ledger, points, programme, proof
-from loyalty.holds import HoldEndedError
-from loyalty.ledger import KeyConflictError, UncoveredError
+from loyalty import programme
+from loyalty.customers import claims, customers
+from loyalty.points import holds, ledger, points, proof
+from loyalty.points.holds import HoldEndedError
+from loyalty.points.ledger import KeyConflictError, UncoveredError
 from store.clock import SetClock
 from store.engine import Store
 from store.errors import InvalidError

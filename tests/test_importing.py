@@ -17,8 +17,11 @@ from sqlalchemy.orm import Session
 
 from bot import import_loop
 from bot.nursery import Nursery
-from loyalty import customers, import_jobs, ledger, orders, programme
-from loyalty.import_jobs import Job, State
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.orders import import_jobs, orders
+from loyalty.orders.import_jobs import Job, State
+from loyalty.points import ledger
 from store.clock import SetClock
 from store.engine import Store
 from store.errors import ConflictError, InvalidError, NotFoundError

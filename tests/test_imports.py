@@ -12,7 +12,10 @@ from sqlalchemy import func, select
 
 from bot.commands import importing
 from handlers.words import words
-from loyalty import customers, ledger, lots, orders, points, programme, sheets
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.orders import orders, sheets
+from loyalty.points import ledger, lots, points
 from store.engine import Store
 from store.errors import InvalidError
 
@@ -172,7 +175,7 @@ async def test_a_workbook_with_a_title_numbers_and_dates(store: Store, shop: int
      (b"phone,total\n0903123456,5\n", "columns"), (b"\x00\x01\x02" * 50, "unreadable")],
 )  # fmt: skip
 def test_what_is_no_list_is_said_at_once(tmp_path: Path, content: bytes | None, problem: str) -> None:
-    from loyalty.imports import ORDER_COLUMNS, ORDER_NEEDS
+    from loyalty.orders.imports import ORDER_COLUMNS, ORDER_NEEDS
 
     path = tmp_path / "orders.csv"
     if content is not None:

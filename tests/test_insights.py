@@ -5,12 +5,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from loyalty import customers, directory, order_book, orders, programme, voucher_programs
-from loyalty.directory import Only, Sort
+from loyalty import programme
+from loyalty.customers import customers, directory
+from loyalty.customers.directory import Only, Sort
 from loyalty.insights import today
 from loyalty.insights.today import Week
-from loyalty.orders import OrderInput, OrderState, Status
-from loyalty.voucher_programs import Kind
+from loyalty.orders import order_book, orders
+from loyalty.orders.orders import OrderInput, OrderState, Status
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Kind
 from store import shops
 from store.clock import SetClock
 from store.engine import Store
@@ -154,7 +157,7 @@ async def test_offers_that_run_out_or_end_soon_are_told(store: Store, shop: int,
 
 
 async def test_names_stay_searchable_through_change_and_merge(store: Store, shop: int) -> None:
-    from loyalty import claims
+    from loyalty.customers import claims
 
     lan = await store.write(customers.create, name="Đặng Thuỳ Lan", home_shop_id=shop)
     guest = (await bought(store, shop, "1", MONDAY, name="Chị Lan")).customer_id

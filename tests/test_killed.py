@@ -15,9 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bot.sender import IN_FLIGHT_MAX
-from loyalty import customers, ledger, orders, points, programme, referrals, voucher_programs
-from loyalty.orders import OrderInput, Status
-from loyalty.voucher_programs import Kind
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import ledger, points
+from loyalty.referrals import referrals
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Kind
 from store.engine import Store, open_store
 from tests.botapi import Person
 from tests.processes import Process, WatchedApi, process, watched_api

@@ -21,9 +21,11 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy.orm import Session
 
-from loyalty import customers, holds, ledger, points, programme, proof
-from loyalty.holds import HoldEndedError
-from loyalty.ledger import UncoveredError
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.points import holds, ledger, points, proof
+from loyalty.points.holds import HoldEndedError
+from loyalty.points.ledger import UncoveredError
 from store.base import to_micros
 from store.clock import SetClock
 from store.engine import Store, open_store

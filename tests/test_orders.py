@@ -5,7 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loyalty import customers, earning, ledger, orders, points, programme
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.orders import earning, orders
+from loyalty.points import ledger, points
 from store.engine import Store
 from store.errors import ConflictError, InvalidError
 

@@ -13,8 +13,11 @@ from aiohttp import ClientSession
 from PIL import Image
 
 from handlers.pictures.poster import DPI, Paper, Poster, draw_cover, draw_poster
-from loyalty import earning, programme, tiers, voucher_programs
-from loyalty.voucher_programs import Kind
+from loyalty import programme
+from loyalty.orders import earning
+from loyalty.tiers import tiers
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Kind
 from store import shops
 from store.staff import Role
 from tests.chatting import customer_of, put_order, say

@@ -7,7 +7,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from loyalty import customers, ledger, points, programme, proof
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.points import ledger, points, proof
 from store.clock import SetClock
 from store.engine import Store
 

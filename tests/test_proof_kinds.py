@@ -14,39 +14,29 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from loyalty import (
-    adjustments,
-    batches,
-    claims,
-    customers,
-    gifts,
-    holds,
-    ledger,
-    orders,
-    points,
-    programme,
-    proof,
-    redemptions,
-    referral_terms,
-    referrals,
-    reservations,
-    rewards,
-    sales,
-    shared_codes,
-    sheets,
-    shifts,
-    voucher_gifts,
-    voucher_programs,
-    vouchers,
-)
-from loyalty.orders import OrderInput, Status
+from loyalty import programme, shifts
+from loyalty.customers import claims, customers
+from loyalty.orders import orders, sales, sheets
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import adjustments, gifts, holds, ledger, points, proof
 from loyalty.recognition import draws, entries, prizes, surprises, wins
 from loyalty.recognition.draws import ASSURANCES, DrawInput, EntryBy, Mode
 from loyalty.recognition.prizes import PrizeInput, PrizeKind
 from loyalty.recognition.surprises import When
 from loyalty.recognition.wins import Cause
-from loyalty.referral_terms import Reward, RewardKind
-from loyalty.voucher_programs import Kind
+from loyalty.referrals import referral_terms, referrals
+from loyalty.referrals.referral_terms import Reward, RewardKind
+from loyalty.vouchers import (
+    batches,
+    redemptions,
+    reservations,
+    rewards,
+    shared_codes,
+    voucher_gifts,
+    voucher_programs,
+    vouchers,
+)
+from loyalty.vouchers.voucher_programs import Kind
 from store import shops, staff
 from store.base import Base
 from store.clock import SetClock

@@ -15,37 +15,18 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from loyalty import (
-    adjustments,
-    claims,
-    corrections,
-    customers,
-    gifts,
-    holds,
-    ledger,
-    orders,
-    points,
-    programme,
-    proof,
-    redemptions,
-    referral_rewards,
-    referrals,
-    reservations,
-    rewards,
-    sales,
-    shared_codes,
-    shifts,
-    tier_gifts,
-    tiers,
-    voucher_gifts,
-    voucher_programs,
-    vouchers,
-)
-from loyalty.orders import OrderInput, Status
+from loyalty import programme, shifts
+from loyalty.customers import claims, corrections, customers
+from loyalty.orders import orders, sales
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import adjustments, gifts, holds, ledger, points, proof
 from loyalty.recognition import prizes, wins
 from loyalty.recognition.prizes import PrizeInput, PrizeKind
 from loyalty.recognition.wins import Cause
-from loyalty.voucher_programs import Kind
+from loyalty.referrals import referral_rewards, referrals
+from loyalty.tiers import tier_gifts, tiers
+from loyalty.vouchers import redemptions, reservations, rewards, shared_codes, voucher_gifts, voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind
 from store import shops, staff
 from store.clock import SetClock
 from store.engine import Store

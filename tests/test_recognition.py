@@ -9,20 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from handlers.recognition_words import bar
-from loyalty import (
-    claims,
-    customers,
-    ledger,
-    orders,
-    points,
-    programme,
-    proof,
-    recognition,
-    tiers,
-    voucher_programs,
-    vouchers,
-)
-from loyalty.orders import OrderInput, Status
+from loyalty import programme, recognition
+from loyalty.customers import claims, customers
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import ledger, points, proof
 from loyalty.recognition import badges, fair, prizes, progress, quests, streaks, surprises, thanks, visits, wins
 from loyalty.recognition.badges import BadgeInput
 from loyalty.recognition.prizes import PrizeInput, PrizeKind
@@ -31,7 +22,9 @@ from loyalty.recognition.streaks import Unit
 from loyalty.recognition.surprises import When
 from loyalty.recognition.thanks import Task, TaskEndedError, Why
 from loyalty.recognition.visits import Dish, Measure, Visit
-from loyalty.voucher_programs import Kind
+from loyalty.tiers import tiers
+from loyalty.vouchers import voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind
 from store import shops
 from store.clock import SetClock
 from store.engine import Store

@@ -12,11 +12,13 @@ import sqlalchemy as sa
 from aiohttp import FormData
 from PIL import Image
 
-from loyalty import orders, programme, voucher_programs
-from loyalty.orders import OrderInput, Status
+from loyalty import programme
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
 from loyalty.recognition import badges, draws, entries, quests, streaks, surprises, thanks, wins
 from loyalty.recognition.draws import ASSURANCES
-from loyalty.voucher_programs import Kind
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Kind
 from store.engine import Store
 from store.notices import NoticeRow
 from store.staff import Role

@@ -4,9 +4,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from loyalty import customers, referral_terms, referral_tree, referrals, vouchers
-from loyalty.orders import Status
-from loyalty.referral_terms import RewardKind
+from loyalty.customers import customers
+from loyalty.orders.orders import Status
+from loyalty.referrals import referral_terms, referral_tree, referrals
+from loyalty.referrals.referral_terms import RewardKind
+from loyalty.vouchers import vouchers
 from store.staff import Role
 from tests import test_console
 from tests.test_console import Console, offer, second

@@ -9,30 +9,19 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from loyalty import (
-    bulk,
-    claims,
-    customers,
-    orders,
-    points,
-    programme,
-    proof,
-    redemptions,
-    referral_review,
-    referral_terms,
-    referrals,
-    reservations,
-    sales,
-    voucher_programs,
-    vouchers,
-)
-from loyalty.imports import OrderLine
-from loyalty.orders import OrderInput, Status
-from loyalty.referral_review import UndecidableError
-from loyalty.referral_rewards import counts_from
-from loyalty.referral_terms import Reward, RewardKind
-from loyalty.referrals import Opened
-from loyalty.voucher_programs import Kind
+from loyalty import programme
+from loyalty.customers import claims, customers
+from loyalty.orders import bulk, orders, sales
+from loyalty.orders.imports import OrderLine
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import points, proof
+from loyalty.referrals import referral_review, referral_terms, referrals
+from loyalty.referrals.referral_review import UndecidableError
+from loyalty.referrals.referral_rewards import counts_from
+from loyalty.referrals.referral_terms import Reward, RewardKind
+from loyalty.referrals.referrals import Opened
+from loyalty.vouchers import redemptions, reservations, voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind
 from store import shops, staff
 from store.clock import SetClock
 from store.engine import Store

@@ -16,9 +16,13 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
-from loyalty import customers, ledger, orders, points, programme, voucher_programs
-from loyalty.orders import OrderInput, Status
-from loyalty.voucher_programs import Kind
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import ledger, points
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Kind
 from store.clock import SystemClock
 from store.engine import Store, open_store
 from tests.botapi import Person, Tap

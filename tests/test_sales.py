@@ -11,29 +11,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from sqlalchemy.orm import Session
 
-from loyalty import (
-    claims,
-    counter,
-    customers,
-    ledger,
-    lots,
-    orders,
-    points,
-    programme,
-    redemptions,
-    reservations,
-    rewards,
-    sales,
-    voucher_programs,
-    vouchers,
-)
+from loyalty import programme
 from loyalty.attempts import TooManyError
-from loyalty.counter import Found, PhoneTakenError
-from loyalty.ledger import KeyConflictError, UncoveredError
-from loyalty.sales import Sale, UndoOverError
-from loyalty.voucher_limits import BudgetSpentError
-from loyalty.voucher_programs import Kind
-from loyalty.vouchers import UnknownVoucherError, UnusableVoucherError
+from loyalty.customers import claims, counter, customers
+from loyalty.customers.counter import Found, PhoneTakenError
+from loyalty.orders import orders, sales
+from loyalty.orders.sales import Sale, UndoOverError
+from loyalty.points import ledger, lots, points
+from loyalty.points.ledger import KeyConflictError, UncoveredError
+from loyalty.vouchers import redemptions, reservations, rewards, voucher_programs, vouchers
+from loyalty.vouchers.voucher_limits import BudgetSpentError
+from loyalty.vouchers.voucher_programs import Kind
+from loyalty.vouchers.vouchers import UnknownVoucherError, UnusableVoucherError
 from store import schema, staff
 from store.audit import AuditRow
 from store.base import Base

@@ -22,7 +22,7 @@ from bot.messengers.messenger import Ready
 from bot.messengers.telegram import Telegram
 from bot.outgoing import OutboxSession, outbox_bot
 from handlers.chat.talk import Kept
-from loyalty import customers
+from loyalty.customers import customers
 from store import leases, outbox
 from store.base import raw, to_micros
 from store.clock import SetClock

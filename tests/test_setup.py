@@ -18,7 +18,8 @@ from bot import app as program
 from bot import nightly
 from bot.settings import Settings
 from handlers.web import site
-from loyalty import ledger, programme
+from loyalty import programme
+from loyalty.points import ledger
 from store import audit, backup, options, schema, staff
 from store.clock import SetClock
 from store.engine import Store, open_store

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loyalty import discounts, stacking, voucher_programs
-from loyalty.discounts import Basket, HoursError, ItemsError, Line
-from loyalty.stacking import Candidate
-from loyalty.voucher_limits import Room
-from loyalty.voucher_programs import Kind, MinOrderError, Program
-from loyalty.vouchers import Voucher
+from loyalty.vouchers import discounts, stacking, voucher_programs
+from loyalty.vouchers.discounts import Basket, HoursError, ItemsError, Line
+from loyalty.vouchers.stacking import Candidate
+from loyalty.vouchers.voucher_limits import Room
+from loyalty.vouchers.voucher_programs import Kind, MinOrderError, Program
+from loyalty.vouchers.vouchers import Voucher
 from store.errors import InvalidError
 
 ZONE = "Asia/Ho_Chi_Minh"

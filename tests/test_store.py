@@ -12,7 +12,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from loyalty import customers, ledger, programme
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.points import ledger
 from store import accounts, leases, postgres
 from store.clock import SetClock
 from store.engine import Store, open_store

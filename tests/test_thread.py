@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from loyalty import customers, ledger, points
+from loyalty.customers import customers
+from loyalty.points import ledger, points
 from tests.running import Running, running
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from loyalty import claims, customers, programme
+from loyalty import programme
+from loyalty.customers import claims, customers
 from store import media, staff
 from store.clock import SetClock
 from store.engine import Store
@@ -467,7 +468,7 @@ async def test_another_shops_tickets_are_not_there(store: Store, shop: int, lan:
 
 
 async def test_the_customers_loyalty_stands_beside_the_thread(store: Store, shop: int, lan: int, minh: Member) -> None:
-    from loyalty import orders
+    from loyalty.orders import orders
 
     bought = orders.OrderInput(
         total=1_250_000, currency="VND", placed_at=store.clock.now(), status=orders.Status.COMPLETED, customer_id=lan

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from loyalty import tier_rule
-from loyalty.tier_rule import Facts, Falling, Policy, Window, qualify, slides_out, spans
-from loyalty.tiers import Tier
+from loyalty.tiers import tier_rule
+from loyalty.tiers.tier_rule import Facts, Falling, Policy, Window, qualify, slides_out, spans
+from loyalty.tiers.tiers import Tier
 from store.errors import InvalidError
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")

@@ -13,29 +13,18 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from loyalty import (
-    bulk,
-    claims,
-    customers,
-    imports,
-    ledger,
-    orders,
-    points,
-    programme,
-    qualification,
-    tier_gifts,
-    tier_review,
-    tier_rule,
-    tiers,
-    voucher_programs,
-    vouchers,
-)
-from loyalty.imports import OrderLine
-from loyalty.orders import OrderInput, Status
-from loyalty.tier_review import Outlook, Way
-from loyalty.tier_rule import Falling, Measure, Policy, Window
-from loyalty.tiers import Level
-from loyalty.voucher_programs import Kind
+from loyalty import programme
+from loyalty.customers import claims, customers
+from loyalty.orders import bulk, imports, orders
+from loyalty.orders.imports import OrderLine
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import ledger, points
+from loyalty.tiers import qualification, tier_gifts, tier_review, tier_rule, tiers
+from loyalty.tiers.tier_review import Outlook, Way
+from loyalty.tiers.tier_rule import Falling, Measure, Policy, Window
+from loyalty.tiers.tiers import Level
+from loyalty.vouchers import voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind
 from store import notices, shops, staff
 from store.base import raw, table
 from store.clock import SetClock

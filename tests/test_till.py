@@ -11,8 +11,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from handlers.web.login.views import setup_login
 from handlers.web.site import Site, setup_site
 from handlers.web.till.views import setup_till
-from loyalty import customers, points, programme, sales, voucher_programs, vouchers
-from loyalty.voucher_programs import Kind
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.orders import sales
+from loyalty.points import points
+from loyalty.vouchers import voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind
 from store import staff
 from store.engine import Store
 

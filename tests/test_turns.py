@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from loyalty import customers, orders, programme, sales, shifts
-from loyalty.sales import Sale, UndoOverError
+from loyalty import programme, shifts
+from loyalty.customers import customers
+from loyalty.orders import orders, sales
+from loyalty.orders.sales import Sale, UndoOverError
 from loyalty.shifts import EmptyShiftError
 from store import pins, staff
 from store.clock import SetClock

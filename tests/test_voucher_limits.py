@@ -9,13 +9,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from loyalty import (
-    claims,
-    customers,
-    ledger,
-    orders,
-    programme,
-    proof,
+from loyalty import programme
+from loyalty.customers import claims, customers
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.points import ledger, proof
+from loyalty.vouchers import (
     redemptions,
     reservations,
     rewards,
@@ -24,15 +23,20 @@ from loyalty import (
     voucher_gifts,
     voucher_programs,
     vouchers,
-)  # fmt: skip
-from loyalty.discounts import ItemsError, Line
-from loyalty.orders import OrderInput, Status
-from loyalty.redemptions import Redemption, SettledError
-from loyalty.reservations import CustomerNeededError, NotStackableError
-from loyalty.voucher_gifts import NotGivableError
-from loyalty.voucher_limits import BudgetSpentError
-from loyalty.voucher_programs import Kind, Program
-from loyalty.vouchers import LimitError, SharedProgramError, SoldOutError, UnknownVoucherError, UnusableVoucherError
+)
+from loyalty.vouchers.discounts import ItemsError, Line
+from loyalty.vouchers.redemptions import Redemption, SettledError
+from loyalty.vouchers.reservations import CustomerNeededError, NotStackableError
+from loyalty.vouchers.voucher_gifts import NotGivableError
+from loyalty.vouchers.voucher_limits import BudgetSpentError
+from loyalty.vouchers.voucher_programs import Kind, Program
+from loyalty.vouchers.vouchers import (
+    LimitError,
+    SharedProgramError,
+    SoldOutError,
+    UnknownVoucherError,
+    UnusableVoucherError,
+)
 from store.clock import SetClock
 from store.engine import Store
 from store.errors import InvalidError, NotFoundError

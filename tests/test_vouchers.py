@@ -10,24 +10,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from loyalty import (
-    attempts,
-    claims,
-    customers,
-    ledger,
-    orders,
-    points,
-    programme,
-    redemptions,
-    reservations,
-    rewards,
-    voucher_programs,
-    vouchers,
-)  # fmt: skip
+from loyalty import attempts, programme
 from loyalty.attempts import TooManyError
-from loyalty.redemptions import Redemption, RedemptionState, SettledError
-from loyalty.voucher_programs import Kind, MinOrderError, Program
-from loyalty.vouchers import LimitError, SoldOutError, UnknownVoucherError, UnusableVoucherError
+from loyalty.customers import claims, customers
+from loyalty.orders import orders
+from loyalty.points import ledger, points
+from loyalty.vouchers import redemptions, reservations, rewards, voucher_programs, vouchers
+from loyalty.vouchers.redemptions import Redemption, RedemptionState, SettledError
+from loyalty.vouchers.voucher_programs import Kind, MinOrderError, Program
+from loyalty.vouchers.vouchers import LimitError, SoldOutError, UnknownVoucherError, UnusableVoucherError
 from store.base import Base
 from store.clock import SetClock
 from store.engine import Store

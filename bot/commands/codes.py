@@ -8,8 +8,9 @@ from pathlib import Path
 
 from bot.commands.opening import CommandError, refuse, say, show, with_store
 from bot.settings import Settings
-from loyalty import batches, sheets, voucher_programs, vouchers
-from loyalty.batches import Batch, BatchState
+from loyalty.orders import sheets
+from loyalty.vouchers import batches, voucher_programs, vouchers
+from loyalty.vouchers.batches import Batch, BatchState
 from store.engine import Store
 from store.errors import MovedError
 

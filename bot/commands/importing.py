@@ -15,9 +15,9 @@ from bot.commands.opening import CommandError, refuse, shop_named, show, with_st
 from bot.settings import Settings
 from handlers import rejections
 from handlers.words import Words, words
-from loyalty import bulk, import_lines, imports, sheets
-from loyalty.imports import Taken
-from loyalty.sheets import Row, SheetError
+from loyalty.orders import bulk, import_lines, imports, sheets
+from loyalty.orders.imports import Taken
+from loyalty.orders.sheets import Row, SheetError
 from store import audit, shops
 from store.engine import Store
 from store.errors import MovedError, RuleError

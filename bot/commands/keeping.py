@@ -25,7 +25,7 @@ def check() -> None:
     """Prove every balance from its postings and every lot and voucher from the ledger. Raises CommandError (1) with the
     first fault; all of them are printed.
     """
-    from loyalty import proof
+    from loyalty.points import proof
 
     async def work(_settings: Settings, store: Store) -> None:
         faults = await store.read(proof.faults)

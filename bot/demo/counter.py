@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 
 from bot.demo.past import as_of
 from bot.demo.trade import ZONE
-from loyalty import adjustments, programme, sales, shifts
-from loyalty.sales import Sale
+from loyalty import programme, shifts
+from loyalty.orders import sales
+from loyalty.orders.sales import Sale
+from loyalty.points import adjustments
 from store.clock import now
 
 TAKEN = (87_000, 49_000, 136_000, 94_000, 72_000)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from bot.demo.past import as_of
-from loyalty import customers
+from loyalty.customers import customers
 from store import staff, webchat
 from store.clock import now
 from store.staff import Member, Role

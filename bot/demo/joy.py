@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.demo.past import as_of
-from loyalty import gifts, points, referrals, rewards, shared_codes, voucher_programs
+from loyalty.points import gifts, points
 from loyalty.recognition import badges, draws, entries, quests, streaks, surprises, thanks
 from loyalty.recognition.badges import BadgeInput
 from loyalty.recognition.draws import ASSURANCES, DrawInput, EntryBy, Mode
@@ -17,7 +17,9 @@ from loyalty.recognition.prizes import PrizeInput, PrizeKind
 from loyalty.recognition.quests import Every, QuestInput
 from loyalty.recognition.surprises import When
 from loyalty.recognition.visits import Measure
-from loyalty.voucher_programs import Kind, Program
+from loyalty.referrals import referrals
+from loyalty.vouchers import rewards, shared_codes, voucher_programs
+from loyalty.vouchers.voucher_programs import Kind, Program
 from store.clock import now
 from store.errors import RuleError
 

@@ -10,9 +10,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from bot.demo.past import as_of
-from loyalty import customers, orders, programme, referrals, tiers
-from loyalty.orders import OrderInput, Status
-from loyalty.tiers import Level
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.referrals import referrals
+from loyalty.tiers import tiers
+from loyalty.tiers.tiers import Level
 from store import shops, staff
 from store.clock import now
 from store.staff import Role

@@ -11,9 +11,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic_core import PydanticCustomError
 
 from handlers.api.problems import FieldError, ProblemError, field_error, invalid
-from loyalty import phones
-from loyalty.customers import NAME_CHARS_MAX
-from loyalty.orders import MONEY_MAX
+from loyalty.customers import phones
+from loyalty.customers.customers import NAME_CHARS_MAX
+from loyalty.orders.orders import MONEY_MAX
 from store.errors import InvalidError, NotFoundError
 
 BODY_BYTES_MAX = 1024 * 1024

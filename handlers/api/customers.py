@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from handlers.api.bodies import NUMBER_MAX, Body, CustomerRef, Day, Name, Page, Phone, example
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.problems import field_error, invalid
-from loyalty import customers, lots, points, qualification, statement
+from loyalty.customers import customers
+from loyalty.points import lots, points, statement
+from loyalty.tiers import qualification
 from store import shops
 from store.errors import NotFoundError
 

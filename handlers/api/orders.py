@@ -6,8 +6,9 @@ from sqlalchemy.orm import Session
 from handlers.api.bodies import Body, CustomerRef, Moment, Money, RowNumber, example, keepable
 from handlers.api.calls import Answer, Ask, Call
 from handlers.web.site import Site
-from loyalty import customers, orders
-from loyalty.orders import Status
+from loyalty.customers import customers
+from loyalty.orders import orders
+from loyalty.orders.orders import Status
 from store.errors import NotFoundError
 
 GROUP = "Orders"

@@ -10,7 +10,9 @@ from handlers.api.bodies import Body, example
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.customers import Entry, entry_of
 from handlers.api.problems import FieldError, ProblemError, invalid
-from loyalty import customers, ledger, points, programme, statement
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.points import ledger, points, statement
 from store import shops
 
 HEADER = "Idempotency-Key"

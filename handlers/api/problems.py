@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError
 
 from loyalty.attempts import TooManyError
-from loyalty.ledger import UncoveredError
+from loyalty.points.ledger import UncoveredError
 from store.errors import (
     ConflictError,
     ForbiddenError,

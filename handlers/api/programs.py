@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from handlers.api.bodies import Body, CustomerRef, Moment, Money, Page, RowNumber, example, row_before
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.customers import named
-from loyalty import batches, shared_codes, voucher_limits, voucher_programs, vouchers
-from loyalty.batches import BatchState
-from loyalty.points import POINTS_MAX
-from loyalty.voucher_programs import LISTED_CHARS_MAX, LISTED_MAX, Kind, Returns, Stacks
+from loyalty.points.points import POINTS_MAX
+from loyalty.vouchers import batches, shared_codes, voucher_limits, voucher_programs, vouchers
+from loyalty.vouchers.batches import BatchState
+from loyalty.vouchers.voucher_programs import LISTED_CHARS_MAX, LISTED_MAX, Kind, Returns, Stacks
 from store import shops
 
 GROUP = "Vouchers"

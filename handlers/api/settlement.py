@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from handlers.api.bodies import Body, Day, example
 from handlers.api.calls import Answer, Ask, Call
-from loyalty import settlement
+from loyalty.points import settlement
 
 
 class Period(Body):

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 from handlers.api.bodies import Body, CustomerRef, Money, example
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.customers import known, named
-from loyalty import discounts, redemptions, reservations, stacking, vouchers
-from loyalty.discounts import LINES_MAX, Line
-from loyalty.redemptions import Redemption, RedemptionState
-from loyalty.reservations import Checked
-from loyalty.vouchers import UnknownVoucherError
+from loyalty.vouchers import discounts, redemptions, reservations, stacking, vouchers
+from loyalty.vouchers.discounts import LINES_MAX, Line
+from loyalty.vouchers.redemptions import Redemption, RedemptionState
+from loyalty.vouchers.reservations import Checked
+from loyalty.vouchers.vouchers import UnknownVoucherError
 from store import shops
 
 GROUP = "Vouchers"

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from handlers import recognition_words
 from handlers.chat.commands import DrawEntry, EntryFor, Leave, button, go
 from handlers.chat.talk import Talk
-from loyalty import recognition, vouchers
-from loyalty.ledger import UncoveredError
+from loyalty import recognition
+from loyalty.points.ledger import UncoveredError
 from loyalty.recognition import badges, draws, entries, progress, streaks, visits
 from loyalty.recognition.badges import Badge
 from loyalty.recognition.draws import Draw, DrawClosedError, DrawState, EntryBy, Placed
@@ -21,6 +21,7 @@ from loyalty.recognition.prizes import PrizeKind
 from loyalty.recognition.progress import Standing
 from loyalty.recognition.streaks import Streak, Unit
 from loyalty.recognition.wins import WinState
+from loyalty.vouchers import vouchers
 from store import shops
 from store.clock import now, today
 from store.errors import ConflictError, NotFoundError

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from handlers.words import Words
-from loyalty import referral_terms, voucher_programs
-from loyalty.referral_terms import Reward, RewardKind, Terms
+from loyalty.referrals import referral_terms
+from loyalty.referrals.referral_terms import Reward, RewardKind, Terms
+from loyalty.vouchers import voucher_programs
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
 
 from handlers.chat.commands import Leave, Present, button, go
 from handlers.chat.talk import Talk
-from loyalty import customers, gifts, phones, points
-from loyalty.gifts import Gift, GiftLimitError, GiftOverError, GiftState, OwnGiftError
-from loyalty.ledger import UncoveredError
+from loyalty.customers import customers, phones
+from loyalty.points import gifts, points
+from loyalty.points.gifts import Gift, GiftLimitError, GiftOverError, GiftState, OwnGiftError
+from loyalty.points.ledger import UncoveredError
 from store.errors import InvalidError, NotFoundError
 
 LINK = "-"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from handlers.words import SPACE, Words
-from loyalty.voucher_programs import DAY_MINUTES, Kind, Program
+from loyalty.vouchers.voucher_programs import DAY_MINUTES, Kind, Program
 
 NAMED = 3
 """Items that are named before “and others”."""

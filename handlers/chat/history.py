@@ -5,7 +5,7 @@ from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
 from handlers.chat.commands import History, button, go
 from handlers.chat.points import entry_line
 from handlers.chat.talk import Talk
-from loyalty import points, statement
+from loyalty.points import points, statement
 
 LINES = 10
 DAYS_LISTED = 6

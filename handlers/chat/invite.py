@@ -9,8 +9,8 @@ from handlers.chat.commands import Invite, button
 from handlers.chat.friends import Promise, promise
 from handlers.chat.talk import Kept, Talk
 from handlers.pictures.share import Invitation, draw_invitation
-from loyalty import referrals
-from loyalty.referrals import Tally
+from loyalty.referrals import referrals
+from loyalty.referrals.referrals import Tally
 
 
 async def invite(message: Message, talk: Talk, _state: FSMContext) -> None:

@@ -10,8 +10,8 @@ from handlers.chat.help import rating_buttons
 from handlers.chat.told import Params, Told
 from handlers.chat.voice import Voice
 from handlers.measures import measured
-from loyalty import addressing
-from loyalty.tier_rule import Measure
+from loyalty.customers import addressing
+from loyalty.tiers.tier_rule import Measure
 
 
 def render(kind: str, voice: Voice, params: Params) -> Told | None:

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from handlers.chat import help as helping
 from handlers.chat.commands import keyboard
 from handlers.chat.talk import Talk
-from loyalty import claims, phones
-from loyalty.phones import TooSoonError, WrongCodeError
+from loyalty.customers import claims, phones
+from loyalty.customers.phones import TooSoonError, WrongCodeError
 from store import notices
 from store.errors import InvalidError
 from store.outbox import Purpose

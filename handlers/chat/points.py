@@ -18,12 +18,15 @@ from handlers.chat.voice import Voice
 from handlers.measures import measured
 from handlers.pictures.card import Card, draw_card
 from handlers.words import Words
-from loyalty import customers, points, qualification, rewards, statement, vouchers
-from loyalty.ledger import UncoveredError
-from loyalty.points import Wallet
-from loyalty.rewards import PriceChangedError
-from loyalty.statement import Entry
-from loyalty.tier_rule import Measure, Standing
+from loyalty.customers import customers
+from loyalty.points import points, statement
+from loyalty.points.ledger import UncoveredError
+from loyalty.points.points import Wallet
+from loyalty.points.statement import Entry
+from loyalty.tiers import qualification
+from loyalty.tiers.tier_rule import Measure, Standing
+from loyalty.vouchers import rewards, vouchers
+from loyalty.vouchers.rewards import PriceChangedError
 from store import media
 from store.clock import today
 from store.errors import ConflictError, NotFoundError

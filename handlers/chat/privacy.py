@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from handlers.chat.commands import Offers, button
 from handlers.chat.talk import Talk
-from loyalty import customers
+from loyalty.customers import customers
 from store import events
 
 

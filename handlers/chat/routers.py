@@ -43,7 +43,7 @@ from handlers.chat.commands import (
 )
 from handlers.chat.gifting import Giving
 from handlers.chat.phone import Phone
-from loyalty import customers
+from loyalty.customers import customers
 from store.engine import Work
 
 GONE = {"kicked", "left"}

@@ -14,11 +14,13 @@ from handlers.chat.gives import terms
 from handlers.chat.talk import Talk
 from handlers.chat.voice import Voice
 from handlers.words import words
-from loyalty import addressing, claims, customers, referrals, rewards, vouchers
-from loyalty.addressing import Address
 from loyalty.attempts import TooManyError
-from loyalty.claims import AlreadyClaimedError
-from loyalty.referrals import Opened
+from loyalty.customers import addressing, claims, customers
+from loyalty.customers.addressing import Address
+from loyalty.customers.claims import AlreadyClaimedError
+from loyalty.referrals import referrals
+from loyalty.referrals.referrals import Opened
+from loyalty.vouchers import rewards, vouchers
 from store import shops, staff, webchat
 from store.errors import ConflictError, NotFoundError
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from handlers.chat import commands
 from handlers.chat.voice import Voice
 from handlers.words import Words
-from loyalty.customers import Person
+from loyalty.customers.customers import Person
 from store.engine import Work
 from store.media import File
 from store.shops import Shop

@@ -5,8 +5,8 @@ from html import escape
 from typing import Any
 
 from handlers.words import Words
-from loyalty import addressing
-from loyalty.addressing import Address
+from loyalty.customers import addressing
+from loyalty.customers.addressing import Address
 
 
 class Voice:

@@ -5,7 +5,7 @@ from datetime import date
 from handlers.chat.commands import go
 from handlers.chat.told import Params, Told
 from handlers.chat.voice import Voice
-from loyalty import addressing
+from loyalty.customers import addressing
 
 
 def returned(voice: Voice, params: Params) -> Told:

@@ -13,8 +13,8 @@ from handlers.chat.commands import KeepVoucher, PresentVoucher, Show, button, go
 from handlers.chat.gives import terms
 from handlers.chat.talk import Kept, Talk
 from handlers.pictures.voucher import VoucherPicture, draw_voucher
-from loyalty import voucher_gifts, vouchers
-from loyalty.vouchers import VoucherState
+from loyalty.vouchers import voucher_gifts, vouchers
+from loyalty.vouchers.vouchers import VoucherState
 from store import media
 from store.errors import ConflictError, NotFoundError
 

@@ -6,10 +6,12 @@ from datetime import timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from loyalty import customers, directory, ledger, programme
-from loyalty.lots import lots
-from loyalty.qualification import watches
-from loyalty.voucher_programs import programs
+from loyalty import programme
+from loyalty.customers import customers, directory
+from loyalty.points import ledger
+from loyalty.points.lots import lots
+from loyalty.tiers.qualification import watches
+from loyalty.vouchers.voucher_programs import programs
 from store.clock import now
 
 LOW_SHARE = 20

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from loyalty import directory
-from loyalty.lots import lots
-from loyalty.orders import Status, orders
-from loyalty.voucher_programs import FIELDS, Program, programs
+from loyalty.customers import directory
+from loyalty.orders.orders import Status, orders
+from loyalty.points.lots import lots
+from loyalty.vouchers.voucher_programs import FIELDS, Program, programs
 from store import clock, shops
 
 WEEKS = 12

@@ -1,7 +1,7 @@
 """Recognition: what says thank you beyond points. Streaks, badges, quests, lucky draws, surprises and thank-you cards.
 
 All of it belongs to a shop, is off until the shop sets it up, and hears of orders by `order_settled`, which
-`loyalty.orders.settle` calls at its end.
+`loyalty.orders.orders.settle` calls at its end.
 """
 
 from loyalty.recognition import badges, drawlog, entries, prizes, progress, surprises, thanks, wins

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Text, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import ledger
+from loyalty.points import ledger
 from loyalty.recognition import draws, fair, prizes
 from loyalty.recognition.draws import Draw, DrawState, draw_prizes
 from loyalty.recognition.prizes import Prize

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, Text, delete, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import holds
+from loyalty.points import holds
 from loyalty.recognition import fair, prizes, wins
 from loyalty.recognition.prizes import Prize, PrizeInput
 from loyalty.recognition.wins import Cause, WinState

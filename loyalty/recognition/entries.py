@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ForeignKey, Index, Text, cast, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import customers, ledger, points
+from loyalty.customers import customers
+from loyalty.points import ledger, points
 from loyalty.recognition import drawlog, draws, wins
 from loyalty.recognition.draws import Draw, DrawClosedError, DrawState, EntryBy
 from loyalty.recognition.prizes import Prize

@@ -26,7 +26,7 @@ def order_settled(session: Session, order_id: int, *, quiet: bool = False, event
 
     `quiet`: nobody is told. Without `eventful` (an import) nothing is started, only what a returned order takes back goes.
     """
-    from loyalty import orders
+    from loyalty.orders import orders
 
     order = orders.get(session, order_id)
     if order.customer_id is None:

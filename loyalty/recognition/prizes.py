@@ -10,7 +10,8 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, Text, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import holds, ledger, voucher_programs
+from loyalty.points import holds, ledger
+from loyalty.vouchers import voucher_programs
 from store.base import Base, BigId, table
 from store.errors import InvalidError, NotFoundError
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import ledger
+from loyalty.points import ledger
 from loyalty.recognition import fair, prizes, wins
 from loyalty.recognition.prizes import PrizeInput
 from loyalty.recognition.visits import Visit

@@ -11,8 +11,9 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, Text, delete, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import customers, tiers
+from loyalty.customers import customers
 from loyalty.recognition.visits import Visit
+from loyalty.tiers import tiers
 from store import events, notices, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now

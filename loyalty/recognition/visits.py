@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from loyalty import order_lines
+from loyalty.orders import order_lines
 from loyalty.recognition import streaks
 from loyalty.recognition.streaks import Unit
 from store.shops import Shop
@@ -62,7 +62,7 @@ class Visit:
 
 def of(session: Session, shop: Shop, customer_id: int) -> list[Visit]:
     """A customer's visits at a shop, oldest first."""
-    from loyalty.orders import IMPORT, Status, orders
+    from loyalty.orders.orders import IMPORT, Status, orders
 
     zone = ZoneInfo(shop.timezone)
     rows = session.execute(
@@ -86,7 +86,7 @@ def of(session: Session, shop: Shop, customer_id: int) -> list[Visit]:
 
 
 def _dishes(items: Sequence[dict[str, Any]], total: int, refunded: int) -> tuple[Dish, ...]:
-    """The items that weren't given back, in whatever fields a shop sends them (see loyalty.order_lines)."""
+    """The items that weren't given back, in whatever fields a shop sends them (see loyalty.orders.order_lines)."""
     parts = iter(order_lines.parts(items, total=total, listed=total, refunded=refunded))
     found = []
     for item in items:

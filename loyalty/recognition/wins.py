@@ -14,9 +14,12 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, Text, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty import customers, holds, ledger, points, programme, vouchers
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.points import holds, ledger, points
 from loyalty.recognition import prizes
 from loyalty.recognition.prizes import Prize, PrizeKind
+from loyalty.vouchers import vouchers
 from store import events, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now

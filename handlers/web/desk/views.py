@@ -17,9 +17,10 @@ from handlers.web import site, uploads
 from handlers.web.desk import shown
 from handlers.web.lines import open_line
 from handlers.web.site import Handler
-from loyalty import phones, tiers
-from loyalty.addressing import Address, given_name, vocative
-from loyalty.lots import last_day
+from loyalty.customers import phones
+from loyalty.customers.addressing import Address, given_name, vocative
+from loyalty.points.lots import last_day
+from loyalty.tiers import tiers
 from store import inbox, media, shops, staff
 from store.errors import ForbiddenError, InvalidError, NotFoundError, RuleError
 from store.staff import Member, Right

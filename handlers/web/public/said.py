@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from handlers.chat import gives
 from handlers.measures import measured, within
 from handlers.words import Words
-from loyalty.referral_terms import Reward, RewardKind
+from loyalty.referrals.referral_terms import Reward, RewardKind
 from loyalty.showcase import Showcase
-from loyalty.tier_rule import Measure, Window
-from loyalty.tiers import Tier
-from loyalty.voucher_programs import Program
+from loyalty.tiers.tier_rule import Measure, Window
+from loyalty.tiers.tiers import Tier
+from loyalty.vouchers.voucher_programs import Program
 
 SAMPLE_BILL = 85_000
 SAMPLE_POINTS = 100

@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 from handlers.web import site
 from handlers.web.shop import fields, frame, person
 from handlers.words import Words
-from loyalty import adjustments, corrections, directory, orders, phones
-from loyalty.corrections import OrderExistsError, OrderTakenError, PhoneTakenError
+from loyalty.customers import corrections, directory, phones
+from loyalty.customers.corrections import OrderExistsError, OrderTakenError, PhoneTakenError
+from loyalty.orders import orders
+from loyalty.points import adjustments
 from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RuleError
 from support import tickets
 

@@ -6,9 +6,11 @@ from sqlalchemy.orm import Session
 
 from handlers.web.shop.needs import Ask, Check, Need, Severity
 from handlers.web.shop.setup_checks import backup_missed
-from loyalty import adjustments, directory, referral_tree
+from loyalty.customers import directory
 from loyalty.insights import needs, today
+from loyalty.points import adjustments
 from loyalty.recognition import thanks
+from loyalty.referrals import referral_tree
 from store import inbox, staff, webhooks
 from store.staff import Right
 from support import queue

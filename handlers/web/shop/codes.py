@@ -14,11 +14,11 @@ from handlers.web import site, uploads
 from handlers.web.shop import fields, frame
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import batches, voucher_programs, vouchers
-from loyalty.batches import Batch, BatchState
-from loyalty.sheets import SheetError
-from loyalty.voucher_programs import Program
-from loyalty.vouchers import SharedProgramError, SoldOutError
+from loyalty.orders.sheets import SheetError
+from loyalty.vouchers import batches, voucher_programs, vouchers
+from loyalty.vouchers.batches import Batch, BatchState
+from loyalty.vouchers.voucher_programs import Program
+from loyalty.vouchers.vouchers import SharedProgramError, SoldOutError
 from store import audit
 from store.errors import ForbiddenError, InvalidError
 

@@ -21,10 +21,11 @@ from handlers import rejections
 from handlers.web import site, uploads
 from handlers.web.shop import fields, frame
 from handlers.words import Words
-from loyalty import import_jobs, import_lines, phones, sheets
-from loyalty.import_jobs import WHATS, Job, State
-from loyalty.imports import CustomerLine, OrderLine
-from loyalty.sheets import SheetError
+from loyalty.customers import phones
+from loyalty.orders import import_jobs, import_lines, sheets
+from loyalty.orders.import_jobs import WHATS, Job, State
+from loyalty.orders.imports import CustomerLine, OrderLine
+from loyalty.orders.sheets import SheetError
 from store import audit
 from store.errors import ForbiddenError, InvalidError, RuleError
 from store.shops import Shop

@@ -9,8 +9,9 @@ from handlers.chat import gives
 from handlers.web import site
 from handlers.web.shop import fields
 from handlers.words import Words
-from loyalty import lots, voucher_programs
-from loyalty.voucher_programs import Kind, Program, Returns, Stacks
+from loyalty.points import lots
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Kind, Program, Returns, Stacks
 from store.errors import InvalidError
 
 NUMBERS = (

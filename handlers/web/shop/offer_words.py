@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from handlers.chat import gives
 from handlers.words import Words
-from loyalty.voucher_programs import Kind, Program, Returns, Stacks
+from loyalty.vouchers.voucher_programs import Kind, Program, Returns, Stacks
 
 
 def explained(

@@ -19,20 +19,12 @@ from handlers.web import site, uploads
 from handlers.web.shop import fields, frame, lists, offer_form, offer_words
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import (
-    counter,
-    customers,
-    lots,
-    redemptions,
-    reservations,
-    rewards,
-    shared_codes,
-    voucher_programs,
-    vouchers,
-)
 from loyalty.attempts import TooManyError
-from loyalty.voucher_programs import CHANGEABLE, PROMISED, Kind, Program, Returns, Stacks
-from loyalty.vouchers import LimitError, SoldOutError
+from loyalty.customers import counter, customers
+from loyalty.points import lots
+from loyalty.vouchers import redemptions, reservations, rewards, shared_codes, voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import CHANGEABLE, PROMISED, Kind, Program, Returns, Stacks
+from loyalty.vouchers.vouchers import LimitError, SoldOutError
 from store import audit, media, shops
 from store.clock import now
 from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RuleError

@@ -7,9 +7,11 @@ from sqlalchemy.orm import Session
 
 from handlers.web import site
 from handlers.web.shop import frame, lists
-from loyalty import directory, order_book, phones, tiers
-from loyalty.directory import Only, Sort
-from loyalty.orders import Status
+from loyalty.customers import directory, phones
+from loyalty.customers.directory import Only, Sort
+from loyalty.orders import order_book
+from loyalty.orders.orders import Status
+from loyalty.tiers import tiers
 
 
 async def page(request: web.Request) -> web.StreamResponse:

@@ -12,8 +12,11 @@ from handlers.web import site
 from handlers.web.shop import fields, frame, lists, story
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import adjustments, customers, directory, ledger, phones, points, qualification, tiers, vouchers
-from loyalty.adjustments import AdjustLimitError
+from loyalty.customers import customers, directory, phones
+from loyalty.points import adjustments, ledger, points
+from loyalty.points.adjustments import AdjustLimitError
+from loyalty.tiers import qualification, tiers
+from loyalty.vouchers import vouchers
 from store.errors import ConflictError, InvalidError, RuleError
 from support import timeline
 from support.timeline import Kind

@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 from handlers.web import site
 from handlers.web.shop import fields, frame, plan_form
 from handlers.words import Words
-from loyalty import earning, earning_rules, programme, tiers
+from loyalty import programme
+from loyalty.orders import earning, earning_rules
 from loyalty.programme import Expiry, Refunds
+from loyalty.tiers import tiers
 from store import audit
 from store.errors import ForbiddenError, InvalidError
 

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from handlers.web.shop import fields
 from handlers.words import Words
-from loyalty.earning import Sample
-from loyalty.earning_rules import MULTIPLIERS_MAX, Bonuses, Multiplier, Rules
+from loyalty.orders.earning import Sample
+from loyalty.orders.earning_rules import MULTIPLIERS_MAX, Bonuses, Multiplier, Rules
 from store.errors import InvalidError
 
 BONUSES = ("join", "profile", "birthday", "review", "streak", "streak_visits", "streak_days")

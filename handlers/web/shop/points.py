@@ -12,9 +12,10 @@ from handlers.web import site
 from handlers.web.shop import fields, frame, sheets_out
 from handlers.web.shop.frame import Frame
 from handlers.web.shop.person import key_of
-from loyalty import adjustments, customers, ledger, settlement, wallets
-from loyalty.adjustments import DecidedError
-from loyalty.settlement import Line
+from loyalty.customers import customers
+from loyalty.points import adjustments, ledger, settlement, wallets
+from loyalty.points.adjustments import DecidedError
+from loyalty.points.settlement import Line
 from store import staff
 from store.clock import today
 from store.errors import ForbiddenError, InvalidError, NotFoundError

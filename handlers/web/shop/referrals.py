@@ -11,11 +11,12 @@ from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import referral_review, referral_terms, referral_tree, voucher_programs
-from loyalty.referral_terms import Reward, RewardKind, Terms
-from loyalty.referral_tree import Blocked
-from loyalty.referrals import Reason
-from loyalty.voucher_programs import Program
+from loyalty.referrals import referral_review, referral_terms, referral_tree
+from loyalty.referrals.referral_terms import Reward, RewardKind, Terms
+from loyalty.referrals.referral_tree import Blocked
+from loyalty.referrals.referrals import Reason
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Program
 from store import audit
 from store.clock import now
 from store.errors import ForbiddenError, InvalidError, NotFoundError

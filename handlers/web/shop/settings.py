@@ -13,7 +13,8 @@ from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import lots, programme
+from loyalty import programme
+from loyalty.points import lots
 from store import audit, shops
 from store.errors import ForbiddenError, InvalidError
 

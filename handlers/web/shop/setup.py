@@ -14,7 +14,9 @@ from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import customers, import_jobs, orders, voucher_programs
+from loyalty.customers import customers
+from loyalty.orders import import_jobs, orders
+from loyalty.vouchers import voucher_programs
 from store import audit, options, outbox, staff
 from store.base import table
 from store.clock import now

@@ -10,8 +10,8 @@ from handlers.chat import notices
 from handlers.chat.voice import Voice
 from handlers.web.desk import shown
 from handlers.words import Words
-from loyalty import vouchers
-from loyalty.redemptions import RedemptionState
+from loyalty.vouchers import vouchers
+from loyalty.vouchers.redemptions import RedemptionState
 from support.timeline import Kind, Line
 
 WORDS_MAX = 280

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from handlers.web import site
 from handlers.web.shop import fields, frame, tiers
 from handlers.words import Words
-from loyalty import qualification, tier_review
-from loyalty import tiers as ladder_of
-from loyalty.tier_review import Outlook, Way
-from loyalty.tier_rule import Falling, Measure, Policy, Window
-from loyalty.tiers import LEVELS_MAX, Level
+from loyalty.tiers import qualification, tier_review
+from loyalty.tiers import tiers as ladder_of
+from loyalty.tiers.tier_review import Outlook, Way
+from loyalty.tiers.tier_rule import Falling, Measure, Policy, Window
+from loyalty.tiers.tiers import LEVELS_MAX, Level
 from store import audit
 from store.errors import InvalidError
 

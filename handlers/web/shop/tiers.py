@@ -17,9 +17,10 @@ from handlers.web import site, uploads
 from handlers.web.shop import fields, frame
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import qualification, tiers, voucher_programs
-from loyalty.tier_rule import Policy
-from loyalty.tiers import Tier
+from loyalty.tiers import qualification, tiers
+from loyalty.tiers.tier_rule import Policy
+from loyalty.tiers.tiers import Tier
+from loyalty.vouchers import voucher_programs
 from store import audit, media, shops
 from store.base import raw
 from store.errors import ForbiddenError, InvalidError, NotFoundError

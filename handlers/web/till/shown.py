@@ -7,11 +7,13 @@ from sqlalchemy.orm import Session
 
 from handlers.chat.gives import terms
 from handlers.words import Words
-from loyalty import phones, tiers, vouchers
-from loyalty.counter import Card, Found
-from loyalty.sales import Preview, Sale
-from loyalty.voucher_programs import MinOrderError
-from loyalty.vouchers import Kept, VoucherState
+from loyalty.customers import phones
+from loyalty.customers.counter import Card, Found
+from loyalty.orders.sales import Preview, Sale
+from loyalty.tiers import tiers
+from loyalty.vouchers import vouchers
+from loyalty.vouchers.voucher_programs import MinOrderError
+from loyalty.vouchers.vouchers import Kept, VoucherState
 from store.errors import InvalidError, NotFoundError, RuleError
 from store.pins import PinClosedError
 

@@ -15,9 +15,11 @@ from handlers.web import site
 from handlers.web.till import shown
 from handlers.web.till.calls import NUMBER_MAX, Asked, asked, till
 from handlers.web.till.turns import setup_turns
-from loyalty import counter, programme, sales
-from loyalty.counter import Found
-from loyalty.sales import Sale
+from loyalty import programme
+from loyalty.customers import counter
+from loyalty.customers.counter import Found
+from loyalty.orders import sales
+from loyalty.orders.sales import Sale
 from store import shops
 from store.errors import NotFoundError
 from store.staff import Member, Right

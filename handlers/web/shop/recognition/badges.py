@@ -11,8 +11,8 @@ from handlers.web import site, uploads
 from handlers.web.shop import fields, frame
 from handlers.web.shop.recognition import overview
 from handlers.words import Words
-from loyalty import counter, customers
 from loyalty.attempts import TooManyError
+from loyalty.customers import counter, customers
 from loyalty.recognition import badges
 from loyalty.recognition.badges import Badge, BadgeInput
 from loyalty.recognition.visits import Measure

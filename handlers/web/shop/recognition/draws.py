@@ -15,7 +15,7 @@ from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.recognition import overview, prizes
 from handlers.words import Words
-from loyalty import lots
+from loyalty.points import lots
 from loyalty.recognition import drawlog, draws, entries
 from loyalty.recognition.draws import ASSURANCES, Draw, DrawInput, DrawState, EntryBy, Mode
 from loyalty.recognition.prizes import PrizeInput

@@ -11,7 +11,7 @@ from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
-from loyalty import customers
+from loyalty.customers import customers
 from loyalty.recognition import badges, draws, entries, prizes, progress, quests, streaks, surprises, thanks, wins
 from loyalty.recognition.draws import DrawState
 from loyalty.recognition.streaks import Unit

@@ -6,9 +6,9 @@ from sqlalchemy.orm import Session
 
 from handlers.web.shop import fields
 from handlers.words import Words
-from loyalty import voucher_programs
 from loyalty.recognition.prizes import NAME_CHARS_MAX, Prize, PrizeInput, PrizeKind
-from loyalty.voucher_programs import Program
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Program
 from store.clock import now
 from store.errors import InvalidError, NotFoundError
 

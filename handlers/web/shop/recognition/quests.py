@@ -14,7 +14,7 @@ from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.recognition import overview, prizes
 from handlers.words import Words
-from loyalty import lots
+from loyalty.points import lots
 from loyalty.recognition import prizes as rules
 from loyalty.recognition import progress, quests
 from loyalty.recognition.quests import Every, Quest, QuestInput

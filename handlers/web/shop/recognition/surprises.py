@@ -12,7 +12,7 @@ from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.recognition import overview, prizes
 from handlers.words import Words
-from loyalty import customers
+from loyalty.customers import customers
 from loyalty.recognition import prizes as rules
 from loyalty.recognition import surprises, wins
 from loyalty.recognition.surprises import Surprise, When

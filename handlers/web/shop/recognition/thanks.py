@@ -17,10 +17,11 @@ from handlers.web import site, uploads
 from handlers.web.shop import fields, frame
 from handlers.web.shop.recognition import overview
 from handlers.words import Words, words
-from loyalty import addressing, customers, directory, tiers
-from loyalty.customers import Customer
+from loyalty.customers import addressing, customers, directory
+from loyalty.customers.customers import Customer
 from loyalty.recognition import thanks
 from loyalty.recognition.thanks import Task, TaskState, Why
+from loyalty.tiers import tiers
 from store import audit, media
 from store.clock import today
 from store.errors import InvalidError, NotFoundError
