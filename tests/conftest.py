@@ -75,6 +75,54 @@ def copy_of(template: str, name: str) -> str:
     return f'CREATE DATABASE "{name}" TEMPLATE "{template}"{strategy}'
 
 
+LENT_MAX = 40
+"""How often a database serves again: what was deleted leaves its traces in the files."""
+WATCHED = """
+CREATE SCHEMA pristine;
+DO $$ DECLARE name text; filled boolean; BEGIN
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I)', name) INTO filled;
+    IF filled THEN EXECUTE format('CREATE TABLE pristine.%I AS TABLE public.%I', name, name); END IF;
+  END LOOP;
+END $$;
+CREATE TABLE pristine.changes (command text);
+CREATE FUNCTION pristine.changed() RETURNS event_trigger LANGUAGE plpgsql AS
+  $$ BEGIN INSERT INTO pristine.changes VALUES (tg_tag); END $$;
+CREATE EVENT TRIGGER changed ON ddl_command_end EXECUTE FUNCTION pristine.changed();
+"""
+"""The template remembers the rows it came with, and notes in its copies whoever changes tables or triggers."""
+EMPTIED = """
+DO $$ DECLARE name text; filled boolean; BEGIN
+  SET LOCAL session_replication_role = replica;
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I)', name) INTO filled;
+    IF filled THEN EXECUTE format('DELETE FROM %I', name); END IF;
+  END LOOP;
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'pristine' AND tablename <> 'changes' LOOP
+    EXECUTE format('INSERT INTO public.%I OVERRIDING SYSTEM VALUE SELECT * FROM pristine.%I', name, name);
+  END LOOP;
+  PERFORM setval(format('%I', sequencename), start_value, false) FROM pg_sequences
+    WHERE schemaname = 'public' AND last_value IS NOT NULL;
+END $$;
+"""
+
+
+async def _emptied(server: sa.URL, name: str) -> bool:
+    """Make a copy of the template as it came, which is quicker than another copy; False where its tables were changed."""
+    await _admin(
+        server,
+        f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()",
+    )
+    connection = await asyncpg.connect(_dsn(server.set(database=name)))
+    try:
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM pristine.changes)"):
+            return False
+        await connection.execute(EMPTIED)
+    finally:
+        await connection.close()
+    return True
+
+
 async def _migrated(url: str) -> None:
     store = open_store(url)
     try:
@@ -97,6 +145,7 @@ def postgres_template(postgres_server: sa.URL) -> str:
     async def make() -> None:
         await _admin(postgres_server, f'CREATE DATABASE "{name}"')
         await _migrated(_dsn(postgres_server.set(database=name)).replace("postgresql://", "postgresql+asyncpg://", 1))
+        await _admin(postgres_server.set(database=name), WATCHED)
 
     asyncio.run(make())
     return name
@@ -109,12 +158,24 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite+aiosqlite:///{path}"
 
 
+@pytest.fixture(scope="session")
+def postgres_lent() -> dict[str, int]:
+    """Databases that wait, empty again, for the next test, and how often each was lent."""
+    return {}
+
+
 @pytest.fixture
-async def postgres_url(postgres_server: sa.URL, postgres_template: str) -> AsyncIterator[str]:
-    name = f"regulars_{uuid.uuid4().hex[:12]}"
-    await _admin(postgres_server, copy_of(postgres_template, name))
+async def postgres_url(
+    postgres_server: sa.URL, postgres_template: str, postgres_lent: dict[str, int]
+) -> AsyncIterator[str]:
+    name, lent = postgres_lent.popitem() if postgres_lent else (f"regulars_{uuid.uuid4().hex[:12]}", 0)
+    if not lent:
+        await _admin(postgres_server, copy_of(postgres_template, name))
     yield _dsn(postgres_server.set(database=name)).replace("postgresql://", "postgresql+asyncpg://", 1)
-    await _admin(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    if lent < LENT_MAX and await _emptied(postgres_server, name):
+        postgres_lent[name] = lent + 1
+    else:
+        await _admin(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
