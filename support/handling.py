@@ -66,8 +66,8 @@ def resolve(session: Session, ticket_id: int, member: Member) -> None:
         raise TicketStateError(ticket_id, ticket.state)
     if ticket.assignee_id is None:
         tickets.give(session, ticket, member.id, member.id)
-    tickets.write(session, ticket, state=State.RESOLVED, resolved_at=now(session))
     tickets.log(session, ticket, "resolved", member.id)
+    tickets.enter(session, ticket, State.RESOLVED, member.id, resolved_at=now(session))
     notices.tell(
         session, "ticket_resolved", customer_id=ticket.customer_id, shop_id=ticket.shop_id,
         replaces=f"ticket_resolved:{ticket_id}", ticket=ticket_id, agent=member.name,
@@ -89,18 +89,18 @@ def close(session: Session, ticket_id: int, member: Member) -> None:
     """End a ticket without a word to the customer (spam, a double): what they write next opens a new one. Repeatable."""
     ticket = tickets.hold(session, ticket_id, member)
     if ticket.state != State.CLOSED:
-        tickets.write(session, ticket, state=State.CLOSED, resolved_at=ticket.resolved_at or now(session))
         tickets.log(session, ticket, "closed", member.id)
+        tickets.enter(session, ticket, State.CLOSED, member.id, resolved_at=ticket.resolved_at or now(session))
 
 
 def prioritise(session: Session, ticket_id: int, member: Member, priority: str) -> None:
-    """Mark a ticket urgent or normal. Raises InvalidError."""
+    """Say how much a ticket hurries. Raises InvalidError."""
     if priority not in set(Priority):
         raise InvalidError("priority", "unknown", priority)
     ticket = tickets.hold(session, ticket_id, member)
     if ticket.priority != priority:
-        tickets.write(session, ticket, priority=priority)
-        tickets.log(session, ticket, "priority", member.id, priority=priority)
+        tickets.log(session, ticket, "priority", member.id, priority=priority, before=ticket.priority)
+        tickets.prioritise(session, ticket, priority, member.id)
 
 
 def colleagues(session: Session, ticket_id: int, member: Member) -> list[Member]:

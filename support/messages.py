@@ -17,7 +17,7 @@ from store.media import File
 from store.outbox import Ended, Purpose
 from store.staff import Member, Right
 from store.text import fold
-from support import seen, tickets
+from support import hooks, seen, tickets
 from support.tickets import State, Ticket, TicketStateError
 
 TEXT_CHARS_MAX = 4096
@@ -74,6 +74,10 @@ class TicketMessageRow(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     calls: Mapped[dict[str, str]] = mapped_column(JSON)
     """Outcome by outbox row, for a long message may leave as several."""
+    reactions: Mapped[dict[str, list[str]]] = mapped_column(JSON, server_default="{}")
+    """Emoji on it: `customer` theirs, `agent` the shop's."""
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When an agent's was taken away from the customer; colleagues still read it."""
 
 
 class TicketFileRow(Base):
@@ -138,13 +142,15 @@ def customer_says(
     answered = by_source(session, reply_to) if reply_to else None
     subject = ticket.subject or tickets.subject_of(text)
     values: dict[str, Any] = {"subject": subject, "folded": tickets.folded(session, ticket.customer_id, subject)}
-    if ticket.state == State.WAITING:
-        values["state"] = State.OPEN
     message_id, seq = _add(
         session, ticket, CUSTOMER, text, files, values, location=location, group_id=group_id,
         reply_to=answered.seq if answered and answered.ticket_id == ticket_id else None,
         **(asdict(source) if source else {}),
     )  # fmt: skip
+    if ticket.state in {State.WAITING, State.SNOOZED}:
+        tickets.enter(session, ticket, State.OPEN, None)
+    for told in hooks.CUSTOMER_SAID:
+        told(session, tickets.get(session, ticket_id), message_id, text)
     return Said(message_id, seq, new=True)
 
 
@@ -194,14 +200,14 @@ def agent_says(
         raise TicketStateError(ticket_id, ticket.state)
     if ticket.assignee_id is None:
         tickets.give(session, ticket, member.id, member.id)
-    values: dict[str, Any] = {}
-    if ticket.state in {State.NEW, State.OPEN}:
-        values["state"] = State.WAITING
-    if ticket.first_response_at is None:
-        values["first_response_at"] = now(session)
-    message_id, seq = _add(session, ticket, AGENT, text, files, values, staff_id=member.id, key=key, state="queued")
+    first = {"first_response_at": now(session)} if ticket.first_response_at is None else {}
+    message_id, seq = _add(session, ticket, AGENT, text, files, first, staff_id=member.id, key=key, state="queued")
     seen.mark(session, ticket_id, member.id, seq)
     _tell(session, ticket, message_id, text, member.name)
+    if ticket.state in {State.NEW, State.OPEN}:
+        tickets.enter(session, ticket, State.WAITING, member.id)
+    for told in hooks.AGENT_SAID:
+        told(session, tickets.get(session, ticket_id), message_id, member.id)
     return message_id
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, insert, select, update
+from sqlalchemy import JSON, ForeignKey, Index, Text, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -23,6 +23,7 @@ from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundEr
 from store.signals import signal
 from store.staff import Member, Right
 from store.text import fold
+from support import hooks
 
 FIRST_NUMBER = 1001
 REOPENS = timedelta(days=7)
@@ -38,17 +39,25 @@ class State(StrEnum):
     """The shop's turn."""
     WAITING = "waiting_customer"
     """The customer's turn."""
+    SNOOZED = "snoozed"
+    """The shop's turn, but not before `snoozed_until`, or the customer's next word."""
     RESOLVED = "resolved"
+    """Solved, as the shop sees it: for the shop's days to reopen it, the customer's next word opens it again."""
     CLOSED = "closed"
+    """Over: what the customer writes next opens another one."""
 
 
-ACTIVE = (State.NEW, State.OPEN, State.WAITING)
+AWAKE = (State.NEW, State.OPEN, State.WAITING)
+ACTIVE = (*AWAKE, State.SNOOZED)
+"""Not yet solved."""
 
 
 class Priority(StrEnum):
     """How much a ticket hurries."""
 
+    LOW = "low"
     NORMAL = "normal"
+    HIGH = "high"
     URGENT = "urgent"
 
 
@@ -61,6 +70,12 @@ class CounterRow(Base):
     value: Mapped[int]
 
 
+def _there(column: str) -> dict[str, Any]:
+    """For an index over the few rows where a column is filled."""
+    only = text(f"{column} IS NOT NULL")
+    return {"sqlite_where": only, "postgresql_where": only}
+
+
 class TicketRow(Base):
     __tablename__ = "tickets"
     __table_args__ = (
@@ -68,6 +83,8 @@ class TicketRow(Base):
         Index("ix_tickets_state", "shop_id", "state", "updated_at"),
         Index("ix_tickets_assignee", "assignee_id", "state"),
         Index("ix_tickets_customer", "customer_id", "id"),
+        Index("ix_tickets_snoozed", "snoozed_until", **_there("snoozed_until")),
+        Index("ix_tickets_closes", "closes_at", **_there("closes_at")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
@@ -92,6 +109,18 @@ class TicketRow(Base):
     """The last message, for lists: seq, who, text, kind (of its first file), state (of its delivery)."""
     folded: Mapped[str] = mapped_column(Text)
     """Subject, customer's name and phone in the form that is searched."""
+    language: Mapped[str] = mapped_column(Text, server_default="vi")
+    """In which the customer is to be answered."""
+    snoozed_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When a snoozed one wakes."""
+    closes_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When a resolved one closes by itself."""
+    merged_into: Mapped[int | None]
+    """The ticket that it became a part of."""
+    team_id: Mapped[int | None]
+    """The team that it was routed to (support.routing)."""
+    severity: Mapped[int | None]
+    """Of a complaint, 1 the worst to 4 (support.complaints); empty where it is none."""
 
 
 class TicketEventRow(Base):
@@ -129,6 +158,12 @@ class Ticket:
     last_seq: int
     changed: int
     preview: dict[str, Any]
+    language: str
+    snoozed_until: datetime | None
+    closes_at: datetime | None
+    merged_into: int | None
+    team_id: int | None
+    severity: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +315,16 @@ def give(session: Session, ticket: Ticket, staff_id: int | None, by: int) -> Non
     log(session, ticket, "assigned", by, to=staff_id)
 
 
+def prioritise(session: Session, ticket: Ticket, priority: str, by: int | None) -> Ticket:
+    """Give a held ticket another priority, and tell who listens; as it is then."""
+    before = ticket.priority
+    write(session, ticket, priority=priority)
+    ticket = get(session, ticket.id)
+    for told in hooks.PRIORITY_CHANGED:
+        told(session, ticket, before, by)
+    return ticket
+
+
 def subject_of(text: str) -> str:
     """The first words of a text, at most 60 signs, cut between words where there is a gap."""
     words = re.sub(r"\s+", " ", text).strip()
@@ -297,27 +342,44 @@ def folded(session: Session, customer_id: int, subject: str) -> str:
 
 
 def _open(session: Session, customer_id: int, shop_id: int, topic: str) -> Ticket:
-    shop = shops.get(session, shop_id)
+    shop, person = shops.get(session, shop_id), customers.get(session, customer_id)
     changed = _next(session, f"desk:{shop.id}")
     number = _next(session, "tickets", FIRST_NUMBER)
     at = now(session)
     ticket = Ticket(
         id=number, shop_id=shop.id, customer_id=customer_id, subject="", topic=topic, state=State.NEW,
         priority=Priority.NORMAL, assignee_id=None, created_at=at, updated_at=at, first_response_at=None,
-        resolved_at=None, last_seq=0, changed=changed, preview={},
+        resolved_at=None, last_seq=0, changed=changed, preview={}, language=person.language, snoozed_until=None,
+        closes_at=None, merged_into=None, team_id=None, severity=None,
     )  # fmt: skip
     values = {name: getattr(ticket, name) for name in Ticket.__dataclass_fields__}
     session.execute(insert(tickets).values(**values, folded=folded(session, customer_id, "")))
     log(session, ticket, "opened", None, topic=topic)
     events.happened(session, "ticket_opened", customer_id=customer_id, shop_id=shop.id, ticket=number, topic=topic)
     signal(session, f"desk:{shop.id}")
+    ticket = get(session, number)
+    for told in hooks.OPENED:
+        told(session, ticket)
     return get(session, number)
 
 
-def reopen(session: Session, ticket: Ticket, by: int | None) -> None:
+def reopen(session: Session, ticket: Ticket, by: int | None) -> Ticket:
     """Put a held ticket back among the open ones."""
-    write(session, ticket, state=State.OPEN, resolved_at=None)
     log(session, ticket, "reopened", by)
+    return enter(session, ticket, State.OPEN, by, resolved_at=None)
+
+
+def enter(session: Session, ticket: Ticket, state: State, by: int | None, **values: Any) -> Ticket:
+    """Bring a held ticket into another state, and tell who listens; as it is then. What only the state before it needed
+    (when it wakes, when it closes) is emptied.
+    """
+    before = ticket.state
+    write(session, ticket, **{"snoozed_until": None, "closes_at": None, **values, "state": state})
+    ticket = get(session, ticket.id)
+    if ticket.state != before:
+        for told in hooks.STATE_CHANGED:
+            told(session, ticket, before, by)
+    return ticket
 
 
 def _next(session: Session, name: str, first: int = 1) -> int:
