@@ -19,7 +19,7 @@ from handlers.measures import measured
 from handlers.pictures.card import Card, draw_card
 from handlers.words import Words
 from loyalty.customers import customers
-from loyalty.points import points, statement
+from loyalty.points import ledger, points, statement
 from loyalty.points.ledger import UncoveredError
 from loyalty.points.points import Wallet
 from loyalty.points.statement import Entry
@@ -52,9 +52,10 @@ class Account:
 
 def account(session: Session, customer_id: int, zone: str) -> Account:
     """One customer's points, tier and last movements."""
-    wallet = points.wallet(session, customer_id, zone)
+    held = ledger.held(session, "customer", customer_id)
+    wallet = points.wallet(session, customer_id, zone, held)
     standing = qualification.of(session, customer_id)
-    lines = statement.entries(session, customer_id, LINES)[0]
+    lines = statement.entries(session, customer_id, LINES, held=held)[0]
     picture = media.load(session, standing.tier.picture).content if standing.tier.picture else None
     return Account(wallet, standing, lines, today(session, zone), zone, picture)
 

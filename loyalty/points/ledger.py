@@ -36,6 +36,8 @@ Owner = Literal["shop", "customer", "program", "prize"]
 Unit = Literal["point", "tier", "dong", "use"]
 UNITS: dict[str, Unit] = {"tier": "tier", "budget": "dong", "stock": "use"}
 """By the first word of an account's name; all others hold points."""
+Held = dict[str, tuple[int, int]]
+"""Number and balance of an owner's accounts, by name."""
 HELD = {"available": "held", "budget": "budget_held", "stock": "stock_held"}
 """The account beside an account where holds keep what they set aside."""
 HELD_NAMES = frozenset(HELD.values())
@@ -200,7 +202,7 @@ def balances(session: Session, owner: Owner, owner_id: int) -> dict[str, int]:
     return {name: int(amount) for name, _, amount in _of_owner(session, owner, owner_id)}
 
 
-def held(session: Session, owner: Owner, owner_id: int) -> dict[str, tuple[int, int]]:
+def held(session: Session, owner: Owner, owner_id: int) -> Held:
     """Number and balance of every account of an owner, by name."""
     return {name: (number, int(amount)) for name, number, amount in _of_owner(session, owner, owner_id)}
 

@@ -34,13 +34,19 @@ class Wallet:
 
 def balances(session: Session, customer_id: int) -> tuple[int, int, int]:
     """(available, pending, tier points)."""
-    held = ledger.balances(session, "customer", customer_id)
-    return held.get("available", 0), held.get("pending", 0), held.get("tier", 0)
+    return _balances(ledger.held(session, "customer", customer_id))
 
 
-def wallet(session: Session, customer_id: int, zone: str) -> Wallet:
-    """A customer's balances and the schedule of what expires; days are the time zone's."""
-    available, pending, tier_points = balances(session, customer_id)
+def _balances(held: ledger.Held) -> tuple[int, int, int]:
+    available, pending, tier = (held.get(name, (0, 0))[1] for name in ("available", "pending", "tier"))
+    return available, pending, tier
+
+
+def wallet(session: Session, customer_id: int, zone: str, held: ledger.Held | None = None) -> Wallet:
+    """A customer's balances and the schedule of what expires; days are the time zone's. `held`: their accounts, where
+    the caller has looked at them.
+    """
+    available, pending, tier_points = _balances(held or ledger.held(session, "customer", customer_id))
     expiring = lots.schedule(session, customer_id, zone) if available > 0 else []
     return Wallet(available, pending, tier_points, expiring)
 

@@ -65,13 +65,18 @@ def _lines(accounts: int) -> str:
 
 
 def entries(
-    session: Session, customer_id: int, limit: int = 50, before: tuple[int, int] | None = None
+    session: Session,
+    customer_id: int,
+    limit: int = 50,
+    before: tuple[int, int] | None = None,
+    held: ledger.Held | None = None,
 ) -> tuple[list[Entry], tuple[int, int] | None]:
     """A page of the statement and where the next one starts (the `before` to ask for), or None at the end.
 
     `before` is (transfer number, balance before it): carrying the balance makes every page cost the same.
+    `held`: the customer's accounts, where the caller has looked at them.
     """
-    held = ledger.held(session, "customer", customer_id)
+    held = held or ledger.held(session, "customer", customer_id)
     own = [held[name] for name in ("available", "pending") if name in held]
     if not own:
         return [], None

@@ -5,7 +5,7 @@ before, see `imports`) count from the day they were written; what a merged custo
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -79,24 +79,36 @@ class Move:
 
 NEW = Policy()
 policies, watches = table(PolicyRow), table(WatchRow)
-_POLICY = (
-    "SELECT measure, period, falling, grace_days, notice_days, (SELECT timezone FROM shops ORDER BY id LIMIT 1) "
-    "FROM tier_policy WHERE id = 1"
+_FIELDS = (
+    "p.measure, p.period, p.falling, p.grace_days, p.notice_days, (SELECT timezone FROM shops ORDER BY id LIMIT 1)"
 )
+_POLICY = f"SELECT {_FIELDS} FROM tier_policy p WHERE p.id = 1"  # noqa: S608
+_RULES = f"SELECT t.*, {_FIELDS} FROM ({tiers.EVERY}) t LEFT JOIN tier_policy p ON p.id = 1 ORDER BY t.threshold"  # noqa: S608
 
 
 def policy(session: Session) -> Policy:
     """The programme's policy; a new shop's, where none was saved. Its calendar is the first shop's."""
     rows = raw(session, _POLICY)
-    if not rows:
+    return _policy(rows[0]) if rows else NEW
+
+
+def rules(session: Session) -> tuple[list[Tier], Policy]:
+    """The tiers in use, lowest first, and the policy, in one look: it stands on the way of every `/points` and order."""
+    rows = raw(session, _RULES)
+    width = len(fields(Tier))
+    return [Tier(*row[:width]) for row in rows], _policy(rows[0][width:])
+
+
+def _policy(row: Sequence[Any]) -> Policy:
+    measure, window, falling, grace_days, notice_days, zone = row
+    if measure is None:
         return NEW
-    measure, window, falling, grace_days, notice_days, zone = rows[0]
     return Policy(Measure(measure), Window(window), Falling(falling), grace_days, notice_days, zone)
 
 
 def of(session: Session, customer_id: int) -> Standing:
     """Where a customer stands now. On the way of every `/points`."""
-    ladder, rule, moment = tiers.every(session), policy(session), now(session)
+    (ladder, rule), moment = rules(session), now(session)
     found = of_many(session, rule, moment, [customer_id])
     if not found:
         return qualify(ladder, rule, Facts(None, 0, 0), moment)
@@ -105,7 +117,7 @@ def of(session: Session, customer_id: int) -> Standing:
 
 def together(session: Session, into_id: int, gone_id: int) -> Standing:
     """Where two customers would stand if they were one, who keeps the first one's tier."""
-    ladder, rule, moment = tiers.every(session), policy(session), now(session)
+    (ladder, rule), moment = rules(session), now(session)
     found = {one.customer_id: one.facts for one in of_many(session, rule, moment, [into_id, gone_id])}
     into, gone = found[into_id], found[gone_id]
     both = replace(into, value=into.value + gone.value, ahead=into.ahead + gone.ahead)
@@ -125,7 +137,7 @@ def retier_many(
     session: Session, ids: Sequence[int], shop_id: int | None, *, quiet: bool = False, eventful: bool = True
 ) -> None:
     """The same for many customers, by their numbers in order."""
-    ladder, rule, moment = tiers.every(session), policy(session), now(session)
+    (ladder, rule), moment = rules(session), now(session)
     hold(session, ids)
     moves = [
         Move(one, qualify(ladder, rule, one.facts, moment), one.told_for) for one in of_many(session, rule, moment, ids)

@@ -102,7 +102,7 @@ _FIELDS = (
     "id, name, threshold, style, coalesce(keep, threshold), description, picture, multiplier, price_cut, price_list, "
     "gift_points, gift_program_id, priority"
 )
-_EVERY = f"SELECT {_FIELDS} FROM tiers WHERE threshold >= 0 ORDER BY threshold"  # noqa: S608
+EVERY = f"SELECT {_FIELDS} FROM tiers WHERE threshold >= 0 ORDER BY threshold"  # noqa: S608
 
 tier_table = table(TierRow)
 tier_changes = table(TierChange)
@@ -118,7 +118,7 @@ def open_defaults(session: Session) -> None:
 
 def every(session: Session) -> list[Tier]:
     """The tiers, lowest first; there is always one at 0. On the way of every order and `/points`."""
-    return [Tier(*row) for row in raw(session, _EVERY)]
+    return [Tier(*row) for row in raw(session, EVERY)]
 
 
 def get(session: Session, tier_id: int) -> Tier:
