@@ -10,6 +10,18 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_table(
+        "calendars",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("week", sa.JSON(), nullable=False),
+        sa.Column("country", sa.Text(), nullable=False),
+        sa.Column("days", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_calendars_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calendars")),
+    )
+    op.create_index("ix_calendars_shop", "calendars", ["shop_id", "id"], unique=False)
     op.add_column("ticket_messages", sa.Column("reactions", sa.JSON(), server_default="{}", nullable=False))
     op.add_column("ticket_messages", sa.Column("deleted_at", sa.BigInteger(), nullable=True))
     op.add_column("tickets", sa.Column("language", sa.Text(), server_default="vi", nullable=False))
@@ -57,3 +69,5 @@ def downgrade() -> None:
     op.drop_column("tickets", "language")
     op.drop_column("ticket_messages", "deleted_at")
     op.drop_column("ticket_messages", "reactions")
+    op.drop_index("ix_calendars_shop", table_name="calendars")
+    op.drop_table("calendars")
