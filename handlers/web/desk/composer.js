@@ -15,13 +15,14 @@ export class Composer {
   #strip = document.getElementById("strip");
   #pick = document.getElementById("pick");
   #kinds = [...document.querySelectorAll("[data-kind]")];
+  #tools = document.getElementById("tools");
   #ticket = null;
   #customer = "";
   #kind = "reply";
   #files = [];
   #pending = new Map(); // by ticket: what has not arrived at the server yet
 
-  /** hands: words, me, limits, ask; show(ticket, pending) */
+  /** hands: desk, titleOf(action), words, me, limits, ask; show(ticket, pending) */
   constructor(hands) {
     this.#hands = hands;
     for (const tab of this.#kinds) tab.addEventListener("click", () => this.write(tab.dataset.kind));
@@ -86,6 +87,32 @@ export class Composer {
     this.#area.placeholder = kind === "note" ? this.#hands.words.say("note_hint") : this.#hands.words.say("reply_hint", { name: this.#customer });
     this.#area.value = localStorage.getItem(this.#draft()) ?? "";
     this.#shape();
+  }
+
+  get kind() {
+    return this.#kind;
+  }
+
+  /** Put words where the cursor stands. */
+  insert(text) {
+    const { selectionStart: from, selectionEnd: to, value } = this.#area;
+    const gap = from && !/\s$/.test(value.slice(0, from)) ? " " : "";
+    this.#area.setRangeText(gap + text, from, to, "end");
+    this.#changed();
+    this.focus();
+  }
+
+  /** Buttons of the parts beside the text. */
+  offer(actions) {
+    const known = actions.map((one) => one.id).join();
+    if (this.#tools.dataset.known === known) return;
+    this.#tools.dataset.known = known;
+    const { desk, titleOf } = this.#hands;
+    this.#tools.replaceChildren(...actions.map((action) => {
+      const button = el("button", { type: "button", class: "round", title: titleOf(action), "aria-label": titleOf(action) }, icon(action.icon));
+      button.addEventListener("click", () => desk.ticket() && action.run(desk.ticket(), desk, button));
+      return button;
+    }));
   }
 
   focus() {

@@ -1,7 +1,7 @@
 // The desk: one list, one thread, one customer, kept true by one stream of events.
 //
 // boot: {me {id, name}, shops {id: name}, csrf, topics {key: words}, limits {bytes, files, chars}, strings}
-// A line of the list: {id, shop, customer, rank, subject, topic, state, urgent, assignee_id, assignee, unread, stars, at, created, changed,
+// A line of the list: {id, shop, customer, rank, subject, topic, state, urgent, facts, assignee_id, assignee, unread, stars, at, created, changed,
 // last_seq, preview {seq, who, text, kind, state}}. A line of the thread: see thread.js.
 // The stream (/desk/events) says `ticket` (a line of the list that changed), `line` (of the open thread), `counts`, `ping`, and `gone`
 // when the agent may no longer be here. It goes on from cursors that the page keeps, so a lost connection loses nothing.
@@ -10,56 +10,56 @@ import { Words, openMenu, el, icon } from "../chat/dom.js";
 import { Live } from "../chat/live.js";
 import { Lightbox } from "../chat/pictures.js";
 import { toast } from "../regulars.js";
+import { Beside } from "./beside.js";
 import { Composer } from "./composer.js";
+import { drawOwner, drawSolve, handMenu, solve, take } from "./handling.js";
+import { listenForKeys } from "./keys.js";
 import { List } from "./list.js";
+import { drawMarks } from "./marks.js";
+import { actions } from "./panels.js";
+import "./pieces.js";
+import { asker } from "./server.js";
+import { Sheet } from "./sheet.js";
 import { Thread } from "./thread.js";
 
 const boot = JSON.parse(document.getElementById("boot").textContent);
 const words = new Words(boot.strings, document.documentElement.lang);
 const find = (id) => document.getElementById(id);
-const desk = find("desk");
-const menu = find("menu");
+const screens = find("desk");
 
 const cursor = {}; // by shop: the newest change that the list has
 let open = null; // the open ticket: {line, colleagues, may_assign}
 let asked = 0; // numbers the openings, so that a slow answer for an earlier one is dropped
 let wasLost = false;
 
-/** Ask the server; its refusal is shown and thrown. */
-async function ask(path, { method = "GET", json, form, quiet = false } = {}) {
-  let answer;
-  try {
-    answer = await fetch(path, {
-      method,
-      headers: {
-        Accept: path.endsWith("/customer") ? "text/html" : "application/json",
-        ...(method === "GET" ? {} : { "X-CSRF-Token": boot.csrf }),
-        ...(json ? { "Content-Type": "application/json" } : {}),
-      },
-      body: json ? JSON.stringify(json) : form,
-    });
-  } catch (error) {
-    if (!quiet) toast(words.say("lost"));
-    throw Object.assign(error, { retry: true });
-  }
-  if (answer.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
-  if (!answer.ok) {
-    const told = await answer.json().catch(() => ({}));
-    const message = told.error ?? words.say("lost");
-    if (!quiet) toast(message);
-    throw Object.assign(new Error(message), { status: answer.status, retry: answer.status >= 500 || answer.status === 429 });
-  }
-  return answer.headers.get("Content-Type")?.includes("json") ? answer.json() : answer.text();
-}
+const ask = asker(boot.csrf, words);
 
-const act = (ticket, action, json = {}) => ask(`/desk/tickets/${ticket}/${action}`, { method: "POST", json });
+/** What the parts may do with the desk; panels.js tells them. */
+const desk = {
+  words, boot, ask, toast, back,
+  act: (ticket, action, json = {}) => ask(`/desk/tickets/${ticket}/${action}`, { method: "POST", json }),
+  ticket: () => open?.line ?? null,
+  opened: () => open,
+  open: (id) => openTicket(id),
+  sheet: (path) => sheet.show(path),
+  refresh: (panel) => beside.refresh(panel),
+  menu: showMenu,
+  sure: askSure,
+  done: (answer) => {
+    if (answer?.open) openTicket(answer.open);
+    beside.refresh();
+  },
+  composer: { insert: (text) => composer.insert(text), kind: () => composer.kind, focus: () => composer.focus() },
+};
 
 const lightbox = new Lightbox();
-const list = new List({ words, me: boot.me, shops: boot.shops, topics: boot.topics, ask, open: (id) => openTicket(id), took, counted });
+const list = new List({ desk, words, me: boot.me, shops: boot.shops, topics: boot.topics, ask, open: (id) => openTicket(id), took, counted });
 const thread = new Thread({ words, ask, showPicture: (photos, index) => lightbox.show(photos, index), retry, sawAll });
-const composer = new Composer({ words, me: boot.me, limits: boot.limits, ask, show: (ticket, pending) => {
+const composer = new Composer({ desk, titleOf: (action) => titleOf(action), words, me: boot.me, limits: boot.limits, ask, show: (ticket, pending) => {
   if (open?.line.id === ticket) thread.setPending(pending);
 } });
+const beside = new Beside(desk);
+const sheet = new Sheet(desk);
 
 /** The list was read anew: the stream goes on from where it stands. */
 function took(newest) {
@@ -88,10 +88,9 @@ const live = new Live({
       cursor[line.shop] = Math.max(cursor[line.shop] ?? 0, line.changed);
       list.put(line);
       if (open?.line.id !== line.id) return;
-      const before = open.line;
       open.line = line;
       drawHead();
-      if (line.state !== before.state || line.stars !== before.stars || line.customer_id !== before.customer_id) refreshCustomer();
+      beside.refresh();
     },
     line: (line) => thread.put(line),
     counts: (counts) => list.count(counts),
@@ -120,11 +119,11 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   live.kick();
   thread.see();
-  refreshCustomer();
+  beside.refresh();
 });
 setInterval(() => {
   list.draw();
-  if (!document.hidden) refreshCustomer();
+  if (!document.hidden) beside.refresh();
 }, 60000);
 
 // ── Opening a ticket ─────────────────────────────────────────────────────────────────────────────
@@ -150,7 +149,7 @@ async function openTicket(id, how = "push") {
   }
   if (number !== asked) return;
   open = found;
-  desk.dataset.open = id;
+  screens.dataset.open = id;
   find("nothing").hidden = true;
   find("one").hidden = false;
   drawHead();
@@ -158,24 +157,24 @@ async function openTicket(id, how = "push") {
   composer.attachTo(found.line);
   list.select(id);
   live.open();
-  refreshCustomer();
+  beside.refresh();
   if (matchMedia("(pointer: fine)").matches && how === "push") composer.focus();
 }
 
 function leave() {
   composer.keep();
   open = null;
-  find("customer").replaceChildren();
+  beside.clear();
 }
 
 /** Show one of the three screens; on a wide page all are there and this changes nothing that shows. */
 function screen(name) {
-  desk.dataset.screen = name;
+  screens.dataset.screen = name;
 }
 
 function back() {
   if (history.state?.deep) history.back();
-  else arrive({ ticket: desk.dataset.screen === "customer" ? open?.line.id : null }, true);
+  else arrive({ ticket: screens.dataset.screen === "customer" ? open?.line.id : null }, true);
 }
 
 function arrive(state, replace = false) {
@@ -188,7 +187,7 @@ function arrive(state, replace = false) {
   }
   asked++;
   leave();
-  delete desk.dataset.open;
+  delete screens.dataset.open;
   find("one").hidden = true;
   find("nothing").hidden = false;
   list.select(null);
@@ -205,27 +204,6 @@ find("show-customer").addEventListener("click", () => {
   document.querySelector(".customer-pane [data-back]").focus({ preventScroll: true });
 });
 
-async function refreshCustomer() {
-  if (!open) return;
-  const id = open.line.id;
-  try {
-    const page = await ask(`/desk/tickets/${id}/customer`, { quiet: true });
-    const panel = find("customer");
-    if (open?.line.id !== id || panel.dataset.shown === page) return;
-    panel.dataset.shown = page;
-    panel.innerHTML = page; // the server's own template, escaped there
-  } catch {
-    // The next look tries again.
-  }
-}
-
-find("customer").addEventListener("click", (event) => {
-  const other = event.target.closest("[data-ticket]");
-  if (!other || event.metaKey || event.ctrlKey) return;
-  event.preventDefault();
-  openTicket(Number(other.dataset.ticket));
-});
-
 // ── The head of the thread and its buttons ───────────────────────────────────────────────────────
 
 function drawHead() {
@@ -235,92 +213,46 @@ function drawHead() {
   const facts = [`#${line.id}`, boot.topics[line.topic] ?? line.topic, words.say(`state_${line.state}`)];
   if (Object.keys(boot.shops).length > 1) facts.push(boot.shops[line.shop]);
   find("thread-facts").replaceChildren(
-    ...(line.urgent ? [el("span", { class: "badge bad" }, words.say("urgent")), " "] : []), facts.join(" · "));
-  const owner = find("owner");
-  const mine = line.assignee_id === boot.me.id;
-  owner.replaceChildren(icon("user"), el("span", {}, line.assignee_id ? (mine ? words.say("mine") : line.assignee) : words.say("take")));
-  if (line.assignee_id) owner.append(icon("down"));
-  owner.classList.toggle("main", !line.assignee_id && !solved);
-  owner.setAttribute("aria-haspopup", line.assignee_id ? "menu" : "false");
-  const resolve = find("resolve");
-  resolve.classList.toggle("main", !solved && Boolean(line.assignee_id));
-  resolve.replaceChildren(icon(solved ? "retry" : "check"), el("span", {}, words.say(solved ? "reopen" : "state_resolved")));
+    ...(line.urgent ? [el("span", { class: "badge bad" }, words.say("urgent")), " "] : []),
+    ...drawMarks(line, desk).flatMap((mark) => [mark, " "]), facts.join(" · "));
+  drawOwner(find("owner"), line, desk);
+  drawSolve(find("resolve"), line, desk);
   composer.shut(line.state === "closed");
+  composer.offer(actions.filter((one) => one.place === "composer" && one.when(line, desk)));
 }
 
 find("owner").addEventListener("click", (event) => {
   if (!open) return;
-  if (!open.line.assignee_id) return take();
-  handMenu(event.currentTarget);
+  if (open.line.assignee_id) handMenu(open.line, desk, event.currentTarget);
+  else take(open.line, desk);
 });
+for (const id of ["resolve", "reopen"]) find(id).addEventListener("click", () => open && solve(open.line, desk));
 
-async function take() {
-  if (!open || open.line.assignee_id === boot.me.id) return;
-  await act(open.line.id, "claim").catch(() => {});
+const titleOf = (action) => (typeof action.title === "function" ? action.title(open?.line ?? null, desk) : words.say(action.title));
+const offered = (place) => actions.filter((one) => one.place === place && (place === "me" || open) && one.when(open?.line ?? null, desk));
+const asItem = (opener) => (action) => ({ icon: action.icon, title: titleOf(action), key: action.key, danger: action.danger, run: () => action.run(open?.line ?? null, desk, opener) });
+
+find("more").addEventListener("click", (event) => showMenu(event.currentTarget, offered("thread").map(asItem(event.currentTarget))));
+
+/** A small menu under a button: items as panels.js says, or {heading}. */
+function showMenu(opener, items) {
+  const menu = find("menu");
+  menu.replaceChildren(...items.filter(Boolean).map(({ heading, icon: picture, title, key, run, danger }) => heading
+    ? el("p", { class: "menu-title" }, heading)
+    : el("button", { type: "button", role: "menuitem", class: danger ? "danger" : null, onclick: () => setTimeout(run) },
+        icon(picture), el("span", {}, title), key ? el("kbd", { class: "only-keys", "aria-hidden": "true" }, key.toUpperCase()) : null)));
+  const { left, top, bottom } = opener.getBoundingClientRect();
+  const below = bottom + 4 + menu.scrollHeight < innerHeight || top < innerHeight / 2;
+  openMenu(menu, below ? { x: left, y: bottom + 4 } : { x: left, y: top - 4, above: true }, opener);
 }
 
-function handMenu(opener) {
-  const { line, colleagues, may_assign: allowed } = open;
-  const mayHand = allowed || line.assignee_id === boot.me.id || !line.assignee_id;
-  const give = (to, name) => async () => {
-    await act(line.id, "assign", { to }).then(() => toast(words.say(to ? "handed" : "given_back", { n: line.id, name })), () => {});
-  };
-  const others = colleagues.filter((one) => one.id !== line.assignee_id);
-  show(opener, [
-    mayHand && others.length && el("p", { class: "menu-title" }, words.say("hand_to")),
-    ...(mayHand ? others.map((one) => item("user", one.id === boot.me.id ? `${one.name} (${words.say("you").toLowerCase()})` : one.name, give(one.id, one.name))) : []),
-    mayHand && line.assignee_id && item("users", words.say("give_back"), give(null)),
-    !mayHand && el("p", { class: "menu-title" }, line.assignee),
-  ]);
-}
-
-const item = (picture, text, run, kind = "") =>
-  el("button", { type: "button", role: "menuitem", class: kind, onclick: run }, icon(picture), text);
-
-function show(opener, items) {
-  menu.replaceChildren(...items.filter(Boolean));
-  const { left, bottom } = opener.getBoundingClientRect();
-  openMenu(menu, { x: left, y: bottom + 4 }, opener);
-}
-
-find("resolve").addEventListener("click", solve);
-
-async function solve() {
-  if (!open) return;
-  const { id, state } = open.line;
-  const again = state === "resolved" || state === "closed";
-  await act(id, again ? "reopen" : "resolve").then(() => toast(words.say(again ? "reopened_done" : "solved", { n: id })), () => {});
-}
-
-find("reopen").addEventListener("click", solve);
-
-async function unread() {
-  if (!open) return;
-  const { id } = open.line;
-  await act(id, "unread").then(() => {
-    toast(words.say("unread_done"));
-    back();
-  }, () => {});
-}
-
-find("more").addEventListener("click", (event) => {
-  if (!open) return;
-  const { line } = open;
-  show(event.currentTarget, [
-    item("user", words.say("hand_to"), () => setTimeout(() => handMenu(find("owner")))),
-    item("warn", words.say(line.urgent ? "unmark_urgent" : "mark_urgent"), () => act(line.id, "priority", { urgent: !line.urgent }).catch(() => {})),
-    item("chat", words.say("mark_unread"), unread),
-    line.state !== "closed" && item("close", words.say("close"), () => askClose(line.id), "danger"),
-  ]);
-});
-
-function askClose(id) {
+/** Ask before something that can't be undone; `yes` runs when they are sure. */
+function askSure(question, name, yes) {
   const dialog = find("ask");
-  find("ask-words").textContent = words.say("close_ask", { n: id });
+  find("ask-words").textContent = question;
+  dialog.querySelector("[value=yes]").textContent = name;
   dialog.returnValue = "";
-  dialog.onclose = () => {
-    if (dialog.returnValue === "yes") act(id, "close").then(() => toast(words.say("closed_done", { n: id })), () => {});
-  };
+  dialog.onclose = () => dialog.returnValue === "yes" && yes();
   dialog.showModal();
 }
 
@@ -338,33 +270,15 @@ function sawAll(seq) {
 
 // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────
 
-find("show-keys").addEventListener("click", () => find("keys").showModal());
-
 find("me").addEventListener("click", (event) => {
   const { right, bottom } = event.currentTarget.getBoundingClientRect();
+  const own = offered("me").map(asItem(event.currentTarget));
+  find("me-own").replaceChildren(...own.map((one) => el("button", { type: "button", role: "menuitem", onclick: () => setTimeout(one.run) }, icon(one.icon), one.title)));
   openMenu(find("me-menu"), { x: right - 200, y: bottom + 4 }, event.currentTarget);
 });
 for (const door of document.querySelectorAll("[data-go]")) door.addEventListener("click", () => location.assign(door.dataset.go));
 
-const KEYS = {
-  j: () => list.step(1), k: () => list.step(-1), r: () => composer.write("reply"), n: () => composer.write("note"),
-  a: take, e: solve, u: unread, "/": () => find("search").focus(), "?": () => find("keys").showModal(),
-  1: () => list.choose("mine"), 2: () => list.choose("unassigned"), 3: () => list.choose("open"), 4: () => list.choose("resolved"),
-};
-
-document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey || document.querySelector("dialog[open], .menu:not([hidden])")) return;
-  const writing = event.target.closest?.("input, textarea, select");
-  if (event.key === "Escape") {
-    if (writing) writing.blur();
-    else if (open) back();
-    return;
-  }
-  const run = writing ? null : KEYS[event.key.toLowerCase()];
-  if (!run) return;
-  event.preventDefault();
-  run();
-});
+listenForKeys({ desk, list, composer, actions: () => actions.filter((one) => (one.place === "me" || open) && one.when(open?.line ?? null, desk)), titleOf });
 
 const first = Number(location.pathname.match(/^\/desk\/(\d+)$/)?.[1]) || null;
 await list.load();

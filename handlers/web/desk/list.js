@@ -1,6 +1,7 @@
 // The list: a view's tickets, the latest word first, or what a search found.
 
 import { el, icon } from "../chat/dom.js";
+import { drawMarks } from "./marks.js";
 
 const ACTIVE = ["new", "open", "waiting_customer"];
 const HUES = 8;
@@ -27,7 +28,7 @@ export class List {
   #failed = false;
   shop = "";
 
-  /** hands: words, me, shops, topics, ask; open(id), took(cursor), counted(unread) */
+  /** hands: desk, words, me, shops, topics, ask; open(id), took(cursor), counted(unread) */
   constructor(hands) {
     this.#hands = hands;
     if (!this.#tabs.some((tab) => tab.dataset.view === this.#view)) this.#view = "mine";
@@ -210,6 +211,7 @@ export class List {
         line.unread ? el("span", { class: "badge count", "aria-label": words.say("unread", { n: line.unread }) }, String(line.unread)) : null),
       el("div", { class: "marks" },
         line.urgent ? el("span", { class: "badge bad" }, words.say("urgent")) : null,
+        ...drawMarks(line, this.#hands.desk),
         el("span", { class: `badge state-${line.state}` }, words.say(`state_${line.state}`)),
         el("span", { class: "topic" }, topics[line.topic] ?? line.topic),
         Object.keys(shops).length > 1 ? el("span", { class: "topic" }, shops[line.shop]) : null,

@@ -1,0 +1,3 @@
+// The one list of what hangs in the desk; panels.js says how. A line a module, in the order of the thread's menu.
+
+import "./handling.js";

@@ -1,0 +1,132 @@
+"""The desk's stream: what changes in the list and in the open thread, as it happens. Its protocol stands in desk.js."""
+
+import asyncio
+import json
+import re
+from contextlib import suppress
+from typing import Any
+
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse
+
+from handlers.web import site
+from handlers.web.desk import frame
+from handlers.web.desk.frame import desk
+from handlers.web.lines import open_line
+from store import staff
+from store.errors import NotFoundError
+from store.staff import Member
+from support import queue, thread
+
+PING_SECONDS = 15
+LOOK_SECONDS = 5
+"""How often the desk is looked at without a signal, which may get lost between replicas."""
+CURSOR = re.compile(r"\d{1,9}:\d{1,15}")
+
+
+def setup_stream(app: web.Application) -> None:
+    app.router.add_get("/desk/events", desk(events))
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """Tickets that changed after a cursor, and lines of the open thread, then all as it happens.
+
+    `after` is the list's cursor ("1:45,2:17": shop and number), `ticket` the open one with `thread` its cursor, `waiting`
+    the messages whose files were still being fetched when the page last looked.
+    """
+    member, store = site.member_of(request), site.store_of(request)
+    after = {
+        int(shop): int(at) for shop, at in (one.split(":") for one in CURSOR.findall(request.query.get("after", "")))
+    }
+    ticket_id, at = _number(request, "ticket"), _number(request, "thread") or 0
+    waiting = {int(seq) for seq in re.findall(r"\d{1,9}", request.query.get("waiting", ""))[:200]}
+    if ticket_id is not None:
+        await store.read(queue.line, ticket_id, member)
+    topics = [f"desk:{shop_id}" for shop_id in await store.read(queue.desks_of, member)]
+    if ticket_id is not None:
+        topics.append(f"ticket:{ticket_id}")
+    async with open_line(request, store.hub, *topics) as (stream, heard):
+        # The page has gone away while something was on its way to it.
+        with suppress(ConnectionResetError):
+            await _stream(request, stream, heard, after, ticket_id, at, waiting)
+    return stream
+
+
+async def _stream(
+    request: web.Request,
+    stream: EventSourceResponse,
+    heard: asyncio.Event,
+    after: dict[int, int],
+    ticket_id: int | None,
+    at: int,
+    waiting: set[int],
+) -> None:
+    quiet = 0
+    while stream.is_connected():
+        heard.clear()
+        if not await _still(request, site.member_of(request)):
+            await stream.send("{}", event="gone")
+            return
+        await _tell_list(request, stream, after)
+        if ticket_id is not None:
+            at = await _tell_thread(request, stream, ticket_id, at, waiting)
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                await heard.wait()
+        except TimeoutError:
+            quiet += LOOK_SECONDS
+            if quiet >= PING_SECONDS:
+                quiet = 0
+                await stream.send("{}", event="ping")
+
+
+async def _still(request: web.Request, member: Member) -> bool:
+    """Whether the member works here as they did when the stream began: who was let go hears no more."""
+    try:
+        fresh = await site.store_of(request).read(staff.get, member.id)
+    except NotFoundError:
+        return False
+    return (fresh.session_epoch, fresh.roles) == (member.session_epoch, member.roles)
+
+
+async def _tell_list(request: web.Request, stream: EventSourceResponse, after: dict[int, int]) -> None:
+    store, member, parts = site.store_of(request), site.member_of(request), frame.parts_of(request)
+    told = False
+    while found := await store.read(queue.changes, member, after):
+        for line, drawn in zip(found, await store.read(frame.lines, parts, member, found), strict=True):
+            after[line.ticket.shop_id] = line.ticket.changed
+            await _send(stream, "ticket", drawn)
+        told = True
+    if told:
+        await _send(stream, "counts", await store.read(queue.counts, member, _number(request, "shop")))
+
+
+async def _tell_thread(
+    request: web.Request, stream: EventSourceResponse, ticket_id: int, at: int, waiting: set[int]
+) -> int:
+    """Send what is new in a thread and whose files have come meanwhile; the cursor after it."""
+    store, member = site.store_of(request), site.member_of(request)
+    lines = await store.read(thread.changed, ticket_id, member, at)
+    if waiting:
+        come = await store.read(thread.some, ticket_id, member, sorted(waiting))
+        lines += [one for one in come if not _is_waiting(one)]
+        waiting -= {one.seq for one in come if not _is_waiting(one)}
+    for line in lines:
+        at = max(at, line.changed)
+        if isinstance(line, thread.Message) and _is_waiting(line):
+            waiting.add(line.seq)
+        await _send(stream, "line", frame.thread_line(request, line))
+    return at
+
+
+def _is_waiting(message: thread.Message) -> bool:
+    return any(file.state == "waiting" for file in message.files)
+
+
+async def _send(stream: EventSourceResponse, event: str, data: Any) -> None:
+    await stream.send(json.dumps(data, ensure_ascii=False), event=event)
+
+
+def _number(request: web.Request, name: str) -> int | None:
+    value = request.query.get(name, "")
+    return int(value) if value.isdigit() and len(value) <= 15 else None
