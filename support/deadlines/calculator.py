@@ -5,7 +5,7 @@ day on which clocks are put forward or back has an hour less or more of them.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -106,3 +106,43 @@ def _moment(zone: ZoneInfo, day: date, minutes: int, fold: int) -> datetime:
     over, minute = divmod(minutes, DAY_MINUTES)
     wall = datetime.combine(day + timedelta(days=over), time(minute // 60, minute % 60), zone)
     return wall.replace(fold=fold).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A deadline's arithmetic. `allowance` is the open time it may take (None: as much as it takes), `spent` what it had
+    taken when it was last set going, at `since`; it stands still where that is None. A pause, a day off or a reopened ticket
+    are all the same to it: a stop and a start.
+    """
+
+    allowance: timedelta | None
+    spent: timedelta = timedelta()
+    since: datetime | None = None
+
+    def start(self, at: datetime) -> "Timer":
+        """Set it going; one that goes already goes on."""
+        return self if self.since is not None else replace(self, since=at)
+
+    def stop(self, hours: Hours, at: datetime) -> "Timer":
+        """Let it stand still, having taken what was open meanwhile."""
+        return replace(self, spent=self.taken(hours, at), since=None)
+
+    def allow(self, allowance: timedelta | None) -> "Timer":
+        """Another allowance, for all the time it has taken too: a new priority, another version of the policy."""
+        return replace(self, allowance=allowance)
+
+    def move(self, old: Hours, new: Hours, at: datetime) -> "Timer":
+        """Other opening hours from `at` on; what was taken before was taken by the old ones."""
+        return self.stop(old, at).start(at) if self.since is not None and old != new else self
+
+    def taken(self, hours: Hours, at: datetime) -> timedelta:
+        """The open time it has taken by a moment."""
+        return self.spent + (worked(hours, self.since, at) if self.since is not None else timedelta())
+
+    def due(self, hours: Hours, percent: int = 100) -> datetime | None:
+        """When so many per cent of its allowance are taken; None while it stands still, or may take as long as it takes.
+        One that has taken more already was due when it was last set going, at the latest.
+        """
+        if self.since is None or self.allowance is None:
+            return None
+        return due(hours, self.since, self.allowance * percent // 100 - self.spent)
