@@ -128,6 +128,8 @@ async def test_a_generated_client_makes_every_call(api: Api, made: ModuleType) -
     assert (await call("vouchers_cancel", held.id)).state == "cancelled"
     many = m.ManyOnOrder(order="HD-3", order_total=100_000, codes=codes[2:3])
     assert (await call("vouchers_reserve_many", body=many, status=201)).discount == 30_000
+    asked = m.AskedCriteria.from_dict({"field": "points", "op": ">=", "value": 1})
+    assert (await call("segments_preview", body=m.Asked(criteria=asked))).sample == [lan.id]
     lines = await call("settlement_report", from_=date(2026, 11, 1), to=date(2026, 11, 30))
     assert [line.shop for line in lines.shops] == [api.shop]
 

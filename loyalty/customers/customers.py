@@ -54,6 +54,8 @@ class CustomerRow(Base):
     """Whether they agreed to offers."""
     joined_at: Mapped[datetime] = mapped_column(UtcTime)
     merged_into: Mapped[int | None] = mapped_column(ForeignKey("customers.id"))
+    erased_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When all that said who they are was taken out at their wish: nobody is met any more under this number."""
     spend_total: Mapped[int] = mapped_column(default=0)
     """Đồng paid in completed orders, refunds taken off. This and the next three are facts kept by `orders`."""
     orders_count: Mapped[int] = mapped_column(default=0)

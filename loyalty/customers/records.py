@@ -15,6 +15,7 @@ from loyalty.tiers import qualification
 from loyalty.vouchers import voucher_programs, vouchers
 from store import erasure, secret, shops
 from store.base import table
+from store.clock import now
 from store.events import Event
 
 CONSENTS = {"offers_agreed": True, "offers_stopped": False}
@@ -72,7 +73,7 @@ def forget(session: Session, customer_id: int) -> set[str]:
             .where(c.c.id == number)
             .values(
                 **customers.named(""), phone=None, phone_verified_at=None, birthday=None, address=None, tags=[],
-                advertising=False, code=secret.code(customers.CODE_SIGNS),
+                advertising=False, code=secret.code(customers.CODE_SIGNS), erased_at=now(session),
             )
         )  # fmt: skip
     return shas

@@ -1,0 +1,55 @@
+"""Segments: groups of customers by criteria, always current. Counted and sampled without being kept."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from loyalty.customers.customers import customers
+from loyalty.outreach.segments import fields
+from loyalty.outreach.segments.criteria import Criteria
+
+SAMPLE = 20
+PAGE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """How many fit, and some of them: the newest."""
+
+    count: int
+    sample: list[int]
+
+
+def preview(session: Session, criteria: Criteria, zone: str, sample: int = SAMPLE) -> Preview:
+    """How many customers fit criteria now, and the newest of them. Raises CriteriaError."""
+    seen = fields.look(session, zone)
+    fields.check(criteria, seen)
+    fits = fields.where(criteria, seen)
+    there = (customers.c.merged_into.is_(None), customers.c.erased_at.is_(None))
+    count = session.execute(select(func.count()).select_from(seen.source).where(*there, fits)).scalar_one()
+    some = select(customers.c.id).select_from(seen.source).where(*there, fits).order_by(customers.c.id.desc())
+    return Preview(count, list(session.execute(some.limit(sample)).scalars())) if count else Preview(0, [])
+
+
+def members(session: Session, criteria: Criteria, zone: str) -> Iterator[Sequence[int]]:
+    """The numbers of all who fit, in rising order, some thousands at a time. Raises CriteriaError."""
+    seen = fields.look(session, zone)
+    fields.check(criteria, seen)
+    fits = fields.where(criteria, seen)
+    there = (customers.c.merged_into.is_(None), customers.c.erased_at.is_(None))
+    last = 0
+    while True:
+        page = session.execute(
+            select(customers.c.id)
+            .select_from(seen.source)
+            .where(*there, fits, customers.c.id > last)
+            .order_by(customers.c.id)
+            .limit(PAGE)
+        ).scalars().all()  # fmt: skip
+        if page:
+            yield page
+        if len(page) < PAGE:
+            return
+        last = page[-1]
