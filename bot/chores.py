@@ -19,6 +19,7 @@ from loyalty.vouchers import redemptions, voucher_gifts
 from store import deliveries, inbox, leases, media, outbox
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
+from support import waking
 
 TICK_SECONDS = 1.0
 SWEEP_TICKS = 600
@@ -38,6 +39,8 @@ DUE: tuple[Callable[[Session], int], ...] = (
     expiry_notices.tell_due,
     bonuses.pay_due,
     bonuses.birthdays_due,
+    waking.wake_due,
+    waking.close_due,
 )
 """Rules that do a batch of what is due now and say how much that was."""
 SWEEPS: tuple[Callable[[Session], int | None], ...] = (

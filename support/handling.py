@@ -3,15 +3,20 @@
 Each raises as `tickets.view` does where the ticket is not theirs to see (NotFoundError, ForbiddenError).
 """
 
+from datetime import datetime, timedelta
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from loyalty.customers.customers import LANGUAGES
 from store import events, notices, staff
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.staff import Member, Right
-from support import tickets
-from support.tickets import ACTIVE, Priority, State, Ticket, TicketStateError
+from support import desks, tickets, topics
+from support.tickets import Priority, State, Ticket, TicketStateError
+
+SNOOZE_MAX = timedelta(days=366)
 
 
 class TakenError(ConflictError):
@@ -67,7 +72,9 @@ def resolve(session: Session, ticket_id: int, member: Member) -> None:
     if ticket.assignee_id is None:
         tickets.give(session, ticket, member.id, member.id)
     tickets.log(session, ticket, "resolved", member.id)
-    tickets.enter(session, ticket, State.RESOLVED, member.id, resolved_at=now(session))
+    at = now(session)
+    closes_at = at + desks.of(session, ticket.shop_id).reopens_for
+    tickets.enter(session, ticket, State.RESOLVED, member.id, resolved_at=at, closes_at=closes_at)
     notices.tell(
         session, "ticket_resolved", customer_id=ticket.customer_id, shop_id=ticket.shop_id,
         replaces=f"ticket_resolved:{ticket_id}", ticket=ticket_id, agent=member.name,
@@ -79,9 +86,11 @@ def resolve(session: Session, ticket_id: int, member: Member) -> None:
 
 
 def reopen(session: Session, ticket_id: int, member: Member) -> None:
-    """Open a resolved or closed ticket again. Repeatable."""
+    """Open a resolved or closed ticket again, wake a snoozed one. Repeatable. Raises TicketStateError (merged)."""
     ticket = tickets.hold(session, ticket_id, member)
-    if ticket.state not in ACTIVE:
+    if ticket.merged_into is not None:
+        raise TicketStateError(ticket_id, "merged")
+    if ticket.state not in tickets.AWAKE:
         tickets.reopen(session, ticket, member.id)
 
 
@@ -101,6 +110,41 @@ def prioritise(session: Session, ticket_id: int, member: Member, priority: str) 
     if ticket.priority != priority:
         tickets.log(session, ticket, "priority", member.id, priority=priority, before=ticket.priority)
         tickets.prioritise(session, ticket, priority, member.id)
+
+
+def snooze(session: Session, ticket_id: int, member: Member, until: datetime) -> None:
+    """Put an unsolved ticket aside until a time, or until the customer writes; who does it looks after it unless somebody
+    does. Raises InvalidError("until"), TicketStateError (solved, closed).
+    """
+    at = now(session)
+    if not at < until <= at + SNOOZE_MAX:
+        raise InvalidError("until", "range", until.isoformat())
+    ticket = tickets.hold(session, ticket_id, member)
+    if ticket.state not in tickets.ACTIVE:
+        raise TicketStateError(ticket_id, ticket.state)
+    if ticket.assignee_id is None:
+        tickets.give(session, ticket, member.id, member.id)
+    tickets.log(session, ticket, "snoozed", member.id, until=until.isoformat())
+    tickets.enter(session, ticket, State.SNOOZED, member.id, snoozed_until=until)
+
+
+def retopic(session: Session, ticket_id: int, member: Member, topic: str) -> None:
+    """Say what a ticket is about. Raises InvalidError("topic")."""
+    ticket = tickets.hold(session, ticket_id, member)
+    if ticket.topic != topic:
+        topics.check(session, ticket.shop_id, topic)
+        tickets.write(session, ticket, topic=topic)
+        tickets.log(session, ticket, "topic", member.id, topic=topic, before=ticket.topic)
+
+
+def speak(session: Session, ticket_id: int, member: Member, language: str) -> None:
+    """Say in which language the customer is answered here. Raises InvalidError("language")."""
+    if language not in LANGUAGES:
+        raise InvalidError("language", "unknown", language)
+    ticket = tickets.hold(session, ticket_id, member)
+    if ticket.language != language:
+        tickets.write(session, ticket, language=language)
+        tickets.log(session, ticket, "language", member.id, language=language, before=ticket.language)
 
 
 def colleagues(session: Session, ticket_id: int, member: Member) -> list[Member]:

@@ -20,7 +20,8 @@ from store.text import fold
 from support.messages import AGENT, CUSTOMER, ticket_messages
 from support.ratings import ratings
 from support.seen import agent_views
-from support.tickets import ACTIVE, State, Ticket, counters, hold, tickets, view
+from support.tickets import ACTIVE, State, Ticket, hold, tickets, view
+from support.turns import counters
 
 PAGE = 40
 WORDS_MAX = 8

@@ -7,29 +7,25 @@ asks for what came after n and misses nothing. Locks are taken in this order: cu
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, Text, insert, select, text, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers import claims, customers
 from store import events, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
-from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from store.errors import ConflictError, ForbiddenError, NotFoundError
 from store.signals import signal
 from store.staff import Member, Right
 from store.text import fold
-from support import hooks
+from support import hooks, links, topics, turns
 
 FIRST_NUMBER = 1001
-REOPENS = timedelta(days=7)
-"""How long after it was resolved a customer's message still belongs to the same ticket."""
 SUBJECT_CHARS_MAX = 60
-TOPICS = ("order", "product", "points", "complaint", "other")
 
 
 class State(StrEnum):
@@ -59,15 +55,6 @@ class Priority(StrEnum):
     NORMAL = "normal"
     HIGH = "high"
     URGENT = "urgent"
-
-
-class CounterRow(Base):
-    """Numbers given one after the other: `tickets` (ticket numbers), `desk:1` (changes at the desk of shop 1)."""
-
-    __tablename__ = "desk_counters"
-
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
-    value: Mapped[int]
 
 
 def _there(column: str) -> dict[str, Any]:
@@ -186,7 +173,6 @@ class TicketStateError(ConflictError):
         self.state = state
 
 
-counters = table(CounterRow)
 tickets = table(TicketRow)
 ticket_events = table(TicketEventRow)
 _FIELDS = tuple(tickets.c[name] for name in Ticket.__dataclass_fields__)
@@ -206,38 +192,51 @@ def current(session: Session, customer_id: int) -> Ticket | None:
     return Ticket(*row) if row else None
 
 
-def open_or_join(session: Session, customer_id: int, shop_id: int, *, topic: str = "other") -> Joined:
-    """The ticket that a customer's next message goes to: their open one, one resolved in the last 7 days (it is open
-    again), or a new one at `shop_id`. Two messages at the same instant get the same ticket.
+def open_or_join(
+    session: Session, customer_id: int, shop_id: int, *, topic: str = topics.OTHER, answered: int | None = None
+) -> Joined:
+    """The ticket that a customer's next message goes to: the open one that it answers (`answered`), else the open one they
+    wrote in last, else one that was resolved a short while ago (it is open again), else a new one at `shop_id`, linked to
+    the one before. Two messages at the same instant get the same ticket.
 
     Raises NotFoundError (customer, shop), InvalidError (topic).
     """
-    if topic not in TOPICS:
-        raise InvalidError("topic", "unknown", topic)
-    customer_id = _lock_customer(session, customer_id)
+    topics.check(session, shop_id, topic)
+    customer_id = lock_customer(session, customer_id)
+    t = tickets.c
     ticket = current(session, customer_id)
+    if ticket is not None and answered not in {None, ticket.id}:
+        meant = session.execute(
+            select(*_FIELDS).where(t.id == answered, t.customer_id == customer_id, t.state.in_(ACTIVE))
+        ).first()
+        ticket = Ticket(*meant) if meant else ticket
     if ticket is not None:
         return Joined(ticket, opened=False, reopened=False)
     row = session.execute(
-        select(*_FIELDS)
-        .where(
-            tickets.c.customer_id == customer_id, tickets.c.state == State.RESOLVED,
-            tickets.c.resolved_at > now(session) - REOPENS,
-        )
-        .order_by(tickets.c.resolved_at.desc(), tickets.c.id.desc())
+        select(t.id)
+        .where(t.customer_id == customer_id, t.state == State.RESOLVED, t.closes_at > now(session))
+        .order_by(t.resolved_at.desc(), t.id.desc())
         .limit(1)
-    ).first()  # fmt: skip
+    ).first()
     if row is not None:
-        ticket = hold(session, row.id)
-        reopen(session, ticket, None)
-        return Joined(get(session, ticket.id), opened=False, reopened=True)
-    return Joined(_open(session, customer_id, shop_id, topic), opened=True, reopened=False)
+        return Joined(reopen(session, hold(session, row.id), None), opened=False, reopened=True)
+    before = session.execute(
+        select(t.id)
+        .where(t.customer_id == customer_id, t.shop_id == shop_id, t.merged_into.is_(None))
+        .order_by(t.id.desc())
+        .limit(1)
+    ).scalar()
+    ticket = begin(session, customer_id, shop_id, topic=topic, follows=before)
+    return Joined(ticket, opened=True, reopened=False)
 
 
 def tickets_of(session: Session, customer_id: int, limit: int = 20) -> list[Ticket]:
-    """A customer's tickets, newest first."""
+    """A customer's tickets, newest first; what was merged is a part of another."""
     rows = session.execute(
-        select(*_FIELDS).where(tickets.c.customer_id == customer_id).order_by(tickets.c.id.desc()).limit(limit)
+        select(*_FIELDS)
+        .where(tickets.c.customer_id == customer_id, tickets.c.merged_into.is_(None))
+        .order_by(tickets.c.id.desc())
+        .limit(limit)
     )
     return [Ticket(*row) for row in rows]
 
@@ -273,7 +272,7 @@ def hold(session: Session, ticket_id: int, member: Member | None = None) -> Tick
     A member of staff sees what `view` lets them see. Raises NotFoundError, ForbiddenError.
     """
     ticket = get(session, ticket_id) if member is None else view(session, ticket_id, member)
-    changed = _next(session, f"desk:{ticket.shop_id}")
+    changed = turns.take(session, f"desk:{ticket.shop_id}")
     fresh = session.execute(
         update(tickets).where(tickets.c.id == ticket_id).values(changed=changed).returning(*_FIELDS)
     ).one()
@@ -341,25 +340,36 @@ def folded(session: Session, customer_id: int, subject: str) -> str:
     return fold(f"{subject} {person.name} {person.phone or ''}")
 
 
-def _open(session: Session, customer_id: int, shop_id: int, topic: str) -> Ticket:
+def begin(
+    session: Session,
+    customer_id: int,
+    shop_id: int,
+    *,
+    topic: str = topics.OTHER,
+    by: int | None = None,
+    follows: int | None = None,
+    assignee_id: int | None = None,
+) -> Ticket:
+    """Open a ticket, by the customer or (`by`) for them; `follows` is the one they had before. Raises NotFoundError."""
     shop, person = shops.get(session, shop_id), customers.get(session, customer_id)
-    changed = _next(session, f"desk:{shop.id}")
-    number = _next(session, "tickets", FIRST_NUMBER)
+    changed = turns.take(session, f"desk:{shop.id}")
+    number = turns.take(session, "tickets", FIRST_NUMBER)
     at = now(session)
     ticket = Ticket(
         id=number, shop_id=shop.id, customer_id=customer_id, subject="", topic=topic, state=State.NEW,
-        priority=Priority.NORMAL, assignee_id=None, created_at=at, updated_at=at, first_response_at=None,
+        priority=Priority.NORMAL, assignee_id=assignee_id, created_at=at, updated_at=at, first_response_at=None,
         resolved_at=None, last_seq=0, changed=changed, preview={}, language=person.language, snoozed_until=None,
         closes_at=None, merged_into=None, team_id=None, severity=None,
     )  # fmt: skip
     values = {name: getattr(ticket, name) for name in Ticket.__dataclass_fields__}
     session.execute(insert(tickets).values(**values, folded=folded(session, customer_id, "")))
-    log(session, ticket, "opened", None, topic=topic)
+    if follows is not None:
+        links.put(session, number, follows, links.Kind.FOLLOWS)
+    log(session, ticket, "opened", by, topic=topic, **({"follows": follows} if follows is not None else {}))
     events.happened(session, "ticket_opened", customer_id=customer_id, shop_id=shop.id, ticket=number, topic=topic)
     signal(session, f"desk:{shop.id}")
-    ticket = get(session, number)
     for told in hooks.OPENED:
-        told(session, ticket)
+        told(session, get(session, number))
     return get(session, number)
 
 
@@ -382,24 +392,7 @@ def enter(session: Session, ticket: Ticket, state: State, by: int | None, **valu
     return ticket
 
 
-def _next(session: Session, name: str, first: int = 1) -> int:
-    """The next number of a counter, whose row this work holds from now on."""
-    step = (
-        update(counters).where(counters.c.name == name).values(value=counters.c.value + 1).returning(counters.c.value)
-    )
-    value = session.execute(step).scalar()
-    if value is None:
-        try:
-            with session.begin_nested():
-                session.execute(insert(counters).values(name=name, value=first - 1))
-        except IntegrityError:
-            # Another replica has just begun the same count.
-            pass
-        value = session.execute(step).scalar_one()
-    return int(value)
-
-
-def _lock_customer(session: Session, customer_id: int) -> int:
+def lock_customer(session: Session, customer_id: int) -> int:
     """Hold a customer still, so that what they say at one instant is taken in one after the other; their number after
     merges. FOR NO KEY UPDATE: rows that refer to them are written meanwhile.
     """
@@ -420,7 +413,7 @@ def _move(session: Session, from_id: int, to_id: int) -> None:
     if session.execute(select(tickets.c.id).where(tickets.c.customer_id == from_id).limit(1)).first() is None:
         return
     for customer_id in sorted((from_id, to_id)):
-        _lock_customer(session, customer_id)
+        lock_customer(session, customer_id)
     rows = session.execute(
         select(tickets.c.id, tickets.c.subject).where(tickets.c.customer_id == from_id).order_by(tickets.c.shop_id)
     ).all()
