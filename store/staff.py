@@ -190,8 +190,15 @@ def get(session: Session, staff_id: int) -> Member:
 
 def every(session: Session) -> list[Member]:
     """All active members, by name."""
-    ids = session.execute(select(StaffRow.id).where(StaffRow.active).order_by(StaffRow.name, StaffRow.id)).scalars()
-    return [get(session, staff_id) for staff_id in ids.all()]
+    people = session.execute(
+        select(StaffRow.id, StaffRow.name, StaffRow.language, StaffRow.session_epoch)
+        .where(StaffRow.active)
+        .order_by(StaffRow.name, StaffRow.id)
+    ).all()
+    roles: dict[int, list[tuple[Role, int | None]]] = {}
+    for row in session.execute(select(StaffRole.staff_id, StaffRole.role, StaffRole.shop_id).order_by(StaffRole.id)):
+        roles.setdefault(row.staff_id, []).append((Role(row.role), row.shop_id))
+    return [Member(*person, roles=tuple(roles.get(person.id, ()))) for person in people]
 
 
 def find(session: Session, name: str) -> list[Member]:

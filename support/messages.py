@@ -17,7 +17,7 @@ from store.media import File
 from store.outbox import Ended, Purpose
 from store.staff import Member, Right
 from store.text import fold
-from support import hooks, seen, tickets
+from support import hooks, mentions, seen, tickets
 from support.tickets import State, Ticket, TicketStateError
 
 TEXT_CHARS_MAX = 4096
@@ -220,7 +220,8 @@ def note(session: Session, ticket_id: int, member: Member, text: str, files: Seq
     known = _by_key(session, ticket_id, key)
     if known is not None:
         return known
-    message_id, _ = _add(session, ticket, NOTE, text, files, {}, staff_id=member.id, key=key)
+    message_id, seq = _add(session, ticket, NOTE, text, files, {}, staff_id=member.id, key=key)
+    mentions.note_down(session, ticket, member, message_id, seq, text)
     return message_id
 
 

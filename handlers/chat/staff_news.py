@@ -22,7 +22,16 @@ def _decided(voice: Voice, params: Params, outcome: str) -> Told:
     return Told(f"{what}\n{outcome}")
 
 
+def _mentioned(voice: Voice, params: Params) -> Told:
+    return Told(
+        voice.say("📝 {by} calls you in request #{n}:", by=str(params["by"]), n=str(params["ticket"]))
+        + "\n"
+        + voice.say("“{words}”", words=str(params["text"])[:500])
+    )
+
+
 KINDS: dict[str, Callable[[Voice, Params], Told]] = {
+    "mentioned": _mentioned,
     "points_adjustment_approved": _approved,
     "points_adjustment_refused": _refused,
 }

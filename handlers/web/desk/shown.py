@@ -83,7 +83,7 @@ def reason(said: Words, raw: str | None) -> str:
     text = (raw or "").lower()
     if "blocked" in text or "deactivated" in text or "unreachable" in text:
         return said("The customer has blocked the shop or left the messenger.")
-    if "no_messenger" in text or "chat not found" in text:
+    if "no messenger" in text or "nobody" in text or "chat not found" in text:
         return said("The customer can't be reached on any messenger.")
     if "too big" in text or "too large" in text or "too_big" in text:
         return said("A file is too large for the customer's messenger.")

@@ -3,14 +3,16 @@
 import asyncio
 import json
 import re
+import time
 from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse
+from sqlalchemy.orm import Session
 
 from handlers.web import site
-from handlers.web.desk import frame
+from handlers.web.desk import frame, together
 from handlers.web.desk.frame import desk
 from handlers.web.lines import open_line
 from store import staff
@@ -19,6 +21,7 @@ from store.staff import Member
 from support import queue, thread
 
 PING_SECONDS = 15
+BEAT_SECONDS = 20
 LOOK_SECONDS = 5
 """How often the desk is looked at without a signal, which may get lost between replicas."""
 CURSOR = re.compile(r"\d{1,9}:\d{1,15}")
@@ -42,7 +45,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     waiting = {int(seq) for seq in re.findall(r"\d{1,9}", request.query.get("waiting", ""))[:200]}
     if ticket_id is not None:
         await store.read(queue.line, ticket_id, member)
-    topics = [f"desk:{shop_id}" for shop_id in await store.read(queue.desks_of, member)]
+    desks = await store.read(queue.desks_of, member)
+    topics = [f"{name}:{shop_id}" for shop_id in desks for name in ("desk", "looks")]
     if ticket_id is not None:
         topics.append(f"ticket:{ticket_id}")
     async with open_line(request, store.hub, *topics) as (stream, heard):
@@ -61,23 +65,41 @@ async def _stream(
     at: int,
     waiting: set[int],
 ) -> None:
-    quiet = 0
-    while stream.is_connected():
+    beat, quiet, told = 0.0, time.monotonic(), None
+    while stream.is_connected() and request.transport is not None:
         heard.clear()
         if not await _still(request, site.member_of(request)):
             await stream.send("{}", event="gone")
             return
+        if time.monotonic() - beat >= BEAT_SECONDS:
+            beat = time.monotonic()
+            await _beat(request)
         await _tell_list(request, stream, after)
         if ticket_id is not None:
             at = await _tell_thread(request, stream, ticket_id, at, waiting)
-        try:
+        looking = await site.store_of(request).read(together.company, site.member_of(request))
+        if looking != told:
+            told = looking
+            await _send(stream, "looks", looking)
+        with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_SECONDS):
                 await heard.wait()
-        except TimeoutError:
-            quiet += LOOK_SECONDS
-            if quiet >= PING_SECONDS:
-                quiet = 0
-                await stream.send("{}", event="ping")
+        if time.monotonic() - quiet >= PING_SECONDS:
+            quiet = time.monotonic()
+            await stream.send("{}", event="ping")
+
+
+async def _beat(request: web.Request) -> None:
+    """The desk of the member is open: those who want to know are told."""
+    hooks = [part.alive for part in frame.parts_of(request) if part.alive]
+    if not hooks:
+        return
+
+    def write(session: Session) -> None:
+        for hook in hooks:
+            hook(session, site.member_of(request))
+
+    await site.store_of(request).write(write)
 
 
 async def _still(request: web.Request, member: Member) -> bool:

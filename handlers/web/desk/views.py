@@ -4,7 +4,7 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from handlers.web import site
-from handlers.web.desk import frame, shown
+from handlers.web.desk import frame, shown, together
 from handlers.web.desk.frame import Part, desk, ticket_of
 from handlers.web.desk.letters import setup_letters, supervises_all
 from handlers.web.desk.reading import setup_reading
@@ -16,7 +16,7 @@ from store.staff import Member, Right
 from support import queue
 from support.messages import FILES_MAX, TEXT_CHARS_MAX
 
-PARTS: tuple[Part, ...] = ()
+PARTS: tuple[Part, ...] = (together.PART,)
 """What hangs in the desk beside its own frame, a line each: `promises.PART`, … Their scripts are listed in pieces.js."""
 
 
