@@ -45,7 +45,7 @@ from store.errors import StoreUnreachableError
 from store.media import File
 from store.outbox import Call, Ended, EndRule
 from store.sealed import Seal, SealError
-from support import messages
+from support import changes, delivery, messages
 
 Part = Literal["web", "worker"]
 GREET_AGAIN_SECONDS = 5.0
@@ -86,9 +86,16 @@ class App:
             codes=demo or CODES is not channels.to_log,
         )
         self.notifier = Notifier(
-            store, self.messengers, pushed=self.push, codes=CODES,
-            skipped={messages.RULE: messages.message_skipped, thanks.RULE: thanks.card_skipped},
-        )  # fmt: skip
+            store,
+            self.messengers,
+            pushed=self.push,
+            codes=CODES,
+            skipped={
+                messages.RULE: delivery.message_skipped,
+                changes.CHANGE_RULE: changes.change_skipped,
+                thanks.RULE: thanks.card_skipped,
+            },
+        )
         self.webhooks = Webhooks(
             store, self.owner, self.nursery, Seal(settings.secret_key), private=demo or settings.webhook_private
         )
@@ -246,7 +253,8 @@ CODES: channels.CodeChannel = channels.to_log
 """Where one-time codes go out; an SMS gateway takes this place."""
 
 END_RULES: dict[str, EndRule] = {
-    "*": _learnt, messages.RULE: messages.message_ended, thanks.RULE: thanks.card_ended,
+    "*": _learnt, messages.RULE: delivery.message_ended, changes.CHANGE_RULE: changes.change_ended,
+    thanks.RULE: thanks.card_ended,
 }  # fmt: skip
 """Rules that rows of the outbox name; `*` hears every end that brought facts."""
 

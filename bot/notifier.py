@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -162,6 +161,8 @@ class Notifier:
         told = render(notice.kind, voice, notice.params)
         if told is None:
             return "no words"
+        if told.changes:
+            return self._changes(session, notice, told)
         to = (reachable[0].account, reachable[0].chat_id)
         return _calls_of(told, notice, to, silent=self._silent(session, notice), ids=session.info["ids"])
 
@@ -176,6 +177,21 @@ class Notifier:
         if told is None:
             return "no words"
         return _calls_of(told, notice, bound[0], silent=self._silent(session, notice), ids=session.info["ids"])
+
+    def _changes(self, session: Session, notice: Notice, told: Told) -> list[Call] | str:
+        """What is done to messages that are there already, wherever they are."""
+        calls = []
+        for change in told.changes:
+            if change.account in self._messengers:
+                params = {"chat_id": change.chat, "message_id": change.message, **change.params}
+                calls.append(
+                    Call(
+                        id=session.info["ids"].new(), account=change.account, chat=change.chat, method=change.method,
+                        payload=json.dumps(params, ensure_ascii=False), purpose=int(notice.purpose), rule=notice.rule,
+                        subject=notice.subject,
+                    )
+                )  # fmt: skip
+        return calls or "no messenger"
 
     @staticmethod
     def _silent(session: Session, notice: Notice) -> bool:
@@ -197,6 +213,10 @@ def _calls_of(told: Told, notice: Notice, to: tuple[str, int], *, silent: bool, 
     said: dict[str, Any] = {} if told.plain else {"parse_mode": "HTML"}
     if silent:
         said["disable_notification"] = True
+    quoted = next((at["message"] for at in told.quotes if (at["account"], at["chat"]) == to), None)
+    reply = (
+        {"reply_parameters": {"message_id": quoted, "allow_sending_without_reply": True}} if quoted is not None else {}
+    )
     markup = (
         {"reply_markup": told.buttons.model_dump(exclude_none=True, warnings=False)} if told.buttons is not None else {}
     )
@@ -204,21 +224,21 @@ def _calls_of(told: Told, notice: Notice, to: tuple[str, int], *, silent: bool, 
     caption = told.text if told.files and len(told.text) <= 1024 else ""
     if told.text and not caption:
         text = {"text": told.text, "link_preview_options": {"is_disabled": True}}
-        payloads.append(("sendMessage", {**text, **said, **markup}))
+        payloads.append(("sendMessage", {**text, **said, **markup, **reply}))
     for index, file in enumerate(told.files):
         kind = file["kind"] if file["kind"] in SEND else "document"
         params: dict[str, Any] = {kind: {"$media": file["sha"], "name": file.get("name") or "file"}}
         if index == 0 and caption:
             params |= {"caption": caption, **markup}
+        if index == 0 and not payloads:
+            params |= reply
         payloads.append((SEND[kind], {**params, **said}))
-    calls = [
+    # Each of them tells the rule how it ended: words may arrive, and a file beside them not.
+    return [
         Call(
             id=ids.new(), account=account, chat=chat, method=method,
             payload=json.dumps({"chat_id": chat, **params}, ensure_ascii=False), purpose=int(notice.purpose),
+            rule=notice.rule, subject=notice.subject if notice.rule is not None else None,
         )
         for method, params in payloads
     ]  # fmt: skip
-    if calls and notice.rule is not None:
-        # The rule learns how the last one ended: earlier ones of a chat have left before it.
-        calls[-1] = replace(calls[-1], rule=notice.rule, subject=notice.subject)
-    return calls

@@ -94,6 +94,15 @@ def tell(
     signal(session, "notices")
 
 
+def withdraw(session: Session, rule: str, subject: int) -> None:
+    """Tell no longer what waits to be told of a rule's subject."""
+    session.execute(
+        update(NoticeRow)
+        .where(NoticeRow.state == "waiting", NoticeRow.rule == rule, NoticeRow.subject == subject)
+        .values(state="replaced")
+    )
+
+
 def tell_many(
     session: Session,
     told: Sequence[tuple[str, int, dict[str, Any]]],

@@ -141,6 +141,33 @@ def _values(session: Session, calls: Sequence[Call]) -> list[tuple[object, ...]]
     ]  # fmt: skip
 
 
+def withdraw(session: Session, rule: str, subject: int) -> bool:
+    """Drop what has not left yet of a rule's subject; False where some of it is leaving at this moment."""
+    raw(
+        session,
+        "UPDATE outbox SET state = 'dropped', done_at = ? WHERE state = 'queued' AND rule = ? AND subject = ?",
+        (to_micros(now(session)), rule, subject),
+    )
+    leaving = "SELECT 1 FROM outbox WHERE state = 'sending' AND rule = ? AND subject = ? LIMIT 1"
+    return not raw(session, leaving, (rule, subject))
+
+
+def again(session: Session, ids: Sequence[int]) -> list[int]:
+    """Queue rows once more that failed, or of which nobody knows the end, as if they were new; those that were."""
+    if not ids:
+        return []
+    marks = ", ".join("?" * len(ids))
+    rows = raw(
+        session,
+        "UPDATE outbox SET state = 'queued', not_before = 0, created_at = ?, done_at = NULL, error = NULL "  # noqa: S608
+        f"WHERE id IN ({marks}) AND state IN ('failed', 'unknown', 'expired', 'dropped') RETURNING id, account",
+        (to_micros(now(session)), *ids),
+    )
+    for account in {row[1] for row in rows}:
+        signal(session, f"outbox:{account}")
+    return [row[0] for row in rows]
+
+
 def queued(session: Session, account: str, limit: int, purpose_max: int = Purpose.ADVERTISING) -> list[Call]:
     """What waits to leave for an account now, replies first, oldest first."""
     rows = raw(

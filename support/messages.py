@@ -1,6 +1,5 @@
 """Messages of a ticket: what the customer said wherever they said it, what the shop answered and whether it arrived."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,10 +13,10 @@ from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import InvalidError, NotFoundError
 from store.media import File
-from store.outbox import Ended, Purpose
+from store.outbox import Purpose
 from store.staff import Member, Right
 from store.text import fold
-from support import hooks, mentions, seen, tickets
+from support import drafts, hooks, mentions, seen, tickets
 from support.tickets import State, Ticket, TicketStateError
 
 TEXT_CHARS_MAX = 4096
@@ -29,8 +28,6 @@ RULE = "ticket_message"
 """Under this name the sender tells `message_ended` how a message's sending ended."""
 
 CUSTOMER, AGENT, NOTE = "customer", "agent", "note"
-_OUTCOME = {"sent": "sent", "failed": "failed", "unknown": "unknown", "expired": "failed", "dropped": "failed"}
-_WORST_FIRST = ("failed", "unknown", "queued", "sent")
 
 
 class TicketMessageRow(Base):
@@ -66,7 +63,7 @@ class TicketMessageRow(Base):
     account: Mapped[str | None] = mapped_column(Text)
     chat: Mapped[int | None] = mapped_column(BigInteger)
     message: Mapped[int | None] = mapped_column(BigInteger)
-    """Where it stands on the messenger: for the customer's since it came, for an agent's once it arrived."""
+    """Where the customer's stands on the messenger; where an agent's does, see PlaceRow."""
     key: Mapped[str | None] = mapped_column(Text)
     """The page's own key of what it sends: once each."""
     state: Mapped[str | None] = mapped_column(Text)
@@ -78,6 +75,19 @@ class TicketMessageRow(Base):
     """Emoji on it: `customer` theirs, `agent` the shop's."""
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When an agent's was taken away from the customer; colleagues still read it."""
+
+
+class PlaceRow(Base):
+    """Where a part of an agent's message stands on a messenger: words and files may arrive as several messages."""
+
+    __tablename__ = "ticket_places"
+
+    account: Mapped[str] = mapped_column(Text, primary_key=True)
+    chat: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    message: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    message_id: Mapped[int] = mapped_column(ForeignKey("ticket_messages.id"), index=True)
+    part: Mapped[str] = mapped_column(Text)
+    """text, caption (a file with the words) or file."""
 
 
 class TicketFileRow(Base):
@@ -109,6 +119,7 @@ class Said:
 
 ticket_messages = table(TicketMessageRow)
 ticket_files = table(TicketFileRow)
+places = table(PlaceRow)
 attachments = table(media.Attachment)
 
 
@@ -133,7 +144,7 @@ def customer_says(
     known = by_source(session, source) if source else None
     if known is not None:
         return Said(known.id, known.seq, new=False)
-    text = _clean(text)
+    text = clean(text)
     if not text and not files and location is None:
         raise InvalidError("text", "empty")
     ticket = tickets.hold(session, ticket_id)
@@ -154,56 +165,42 @@ def customer_says(
     return Said(message_id, seq, new=True)
 
 
-def customer_edits(session: Session, source: Source, *, text: str = "", location: dict[str, Any] | None = None) -> bool:
-    """The customer changed a message: the ticket shows the new wording and keeps the old. False where it is in none."""
-    known = by_source(session, source)
-    if known is None or known.who != CUSTOMER:
-        return False
-    ticket = tickets.hold(session, known.ticket_id)
-    row = session.execute(
-        select(ticket_messages.c.text, ticket_messages.c.location, ticket_messages.c.history).where(
-            ticket_messages.c.id == known.id
-        )
-    ).one()
-    text, location = _clean(text), location or row.location
-    if (text, location) == (row.text, row.location):
-        return True
-    values: dict[str, Any] = {"location": location}
-    if text != row.text:
-        at = now(session)
-        earlier = [*row.history, {"text": row.text, "until": at.isoformat()}]
-        values |= {"text": text, "folded": fold(text), "history": earlier, "edited_at": at}
-    _change(session, ticket, known.id, **values)
-    if ticket.preview.get("seq") == known.seq:
-        tickets.write(session, ticket, preview={**ticket.preview, "text": text[:PREVIEW_CHARS]})
-    return True
-
-
 # ── The shop ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def agent_says(
-    session: Session, ticket_id: int, member: Member, text: str, files: Sequence[File] = (), *, key: str
+    session: Session,
+    ticket_id: int,
+    member: Member,
+    text: str,
+    files: Sequence[File] = (),
+    *,
+    key: str,
+    reply_to: int | None = None,
 ) -> int:
-    """Answer the customer; the message's number. The page's `key` again adds nothing. Who answers an unassigned ticket
-    looks after it from then on.
+    """Answer the customer, or one message of the ticket (`reply_to`, its seq); the message's number. The page's `key` again
+    adds nothing. Who answers an unassigned ticket looks after it from then on.
 
-    Raises NotFoundError, ForbiddenError, InvalidError (nothing in it, too long, too many files), TicketStateError
+    Raises NotFoundError, ForbiddenError, InvalidError (nothing in it, too long, too many files, reply_to), TicketStateError
     (closed).
     """
-    text = _checked(text, files)
+    text = checked(text, files)
     ticket = tickets.hold(session, ticket_id, member)
     known = _by_key(session, ticket_id, key)
     if known is not None:
         return known
     if ticket.state == State.CLOSED:
         raise TicketStateError(ticket_id, ticket.state)
+    _check_quoted(session, ticket_id, reply_to)
     if ticket.assignee_id is None:
         tickets.give(session, ticket, member.id, member.id)
     first = {"first_response_at": now(session)} if ticket.first_response_at is None else {}
-    message_id, seq = _add(session, ticket, AGENT, text, files, first, staff_id=member.id, key=key, state="queued")
+    message_id, seq = _add(
+        session, ticket, AGENT, text, files, first, staff_id=member.id, key=key, state="queued", reply_to=reply_to
+    )
     seen.mark(session, ticket_id, member.id, seq)
-    _tell(session, ticket, message_id, text, member.name)
+    drafts.forget(session, ticket_id, member.id, "reply")
+    send(session, ticket, message_id, member.name)
     if ticket.state in {State.NEW, State.OPEN}:
         tickets.enter(session, ticket, State.WAITING, member.id)
     for told in hooks.AGENT_SAID:
@@ -211,80 +208,57 @@ def agent_says(
     return message_id
 
 
-def note(session: Session, ticket_id: int, member: Member, text: str, files: Sequence[File] = (), *, key: str) -> int:
-    """Write what only colleagues read; the message's number. The same `key` again adds nothing. Raises as `agent_says`,
-    but a closed ticket takes notes.
+def note(
+    session: Session,
+    ticket_id: int,
+    member: Member,
+    text: str,
+    files: Sequence[File] = (),
+    *,
+    key: str,
+    reply_to: int | None = None,
+) -> int:
+    """Write what only colleagues read; the message's number. The same `key` again adds nothing. Colleagues called by name
+    (@Minh) are told. Raises as `agent_says`, but a closed ticket takes notes.
     """
-    text = _checked(text, files)
+    text = checked(text, files)
     ticket = tickets.hold(session, ticket_id, member)
     known = _by_key(session, ticket_id, key)
     if known is not None:
         return known
-    message_id, seq = _add(session, ticket, NOTE, text, files, {}, staff_id=member.id, key=key)
+    _check_quoted(session, ticket_id, reply_to)
+    message_id, seq = _add(session, ticket, NOTE, text, files, {}, staff_id=member.id, key=key, reply_to=reply_to)
+    drafts.forget(session, ticket_id, member.id, "note")
     mentions.note_down(session, ticket, member, message_id, seq, text)
     return message_id
 
 
-def retry(session: Session, message_id: int, member: Member) -> None:
-    """Send again what failed or may not have arrived. Repeatable: what is on its way or arrived stays as it is."""
-    row = session.execute(
-        select(ticket_messages.c.ticket_id).where(ticket_messages.c.id == message_id, ticket_messages.c.who == AGENT)
-    ).first()
-    if row is None:
-        raise NotFoundError("message", message_id)
-    ticket = tickets.hold(session, row.ticket_id, member)
-    message = session.execute(
-        select(ticket_messages.c.text, ticket_messages.c.state, ticket_messages.c.seq, ticket_messages.c.staff_id)
-        .where(ticket_messages.c.id == message_id)
-    ).one()  # fmt: skip
-    if message.state not in {"failed", "unknown"}:
-        return
-    _delivery(session, ticket, message_id, message.seq, "queued", None, calls={})
-    _tell(session, ticket, message_id, message.text, member.name)
-
-
-def message_ended(session: Session, ended: Ended) -> None:
-    """The outbox's end rule `ticket_message`: how a message's row ended. `failed` outweighs `unknown` outweighs `sent`
-    where a message left as several rows.
-    """
-    outcome = _OUTCOME.get(ended.state)
-    row = _of_call(session, ended.call.subject)
-    if outcome is None or row is None:
-        return
-    ticket = tickets.hold(session, row.ticket_id)
-    message = session.execute(
-        select(ticket_messages.c.id, ticket_messages.c.seq, ticket_messages.c.calls, ticket_messages.c.message,
-               ticket_messages.c.reason)
-        .where(ticket_messages.c.id == row.id)
-    ).one()  # fmt: skip
-    calls = {**message.calls, str(ended.call.id): outcome}
-    worst = next(state for state in _WORST_FIRST if state in calls.values())
-    values: dict[str, Any] = {"calls": calls}
-    number = _number(ended.result)
-    if outcome == "sent" and message.message is None and number is not None and ended.call.chat is not None:
-        source = Source(ended.call.account, ended.call.chat, number)
-        if by_source(session, source) is None:
-            values |= asdict(source)
-    reason = None if worst == "sent" else (ended.error or message.reason)
-    _delivery(session, ticket, message.id, message.seq, worst, reason, **values)
-
-
-def message_skipped(session: Session, message_id: int, reason: str) -> None:
-    """The notifier could not send a message at all, for `reason` (unreachable, no_messenger …): it failed."""
-    row = _of_call(session, message_id)
-    if row is not None:
-        ticket = tickets.hold(session, row.ticket_id)
-        _delivery(session, ticket, row.id, row.seq, "failed", reason)
-
-
 def by_source(session: Session, source: Source) -> Any:
     """(id, ticket_id, seq, who) of the message that stands there on a messenger, or None."""
-    m = ticket_messages.c
-    return session.execute(
-        select(m.id, m.ticket_id, m.seq, m.who).where(
-            m.account == source.account, m.chat == source.chat, m.message == source.message
-        )
+    m, p = ticket_messages.c, places.c
+    columns = (m.id, m.ticket_id, m.seq, m.who)
+    found = session.execute(
+        select(*columns).where(m.account == source.account, m.chat == source.chat, m.message == source.message)
     ).first()
+    return (
+        found
+        or session.execute(
+            select(*columns)
+            .join(places, p.message_id == m.id)
+            .where(p.account == source.account, p.chat == source.chat, p.message == source.message)
+        ).first()
+    )
+
+
+def places_of(session: Session, message_id: int) -> list[tuple[Source, str]]:
+    """Where a message stands on a messenger, each place with its part (text, caption, file), in the order it arrived."""
+    m, p = ticket_messages.c, places.c
+    own = session.execute(select(m.account, m.chat, m.message).where(m.id == message_id, m.message.is_not(None))).all()
+    more = session.execute(
+        select(p.account, p.chat, p.message, p.part).where(p.message_id == message_id).order_by(p.message)
+    ).all()
+    arrived = [(Source(row.account, row.chat, row.message), row.part) for row in more]
+    return [(Source(*row), "text") for row in own if Source(*row) not in {place for place, _ in arrived}] + arrived
 
 
 def content_of(session: Session, attachment_id: int, member: Member) -> tuple[media.Content, str]:
@@ -341,37 +315,38 @@ def _add(
     return message_id, seq
 
 
-def _change(session: Session, ticket: Ticket, message_id: int, **values: Any) -> None:
+def change(session: Session, ticket: Ticket, message_id: int, **values: Any) -> None:
     session.execute(
         update(ticket_messages).where(ticket_messages.c.id == message_id).values(changed=ticket.changed, **values)
     )
 
 
-def _delivery(
-    session: Session, ticket: Ticket, message_id: int, seq: int, state: str, reason: str | None, **values: Any
-) -> None:
-    _change(session, ticket, message_id, state=state, reason=reason, **values)
-    if ticket.preview.get("seq") == seq:
-        tickets.write(session, ticket, preview={**ticket.preview, "state": state})
-
-
-def _tell(session: Session, ticket: Ticket, message_id: int, text: str, agent: str) -> None:
-    a = attachments.c
+def send(session: Session, ticket: Ticket, message_id: int, agent: str) -> None:
+    """Have an agent's message brought to the customer, as it stands now."""
+    a, m = attachments.c, ticket_messages.c
+    text, reply_to = session.execute(select(m.text, m.reply_to).where(m.id == message_id)).one()
     files = session.execute(
         select(a.sha, a.kind, a.mime, a.name, a.size, a.width, a.height)
         .join(ticket_files, ticket_files.c.attachment_id == a.id)
         .where(ticket_files.c.message_id == message_id)
         .order_by(a.id)
     ).mappings()
+    quoted: dict[str, Any] = {}
+    if reply_to is not None:
+        answered = session.execute(select(m.id).where(m.ticket_id == ticket.id, m.seq == reply_to)).scalar()
+        quoted = {"quotes": [asdict(place) for place, _ in places_of(session, answered)]} if answered else {}
     notices.tell(
         session, "ticket_reply", customer_id=ticket.customer_id, shop_id=ticket.shop_id, purpose=Purpose.REPLY,
         rule=RULE, subject=message_id, ticket=ticket.id, agent=agent, text=text, files=[dict(row) for row in files],
+        **quoted,
     )  # fmt: skip
 
 
-def _of_call(session: Session, message_id: int | None) -> Any:
+def _check_quoted(session: Session, ticket_id: int, reply_to: int | None) -> None:
     m = ticket_messages.c
-    return session.execute(select(m.id, m.ticket_id, m.seq).where(m.id == message_id, m.who == AGENT)).first()
+    quoted = select(m.id).where(m.ticket_id == ticket_id, m.seq == reply_to)
+    if reply_to is not None and session.execute(quoted).first() is None:
+        raise InvalidError("reply_to", "unknown", reply_to)
 
 
 def _by_key(session: Session, ticket_id: int, key: str) -> int | None:
@@ -380,22 +355,13 @@ def _by_key(session: Session, ticket_id: int, key: str) -> int | None:
     ).scalar()
 
 
-def _number(result: Any) -> int | None:
-    """The message number in a messenger's answer: a message, or an album's first."""
-    if isinstance(result, str):
-        result = json.loads(result)
-    first = result[0] if isinstance(result, list) and result else result
-    number = first.get("message_id") if isinstance(first, dict) else None
-    return number if isinstance(number, int) else None
-
-
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """PostgreSQL keeps no NUL; everything else stays as it was written."""
     return text.replace("\x00", "").strip()
 
 
-def _checked(text: str, files: Sequence[File]) -> str:
-    text = _clean(text)
+def checked(text: str, files: Sequence[File]) -> str:
+    text = clean(text)
     if not text and not files:
         raise InvalidError("text", "empty")
     if len(text) > TEXT_CHARS_MAX:

@@ -14,7 +14,7 @@ from store import media
 from store.clock import SetClock
 from store.media import File
 from store.staff import Member
-from support import handling, messages, ratings, thread, tickets
+from support import delivery, handling, messages, ratings, thread, tickets
 from support.tickets import Ticket
 from tests.botapi.people import Person
 from tests.chatting import (
@@ -434,7 +434,7 @@ async def test_who_blocked_us_is_not_written_to_until_they_are_back(shop: Runnin
     assert (said[lost].state, said[lost].reason) == ("failed", "no messenger")
     assert len(lan.inbox) == before
     assert await say(shop, lan, "mình quay lại rồi") == []
-    await shop.store.write(messages.retry, lost, minh)
+    await shop.store.write(delivery.retry, lost, minh)
     await quiet(shop)
     assert lan.texts[-1] == "alo"
 

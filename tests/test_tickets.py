@@ -17,7 +17,7 @@ from store.media import File
 from store.notices import NoticeRow
 from store.outbox import Call, Ended
 from store.staff import Member, Role
-from support import beside, handling, messages, queue, ratings, seen, thread, tickets
+from support import beside, changes, delivery, handling, messages, queue, ratings, seen, thread, tickets
 from support.messages import Source
 from support.queue import View
 from support.tickets import State
@@ -142,9 +142,9 @@ async def test_an_edit_shows_the_new_words_and_keeps_the_old(store: Store, shop:
     source = Source("telegram:1", 77, 10)
     ticket, said = await says(store, lan, shop, "giá 50", source=source)
     at = (await store.read(tickets.get, ticket)).changed
-    assert await store.write(messages.customer_edits, source, text="giá 55")
-    assert await store.write(messages.customer_edits, source, text="giá 55")
-    assert not await store.write(messages.customer_edits, Source("telegram:1", 77, 99), text="?")
+    assert await store.write(changes.customer_edits, source, text="giá 55")
+    assert await store.write(changes.customer_edits, source, text="giá 55")
+    assert not await store.write(changes.customer_edits, Source("telegram:1", 77, 99), text="?")
     [message] = await store.read(thread.changed, ticket, minh, at)
     assert isinstance(message, thread.Message)
     assert (message.id, message.text, [old["text"] for old in message.history]) == (
@@ -205,14 +205,14 @@ async def test_delivery_is_told_as_it_was_and_a_retry_is_real(store: Store, shop
         return found.state, found.reason
 
     assert await state() == ("queued", None)
-    await store.write(messages.message_ended, ended(message, 5, "failed", "Forbidden: bot was blocked by the user"))
+    await store.write(delivery.message_ended, ended(message, 5, "failed", "Forbidden: bot was blocked by the user"))
     assert await state() == ("failed", "Forbidden: bot was blocked by the user")
-    await store.write(messages.retry, message, minh)
-    await store.write(messages.retry, message, minh)
+    await store.write(delivery.retry, message, minh)
+    await store.write(delivery.retry, message, minh)
     assert await state() == ("queued", None)
     assert len(await notices_of(store, "ticket_reply")) == 2
-    await store.write(messages.message_ended, ended(message, 6, "sent", result={"message_id": 31}))
-    await store.write(messages.retry, message, minh)
+    await store.write(delivery.message_ended, ended(message, 6, "sent", result={"message_id": 31}))
+    await store.write(delivery.retry, message, minh)
     assert await state() == ("sent", None)
     assert len(await notices_of(store, "ticket_reply")) == 2
     # The customer's own answer to it is tied to it.
@@ -230,7 +230,7 @@ async def test_of_several_rows_the_worst_counts_and_unknown_gives_way(
     message = await store.write(messages.agent_says, ticket, minh, "Dạ", key="k")
 
     async def after(call: int, state: str) -> str | None:
-        await store.write(messages.message_ended, ended(message, call, state, "why" if state != "sent" else None))
+        await store.write(delivery.message_ended, ended(message, call, state, "why" if state != "sent" else None))
         return (await store.read(tickets.get, ticket)).preview["state"]
 
     assert [await after(1, "sent"), await after(2, "unknown"), await after(2, "sent"), await after(3, "failed")] == [
@@ -382,7 +382,7 @@ async def test_search_finds_marks_or_none(store: Store, shop: int, lan: int, min
     assert [line.ticket.id for line in await store.read(queue.page, minh, View.MINE, search=words)] == [1001]
 
 
-@pytest.mark.parametrize("words", ["100%", "_", "ly giờ", "#99999999999", "' OR 1=1", "không có", "\x00x", "\x00"])
+@pytest.mark.parametrize("words", ["%", "_", "1_0", "ly giờ", "#99999999999", "' OR 1=1", "không có", "\x00x", "\x00"])
 async def test_search_takes_signs_as_signs(store: Store, shop: int, lan: int, minh: Member, words: str) -> None:
     await says(store, lan, shop, "Ly bị vỡ 100")
     assert await store.read(queue.page, minh, View.OPEN, search=words) == []
@@ -432,14 +432,14 @@ async def test_another_shops_tickets_are_not_there(store: Store, shop: int, lan:
     sha = await store.write(media.keep, b"x", "image/png")
     ticket, said = await says(store, lan, shop, "bí mật", files=[File("photo", "image/png", sha=sha)])
     message = await store.write(messages.agent_says, ticket, minh, "Dạ", key="k")
-    await store.write(messages.message_ended, ended(message, 5, "failed", "?"))
+    await store.write(delivery.message_ended, ended(message, 5, "failed", "?"))
     [photo] = (await store.read(thread.some, ticket, minh, [said.seq]))[0].files
     content, _ = await store.read(messages.content_of, photo.id, minh)
     assert (content.sha, content.content) == (sha, b"x")
     tries: list[tuple[Any, ...]] = [
         (tickets.view, ticket), (handling.claim, ticket), (handling.resolve, ticket), (handling.close, ticket),
         (handling.reopen, ticket), (handling.colleagues, ticket), (queue.line, ticket), (thread.page, ticket),
-        (messages.retry, message), (messages.content_of, photo.id), (beside.of, ticket), (queue.unsee, ticket),
+        (delivery.retry, message), (messages.content_of, photo.id), (beside.of, ticket), (queue.unsee, ticket),
     ]  # fmt: skip
     for who, error in ((stranger, NotFoundError), (cashier, ForbiddenError)):
         for rule, number in tries:

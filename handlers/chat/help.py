@@ -9,16 +9,25 @@ from aiogram.dispatcher.event.bases import SkipHandler
 from aiogram.enums import ContentType
 from aiogram.fsm.context import FSMContext
 from aiogram.fsm.state import State, StatesGroup
-from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
+from aiogram.types import (
+    CallbackQuery,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    Message,
+    MessageReactionUpdated,
+    ReactionTypeEmoji,
+)
 
 from handlers.chat.commands import Held, Rate, Topic, button, go, go_button
 from handlers.chat.sayings import Saying, understand
 from handlers.chat.talk import Talk
+from store.engine import Work
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.media import File
-from support import messages, ratings, tickets
+from support import changes, messages, ratings, tickets
 from support.messages import Source
 from support.tickets import Joined, Ticket
+from support.topics import OTHER, own
 
 HELD_MAX = 10
 LISTED = 10
@@ -57,15 +66,23 @@ async def support(message: Message, talk: Talk, state: FSMContext) -> None:
         )
         return
     await await_words(talk, state, Support.writing)
-    buttons = [button(label, Topic(topic=topic)) for topic, label in topics(talk).items()]
+    buttons = [button(label, Topic(topic=topic)) for topic, label in (await offered(talk)).items()]
+    rows = [buttons[at : at + 2] for at in range(0, len(buttons), 2)]
     await message.answer(
         talk.say("What is it about? Tap a topic or simply write, with a photo if it helps."),
-        reply_markup=InlineKeyboardMarkup(inline_keyboard=[buttons[:2], buttons[2:4], buttons[4:]]),
+        reply_markup=InlineKeyboardMarkup(inline_keyboard=rows),
     )
 
 
+async def offered(talk: Talk) -> dict[str, str]:
+    """What a new ticket can be about, in words: the shop's own topics stand before "something else"."""
+    named = topics(talk)
+    more = {one.key: one.called(talk.words.language) for one in await talk.work.read(own, talk.shop.id) if one.offered}
+    return {**{key: label for key, label in named.items() if key != OTHER}, **more, OTHER: named[OTHER]}
+
+
 def topics(talk: Talk) -> dict[str, str]:
-    """What a ticket can be about, in words."""
+    """The topics that every shop has, in words."""
     return {
         "order": talk.words("An order"), "product": talk.words("A product"),
         "points": talk.words("Points and vouchers"), "complaint": talk.words("A complaint"),
@@ -85,7 +102,7 @@ def awaited(talk: Talk, data: dict[str, Any], within: timedelta) -> bool:
 
 
 async def choose_topic(query: CallbackQuery, callback_data: Topic, talk: Talk, state: FSMContext) -> None:
-    label = topics(talk).get(callback_data.topic)
+    label = (await offered(talk)).get(callback_data.topic)
     if label is None or await talk.work.read(tickets.current, talk.customer_id) is not None:
         await query.answer(talk.say("Just write here, we read along."))
         return
@@ -114,12 +131,17 @@ async def into_ticket(message: Message, talk: Talk, state: FSMContext, *, topic:
             talk.say("We can't open this kind of message. Could you describe it in words or send a photo?")
         )
         return
-    joined = await talk.work.write(tickets.open_or_join, talk.customer_id, talk.shop.id, topic=topic)
+    quoted = source_of(message.reply_to_message, talk) if message.reply_to_message else None
+    answered = await talk.work.read(messages.by_source, quoted) if quoted else None
+    joined = await talk.work.write(
+        tickets.open_or_join, talk.customer_id, talk.shop.id, topic=topic,
+        answered=answered.ticket_id if answered else None,
+    )  # fmt: skip
     await bring_album(message, talk, state, joined.ticket.id)
     await talk.work.write(
         messages.customer_says, joined.ticket.id, text=words_of(message), files=talk.files(message),
         location=location_of(message), source=source_of(message, talk), group_id=message.media_group_id,
-        reply_to=source_of(message.reply_to_message, talk) if message.reply_to_message else None,
+        reply_to=quoted,
     )  # fmt: skip
     await confirm(message, talk, joined)
 
@@ -141,13 +163,20 @@ async def edited(message: Message, talk: Talk, state: FSMContext) -> None:
     """The customer changed a message: the ticket that holds it changes too, or what is held for one."""
     source = source_of(message, talk)
     text, location = words_of(message), location_of(message)
-    if await talk.work.write(messages.customer_edits, source, text=text, location=location):
+    if await talk.work.write(changes.customer_edits, source, text=text, location=location):
         return
     held = (await state.get_data()).get("held", [])
     for item in held:
         if item["message"] == message.message_id:
             item |= {"text": text, "location": location}
             await state.update_data(held=held)
+
+
+async def reacted(event: MessageReactionUpdated, work: Work, account: str, **_: Any) -> None:
+    """The customer put emoji on a message, or took them away: who reads the ticket sees it, nobody is answered."""
+    source = Source(account, event.chat.id, event.message_id)
+    emoji = [one.emoji for one in event.new_reaction if isinstance(one, ReactionTypeEmoji)]
+    await work.write(changes.customer_reacts, source, emoji)
 
 
 def says_something(message: Message) -> bool:
@@ -258,7 +287,8 @@ async def list_tickets(message: Message, talk: Talk, _state: FSMContext) -> None
 def ticket_line(talk: Talk, ticket: Ticket) -> str:
     states = {
         tickets.State.NEW: talk.words("received"), tickets.State.OPEN: talk.words("we are on it"),
-        tickets.State.WAITING: talk.say("waiting for you"), tickets.State.RESOLVED: talk.words("resolved"),
+        tickets.State.WAITING: talk.say("waiting for you"), tickets.State.SNOOZED: talk.words("we are on it"),
+        tickets.State.RESOLVED: talk.words("resolved"),
         tickets.State.CLOSED: talk.words("closed"),
     }  # fmt: skip
     return talk.say(

@@ -7,7 +7,7 @@ from handlers import tier_words
 from handlers.chat import cheers, point_notices, staff_news, voucher_news
 from handlers.chat.commands import go
 from handlers.chat.help import rating_buttons
-from handlers.chat.told import Params, Told
+from handlers.chat.told import Change, Params, Told
 from handlers.chat.voice import Voice
 from handlers.measures import measured
 from loyalty.customers import addressing
@@ -62,8 +62,11 @@ def _sale_undone(voice: Voice, params: Params) -> Told:
         said.append(voice.say("<b>−{points} points</b> that it had brought.", points=params["points_taken"]))
     if params.get("points_back"):
         said.append(voice.say("<b>+{points} points</b> that had paid for it are back.", points=params["points_back"]))
-    if params.get("voucher_back"):
+    back = int(params.get("vouchers_back", 0))
+    if back == 1:
         said.append(voice.say("Your voucher can be used again."))
+    elif back:
+        said.append(voice.say("Your {n} vouchers can be used again.", n=back))
     return Told("\n".join(said), go(voice.words, "points"))
 
 
@@ -209,7 +212,37 @@ def _voucher_given(voice: Voice, params: Params) -> Told:
 
 def _ticket_reply(voice: Voice, params: Params) -> Told:  # noqa: ARG001  # every kind is called alike
     """The agent's own words, as they are."""
-    return Told(str(params.get("text") or ""), files=list(params.get("files") or []), plain=True)
+    return Told(
+        str(params.get("text") or ""), files=list(params.get("files") or []), plain=True,
+        quotes=list(params.get("quotes") or []),
+    )  # fmt: skip
+
+
+def _ticket_edit(_voice: Voice, params: Params) -> Told:
+    """New words in the place of the old ones, as the agent wrote them."""
+    text = str(params["text"])
+    return _changed(
+        params,
+        lambda part: (
+            ("editMessageText", {"text": text}) if part == "text" else ("editMessageCaption", {"caption": text})
+        ),
+    )
+
+
+def _ticket_delete(_voice: Voice, params: Params) -> Told:
+    return _changed(params, lambda _part: ("deleteMessage", {}))
+
+
+def _ticket_reaction(_voice: Voice, params: Params) -> Told:
+    emoji = [{"type": "emoji", "emoji": params["emoji"]}] if params["emoji"] else []
+    return _changed(params, lambda _part: ("setMessageReaction", {"reaction": emoji}))
+
+
+def _changed(params: Params, call: Callable[[str], tuple[str, Params]]) -> Told:
+    return Told(
+        "",
+        changes=[Change(at["account"], at["chat"], at["message"], *call(at["part"])) for at in params["places"]],
+    )
 
 
 def _ticket_resolved(voice: Voice, params: Params) -> Told:
@@ -252,6 +285,9 @@ KINDS: dict[str, Callable[[Voice, Params], Told]] = {
     "voucher_gift_taken": voucher_news.gift_taken,
     "voucher_gift_lapsed": voucher_news.gift_lapsed,
     "ticket_reply": _ticket_reply,
+    "ticket_edit": _ticket_edit,
+    "ticket_delete": _ticket_delete,
+    "ticket_reaction": _ticket_reaction,
     "ticket_resolved": _ticket_resolved,
     **cheers.KINDS,
     **point_notices.KINDS,

@@ -11,7 +11,7 @@ from handlers.web import site, uploads
 from handlers.web.desk.frame import desk, ticket_of
 from store import media
 from store.errors import InvalidError
-from support import handling, messages, queue, seen
+from support import delivery, handling, messages, queue, seen
 from support.messages import FILES_MAX
 
 KEY = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -74,5 +74,5 @@ _ACTIONS: dict[str, Callable[[dict[str, Any]], tuple[Callable[..., None], tuple[
 
 
 async def retry(request: web.Request) -> web.Response:
-    await site.store_of(request).write(messages.retry, int(request.match_info["message"]), site.member_of(request))
+    await site.store_of(request).write(delivery.retry, int(request.match_info["message"]), site.member_of(request))
     return web.json_response({"ok": True})

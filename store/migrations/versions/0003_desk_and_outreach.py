@@ -11,6 +11,81 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "consents",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), nullable=False),
+        sa.Column("purpose", sa.BigInteger(), nullable=False),
+        sa.Column("messenger", sa.Text(), nullable=False),
+        sa.Column("agreed", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("proof", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
+    )
+    op.create_index("ix_consents_customer_id", "consents", ["customer_id", "id"], unique=False)
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.BigInteger(), nullable=False),
+        sa.Column("step", sa.BigInteger(), nullable=False),
+        sa.Column("occurrence", sa.Text(), nullable=False),
+        sa.Column(
+            "customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("purpose", sa.BigInteger(), nullable=False),
+        sa.Column("variant", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=True),
+        sa.Column("left_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("voucher_id", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint(
+            "source",
+            "source_id",
+            "step",
+            "occurrence",
+            "customer_id",
+            name=op.f("uq_deliveries_source_source_id_step_occurrence_customer_id"),
+        ),
+    )
+    op.create_index(
+        "ix_deliveries_left",
+        "deliveries",
+        ["customer_id", "left_at"],
+        unique=False,
+        sqlite_where=sa.text("left_at IS NOT NULL"),
+        postgresql_where=sa.text("left_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_deliveries_planned",
+        "deliveries",
+        ["source", "source_id", "due_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'planned'"),
+        postgresql_where=sa.text("state = 'planned'"),
+    )
+    op.create_index(
+        "ix_deliveries_queued",
+        "deliveries",
+        ["source", "source_id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'queued'"),
+        postgresql_where=sa.text("state = 'queued'"),
+    )
+    op.create_table(
+        "facts",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column(
+            "customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "customer_id", name=op.f("pk_facts")),
+    )
+    op.create_table(
         "forum_desks",
         sa.Column("shop_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("seen", sa.BigInteger(), nullable=False),
@@ -72,6 +147,32 @@ def upgrade() -> None:
         postgresql_where=sa.text("undressed_at IS NOT NULL"),
     )
     op.create_table(
+        "questions",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("article_id", sa.BigInteger(), nullable=True),
+        sa.Column("helped", sa.Boolean(), nullable=True),
+        sa.Column("ticket_id", sa.BigInteger(), nullable=True),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_questions")),
+    )
+    op.create_index("ix_questions_article", "questions", ["article_id", "helped"], unique=False)
+    op.create_index("ix_questions_customer", "questions", ["customer_id", "id"], unique=False)
+    op.create_index("ix_questions_shop", "questions", ["shop_id", "at"], unique=False)
+    op.create_table(
+        "routing_wakes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), nullable=True),
+        sa.Column("staff_id", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_routing_wakes")),
+    )
+    op.create_index("ix_routing_wakes_at", "routing_wakes", ["at"], unique=False)
+    op.create_table(
         "ticket_links",
         sa.Column("ticket_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("other_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -92,6 +193,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_articles_shop_id"), "articles", ["shop_id"], unique=False)
     op.create_table(
+        "calendar_recounts",
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_calendar_recounts_shop_id")),
+        sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_calendar_recounts")),
+    )
+    op.create_table(
         "calendars",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -104,12 +211,84 @@ def upgrade() -> None:
     )
     op.create_index("ix_calendars_shop", "calendars", ["shop_id", "id"], unique=False)
     op.create_table(
+        "complaint_terms",
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("check_days", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.BigInteger(), nullable=False),
+        sa.Column("repeat_days", sa.BigInteger(), nullable=False),
+        sa.Column("recovery_stars", sa.BigInteger(), nullable=False),
+        sa.Column("big_order", sa.BigInteger(), nullable=False),
+        sa.Column("limits", sa.JSON(), nullable=False),
+        sa.Column("causes", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_complaint_terms_shop_id")),
+        sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_complaint_terms")),
+    )
+    op.create_table(
+        "desk_agents",
+        sa.Column(
+            "staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("cap", sa.BigInteger(), nullable=False),
+        sa.Column("topics", sa.JSON(), nullable=False),
+        sa.Column("languages", sa.JSON(), nullable=False),
+        sa.Column("tiers", sa.JSON(), nullable=False),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("week", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_desk_agents_staff_id")),
+        sa.PrimaryKeyConstraint("staff_id", name=op.f("pk_desk_agents")),
+    )
+    op.create_table(
+        "desk_presence",
+        sa.Column(
+            "staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("away", sa.Boolean(), nullable=False),
+        sa.Column("here", sa.Boolean(), nullable=False),
+        sa.Column("leave_at", sa.BigInteger(), nullable=True),
+        sa.Column("given_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_desk_presence_staff_id")),
+        sa.PrimaryKeyConstraint("staff_id", name=op.f("pk_desk_presence")),
+    )
+    op.create_index(
+        "ix_desk_presence_leave_at",
+        "desk_presence",
+        ["leave_at"],
+        unique=False,
+        sqlite_where=sa.text("leave_at IS NOT NULL"),
+        postgresql_where=sa.text("leave_at IS NOT NULL"),
+    )
+    op.create_table(
         "desks",
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("reopen_days", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_desks_shop_id")),
         sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_desks")),
     )
+    op.create_table(
+        "sla_policies",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("is_on", sa.Boolean(), nullable=False),
+        sa.Column("targets", sa.JSON(), nullable=False),
+        sa.Column("tiers", sa.JSON(), nullable=False),
+        sa.Column("warn_percent", sa.BigInteger(), nullable=False),
+        sa.Column("ladder", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_sla_policies_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sla_policies")),
+    )
+    op.create_index("ix_sla_policies_shop", "sla_policies", ["shop_id", "id"], unique=False)
+    op.create_table(
+        "teams",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("everyone", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_teams_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_teams")),
+    )
+    op.create_index("ix_teams_shop", "teams", ["shop_id", "id"], unique=False)
     op.create_table(
         "topics",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -138,6 +317,233 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_article_versions_staff_id")),
         sa.PrimaryKeyConstraint("article_id", "version", name=op.f("pk_article_versions")),
     )
+    op.create_table(
+        "routing_rules",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("place", sa.BigInteger(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=True),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("tier_id", sa.BigInteger(), nullable=True),
+        sa.Column("team_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_routing_rules_shop_id")),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_routing_rules_team_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_routing_rules")),
+    )
+    op.create_index("ix_routing_rules_shop", "routing_rules", ["shop_id", "place"], unique=False)
+    op.create_table(
+        "team_members",
+        sa.Column("team_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column(
+            "staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_team_members_staff_id")),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_team_members_team_id")),
+        sa.PrimaryKeyConstraint("team_id", "staff_id", name=op.f("pk_team_members")),
+    )
+    op.create_index(op.f("ix_team_members_staff_id"), "team_members", ["staff_id"], unique=False)
+    op.create_table(
+        "alerts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("rings_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_alerts_staff_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_alerts_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alerts")),
+    )
+    op.create_index(
+        "ix_alerts_rings",
+        "alerts",
+        ["rings_at"],
+        unique=False,
+        sqlite_where=sa.text("rings_at IS NOT NULL"),
+        postgresql_where=sa.text("rings_at IS NOT NULL"),
+    )
+    op.create_index("ix_alerts_staff", "alerts", ["staff_id", "at"], unique=False)
+    op.create_index("ix_alerts_subject", "alerts", ["cause", "subject_id"], unique=False)
+    op.create_table(
+        "complaint_tries",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("way", sa.Text(), nullable=False),
+        sa.Column("staff_id", sa.BigInteger(), nullable=True),
+        sa.Column("said", sa.Text(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_complaint_tries_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_complaint_tries")),
+    )
+    op.create_index(op.f("ix_complaint_tries_ticket_id"), "complaint_tries", ["ticket_id"], unique=False)
+    op.create_table(
+        "complaints",
+        sa.Column(
+            "ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("level", sa.BigInteger(), nullable=False),
+        sa.Column("judged", sa.BigInteger(), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("set_by", sa.BigInteger(), nullable=True),
+        sa.Column("set_reason", sa.Text(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("remedy", sa.Text(), nullable=True),
+        sa.Column("remedy_words", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("repeats", sa.BigInteger(), nullable=True),
+        sa.Column("rated_ticket", sa.BigInteger(), nullable=True),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("responded_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("tries", sa.BigInteger(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=True),
+        sa.Column("check_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_complaints_shop_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_complaints_ticket_id")),
+        sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_complaints")),
+        sa.UniqueConstraint("rated_ticket", name=op.f("uq_complaints_rated_ticket")),
+    )
+    op.create_index(
+        "ix_complaints_due",
+        "complaints",
+        ["check_at"],
+        unique=False,
+        sqlite_where=sa.text("check_at IS NOT NULL"),
+        postgresql_where=sa.text("check_at IS NOT NULL"),
+    )
+    op.create_index("ix_complaints_shop", "complaints", ["shop_id", "opened_at"], unique=False)
+    op.create_table(
+        "escalations",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("policy_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("level", sa.BigInteger(), nullable=False),
+        sa.Column("rings_at", sa.BigInteger(), nullable=True),
+        sa.Column("acked_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("acked_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["acked_by"], ["staff.id"], name=op.f("fk_escalations_acked_by")),
+        sa.ForeignKeyConstraint(["policy_id"], ["sla_policies.id"], name=op.f("fk_escalations_policy_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_escalations_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_escalations")),
+        sa.UniqueConstraint("cause", "subject_id", name=op.f("uq_escalations_cause_subject_id")),
+    )
+    op.create_index(
+        "ix_escalations_rings",
+        "escalations",
+        ["rings_at"],
+        unique=False,
+        sqlite_where=sa.text("rings_at IS NOT NULL"),
+        postgresql_where=sa.text("rings_at IS NOT NULL"),
+    )
+    op.create_index("ix_escalations_ticket", "escalations", ["ticket_id", "id"], unique=False)
+    op.create_table(
+        "goodwill",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("points", sa.BigInteger(), nullable=False),
+        sa.Column("program_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("worth", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("decided_by", sa.BigInteger(), nullable=True),
+        sa.Column("decided_at", sa.BigInteger(), nullable=True),
+        sa.Column("voucher_id", sa.BigInteger(), nullable=True),
+        sa.Column("back_by", sa.BigInteger(), nullable=True),
+        sa.Column("back_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["asked_by"], ["staff.id"], name=op.f("fk_goodwill_asked_by")),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_goodwill_customer_id")),
+        sa.ForeignKeyConstraint(["program_id"], ["voucher_programs.id"], name=op.f("fk_goodwill_program_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_goodwill_shop_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_goodwill_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_goodwill")),
+        sa.UniqueConstraint("key", name=op.f("uq_goodwill_key")),
+    )
+    op.create_index("ix_goodwill_asked", "goodwill", ["asked_by", "asked_at"], unique=False)
+    op.create_index(op.f("ix_goodwill_customer_id"), "goodwill", ["customer_id"], unique=False)
+    op.create_index("ix_goodwill_decided", "goodwill", ["decided_by", "decided_at"], unique=False)
+    op.create_index(op.f("ix_goodwill_ticket_id"), "goodwill", ["ticket_id"], unique=False)
+    op.create_index(
+        "ix_goodwill_waiting",
+        "goodwill",
+        ["shop_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_table(
+        "sla_clocks",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("policy_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("calendar_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("tier_id", sa.BigInteger(), nullable=True),
+        sa.Column("allowance", sa.BigInteger(), nullable=True),
+        sa.Column("spent", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=True),
+        sa.Column("rings_at", sa.BigInteger(), nullable=True),
+        sa.Column("warned_at", sa.BigInteger(), nullable=True),
+        sa.Column("breached_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["calendar_id"], ["calendars.id"], name=op.f("fk_sla_clocks_calendar_id")),
+        sa.ForeignKeyConstraint(["policy_id"], ["sla_policies.id"], name=op.f("fk_sla_clocks_policy_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_sla_clocks_shop_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_sla_clocks_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sla_clocks")),
+        sa.UniqueConstraint("ticket_id", "kind", "number", name=op.f("uq_sla_clocks_ticket_id_kind_number")),
+    )
+    op.create_index(
+        "ix_sla_clocks_rings",
+        "sla_clocks",
+        ["rings_at"],
+        unique=False,
+        sqlite_where=sa.text("rings_at IS NOT NULL"),
+        postgresql_where=sa.text("rings_at IS NOT NULL"),
+    )
+    op.create_index("ix_sla_clocks_shop", "sla_clocks", ["shop_id", "state", "calendar_id"], unique=False)
+    op.create_index("ix_sla_clocks_ticket", "sla_clocks", ["ticket_id", "id"], unique=False)
+    op.create_table(
+        "ticket_drafts",
+        sa.Column(
+            "staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("reply_to", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_ticket_drafts_staff_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_drafts_ticket_id")),
+        sa.PrimaryKeyConstraint("staff_id", "ticket_id", "kind", name=op.f("pk_ticket_drafts")),
+    )
+    op.create_index(op.f("ix_ticket_drafts_ticket_id"), "ticket_drafts", ["ticket_id"], unique=False)
     op.create_table(
         "ticket_looks",
         sa.Column(
@@ -172,6 +578,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_ticket_mentions_staff", "ticket_mentions", ["staff_id", "ticket_id"], unique=False)
     op.create_index(op.f("ix_ticket_mentions_ticket_id"), "ticket_mentions", ["ticket_id"], unique=False)
+    op.create_table(
+        "ticket_places",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("chat", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("message", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("part", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["message_id"], ["ticket_messages.id"], name=op.f("fk_ticket_places_message_id")),
+        sa.PrimaryKeyConstraint("account", "chat", "message", name=op.f("pk_ticket_places")),
+    )
+    op.create_index(op.f("ix_ticket_places_message_id"), "ticket_places", ["message_id"], unique=False)
     op.add_column("customers", sa.Column("erased_at", sa.BigInteger(), nullable=True))
     op.add_column("ticket_messages", sa.Column("reactions", sa.JSON(), server_default="{}", nullable=False))
     op.add_column("ticket_messages", sa.Column("deleted_at", sa.BigInteger(), nullable=True))
@@ -201,8 +618,71 @@ def upgrade() -> None:
     # What was resolved before there were days to reopen in had seven.
     op.execute("UPDATE tickets SET closes_at = resolved_at + 604800000000 WHERE state = 'resolved'")
 
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE FUNCTION search_words(said text) RETURNS tsvector LANGUAGE sql IMMUTABLE AS $$ SELECT "
+            r"strip(to_tsvector('simple', regexp_replace(said, '[\x01-/:-@\[-`{-\u00bf\u2000-\u2bff\u3000-\u303f\ufe00-\ufe0f\U0001f000-\U0001faff]+', ' ', 'g'))) $$"
+        )
+    for name, of, shop in (
+        ("search_messages", "ticket_messages", "(SELECT shop_id FROM tickets WHERE id = {row}.ticket_id)"),
+        ("search_tickets", "tickets", "{row}.shop_id"),
+    ):
+        columns = "folded, ticket_id" if of == "ticket_messages" else "folded"
+        if op.get_bind().dialect.name == "postgresql":
+            op.execute(f"CREATE TABLE {name} (id bigint PRIMARY KEY, shop_id bigint NOT NULL, words tsvector NOT NULL)")
+            op.execute(f"CREATE INDEX ix_{name}_words ON {name} USING gin (words)")
+            op.execute(
+                f"CREATE FUNCTION {name}_follow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                f"IF TG_OP <> 'INSERT' THEN DELETE FROM {name} WHERE id = OLD.id; END IF; "
+                f"IF TG_OP <> 'DELETE' AND NEW.folded <> '' THEN INSERT INTO {name} "
+                f"VALUES (NEW.id, {shop.format(row='NEW')}, search_words(NEW.folded)); END IF; RETURN NULL; END $$"
+            )
+            op.execute(
+                f"CREATE TRIGGER {name}_follow AFTER INSERT OR DELETE ON {of} FOR EACH ROW EXECUTE FUNCTION {name}_follow()"
+            )
+            changed = " OR ".join(f"OLD.{one} IS DISTINCT FROM NEW.{one}" for one in columns.split(", "))
+            op.execute(
+                f"CREATE TRIGGER {name}_change AFTER UPDATE OF {columns} ON {of} FOR EACH ROW WHEN ({changed}) "
+                f"EXECUTE FUNCTION {name}_follow()"
+            )
+            op.execute(
+                f"INSERT INTO {name} SELECT id, {shop.format(row=of)}, search_words(folded) FROM {of} WHERE folded <> ''"
+            )
+            continue
+        op.execute(
+            f"CREATE VIRTUAL TABLE {name} USING fts5(words, shop, content='', columnsize=0, detail=column, "
+            "tokenize='unicode61 remove_diacritics 0')"
+        )
+        add, take = (
+            f"INSERT INTO {name} ({kind}rowid, words, shop) SELECT {value}{row}.id, {row}.folded, {shop.format(row=row)} "
+            f"WHERE {row}.folded <> '';"
+            for kind, value, row in (("", "", "new"), (f"{name}, ", "'delete', ", "old"))
+        )
+        changed = " OR ".join(f"old.{one} IS NOT new.{one}" for one in columns.split(", "))
+        for trigger, when, does in (
+            ("add", "INSERT", add),
+            ("take", "DELETE", take),
+            ("change", f"UPDATE OF {columns}", f"{take} {add}"),
+        ):
+            only = f"WHEN {changed} " if trigger == "change" else ""
+            op.execute(f"CREATE TRIGGER {name}_{trigger} AFTER {when} ON {of} {only}BEGIN {does} END")
+        op.execute(
+            f"INSERT INTO {name} (rowid, words, shop) SELECT id, folded, {shop.format(row=of)} FROM {of} WHERE folded <> ''"
+        )
+
 
 def downgrade() -> None:
+    for name, of in (("search_messages", "ticket_messages"), ("search_tickets", "tickets")):
+        if op.get_bind().dialect.name == "postgresql":
+            for trigger in ("follow", "change"):
+                op.execute(f"DROP TRIGGER {name}_{trigger} ON {of}")
+            op.execute(f"DROP FUNCTION {name}_follow()")
+        else:
+            for trigger in ("add", "take", "change"):
+                op.execute(f"DROP TRIGGER {name}_{trigger}")
+        op.execute(f"DROP TABLE {name}")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION search_words(text)")
     op.drop_index(
         "ix_tickets_snoozed",
         table_name="tickets",
@@ -224,22 +704,97 @@ def downgrade() -> None:
     op.drop_column("ticket_messages", "deleted_at")
     op.drop_column("ticket_messages", "reactions")
     op.drop_column("customers", "erased_at")
+    op.drop_index(op.f("ix_ticket_places_message_id"), table_name="ticket_places")
+    op.drop_table("ticket_places")
     op.drop_index(op.f("ix_ticket_mentions_ticket_id"), table_name="ticket_mentions")
     op.drop_index("ix_ticket_mentions_staff", table_name="ticket_mentions")
     op.drop_table("ticket_mentions")
     op.drop_index(op.f("ix_ticket_looks_ticket_id"), table_name="ticket_looks")
     op.drop_index("ix_ticket_looks_shop", table_name="ticket_looks")
     op.drop_table("ticket_looks")
+    op.drop_index(op.f("ix_ticket_drafts_ticket_id"), table_name="ticket_drafts")
+    op.drop_table("ticket_drafts")
+    op.drop_index("ix_sla_clocks_ticket", table_name="sla_clocks")
+    op.drop_index("ix_sla_clocks_shop", table_name="sla_clocks")
+    op.drop_index(
+        "ix_sla_clocks_rings",
+        table_name="sla_clocks",
+        sqlite_where=sa.text("rings_at IS NOT NULL"),
+        postgresql_where=sa.text("rings_at IS NOT NULL"),
+    )
+    op.drop_table("sla_clocks")
+    op.drop_index(
+        "ix_goodwill_waiting",
+        table_name="goodwill",
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.drop_index(op.f("ix_goodwill_ticket_id"), table_name="goodwill")
+    op.drop_index("ix_goodwill_decided", table_name="goodwill")
+    op.drop_index(op.f("ix_goodwill_customer_id"), table_name="goodwill")
+    op.drop_index("ix_goodwill_asked", table_name="goodwill")
+    op.drop_table("goodwill")
+    op.drop_index("ix_escalations_ticket", table_name="escalations")
+    op.drop_index(
+        "ix_escalations_rings",
+        table_name="escalations",
+        sqlite_where=sa.text("rings_at IS NOT NULL"),
+        postgresql_where=sa.text("rings_at IS NOT NULL"),
+    )
+    op.drop_table("escalations")
+    op.drop_index("ix_complaints_shop", table_name="complaints")
+    op.drop_index(
+        "ix_complaints_due",
+        table_name="complaints",
+        sqlite_where=sa.text("check_at IS NOT NULL"),
+        postgresql_where=sa.text("check_at IS NOT NULL"),
+    )
+    op.drop_table("complaints")
+    op.drop_index(op.f("ix_complaint_tries_ticket_id"), table_name="complaint_tries")
+    op.drop_table("complaint_tries")
+    op.drop_index("ix_alerts_subject", table_name="alerts")
+    op.drop_index("ix_alerts_staff", table_name="alerts")
+    op.drop_index(
+        "ix_alerts_rings",
+        table_name="alerts",
+        sqlite_where=sa.text("rings_at IS NOT NULL"),
+        postgresql_where=sa.text("rings_at IS NOT NULL"),
+    )
+    op.drop_table("alerts")
+    op.drop_index(op.f("ix_team_members_staff_id"), table_name="team_members")
+    op.drop_table("team_members")
+    op.drop_index("ix_routing_rules_shop", table_name="routing_rules")
+    op.drop_table("routing_rules")
     op.drop_table("article_versions")
     op.drop_index("ix_topics_shop", table_name="topics")
     op.drop_table("topics")
+    op.drop_index("ix_teams_shop", table_name="teams")
+    op.drop_table("teams")
+    op.drop_index("ix_sla_policies_shop", table_name="sla_policies")
+    op.drop_table("sla_policies")
     op.drop_table("desks")
+    op.drop_index(
+        "ix_desk_presence_leave_at",
+        table_name="desk_presence",
+        sqlite_where=sa.text("leave_at IS NOT NULL"),
+        postgresql_where=sa.text("leave_at IS NOT NULL"),
+    )
+    op.drop_table("desk_presence")
+    op.drop_table("desk_agents")
+    op.drop_table("complaint_terms")
     op.drop_index("ix_calendars_shop", table_name="calendars")
     op.drop_table("calendars")
+    op.drop_table("calendar_recounts")
     op.drop_index(op.f("ix_articles_shop_id"), table_name="articles")
     op.drop_table("articles")
     op.drop_index(op.f("ix_ticket_links_other_id"), table_name="ticket_links")
     op.drop_table("ticket_links")
+    op.drop_index("ix_routing_wakes_at", table_name="routing_wakes")
+    op.drop_table("routing_wakes")
+    op.drop_index("ix_questions_shop", table_name="questions")
+    op.drop_index("ix_questions_customer", table_name="questions")
+    op.drop_index("ix_questions_article", table_name="questions")
+    op.drop_table("questions")
     op.drop_index(
         "ix_forum_topics_undressed",
         table_name="forum_topics",
@@ -265,3 +820,25 @@ def downgrade() -> None:
     op.drop_index("ix_forum_posts_call", table_name="forum_posts")
     op.drop_table("forum_posts")
     op.drop_table("forum_desks")
+    op.drop_table("facts")
+    op.drop_index(
+        "ix_deliveries_queued",
+        table_name="deliveries",
+        sqlite_where=sa.text("state = 'queued'"),
+        postgresql_where=sa.text("state = 'queued'"),
+    )
+    op.drop_index(
+        "ix_deliveries_planned",
+        table_name="deliveries",
+        sqlite_where=sa.text("state = 'planned'"),
+        postgresql_where=sa.text("state = 'planned'"),
+    )
+    op.drop_index(
+        "ix_deliveries_left",
+        table_name="deliveries",
+        sqlite_where=sa.text("left_at IS NOT NULL"),
+        postgresql_where=sa.text("left_at IS NOT NULL"),
+    )
+    op.drop_table("deliveries")
+    op.drop_index("ix_consents_customer_id", table_name="consents")
+    op.drop_table("consents")
