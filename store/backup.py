@@ -121,7 +121,7 @@ def _tables(connection: sa.Connection) -> list[sa.Table]:
         if isinstance(column["type"], sa.JSON):
             column["type"] = text()
 
-    metadata.reflect(connection)
+    metadata.reflect(connection, only=lambda name, _: not name.startswith(schema.SEARCH))
     return metadata.sorted_tables
 
 

@@ -11,6 +11,10 @@ from store.engine import Store
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_KEY = 5_260_621
+SEARCH = "search_"
+"""With this begin the tables that triggers keep for searching: made by migrations, different on each database, in no model
+and in no backup.
+"""
 
 
 def metadata() -> sa.MetaData:

@@ -1,6 +1,5 @@
 """The queue: the tickets a member of staff has before them, in views, by search, with what they haven't read."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,10 +12,10 @@ from sqlalchemy.orm import Session
 from loyalty.customers.customers import customers
 from loyalty.tiers.tiers import tier_table
 from store import shops
-from store.base import like, table
+from store.base import table
 from store.clock import now
 from store.staff import Member, Right, StaffRow
-from store.text import fold
+from support.answers import finding
 from support.messages import AGENT, CUSTOMER, ticket_messages
 from support.ratings import ratings
 from support.seen import agent_views
@@ -24,8 +23,6 @@ from support.tickets import ACTIVE, State, Ticket, hold, tickets, view
 from support.turns import counters
 
 PAGE = 40
-WORDS_MAX = 8
-"""Words of a search that are looked for."""
 
 
 class View(StrEnum):
@@ -68,10 +65,14 @@ def page(
 ) -> list[Line]:
     """A page of a view, the latest word first (of those nobody looks after, whose tier brings priority before the others),
     from below the ticket `before` on. A search looks at all tickets of the
-    member's desks, whatever the view: number, phone, all words in the name and subject or in one message, marks and
-    case aside.
+    member's desks, whatever the view; see support.answers.finding.
     """
-    wanted = [_within(session, member, shop_id), _found(search) if search.strip() else _of_view(in_view, member)]
+    within = _within(session, member, shop_id)
+    if search.strip():
+        desks = [shop for shop in desks_of(session, member) if shop_id in {None, shop}]
+        wanted = [within, finding.among(session, desks, search)]
+    else:
+        wanted = [within, _of_view(in_view, member)]
     first = _PRIORITY if in_view is View.UNASSIGNED and not search.strip() else literal(0)
     if before is not None:
         place = session.execute(
@@ -195,23 +196,6 @@ def _of_view(in_view: View, member: Member) -> ColumnElement[bool]:
         View.MINE: [tickets.c.assignee_id == member.id], View.UNASSIGNED: [tickets.c.assignee_id.is_(None)],
     }  # fmt: skip
     return and_(tickets.c.state.in_(ACTIVE), *whose.get(in_view, []))
-
-
-def _found(search: str) -> ColumnElement[bool]:
-    words = fold(search.replace("\x00", "").strip())
-    number = re.fullmatch(r"#?(\d{1,7})", words)
-    if words.startswith("#") or not words:
-        return tickets.c.id == int(number[1]) if number else tickets.c.id < 0
-    # A phone is kept as +84903…, and looked for as 0903 …
-    digits = re.sub(r"[\s.+-]", "", words)
-    wanted = [digits.removeprefix("0")] if len(digits) >= 6 and digits.isdigit() else words.split()[:WORDS_MAX]
-    said = select(ticket_messages.c.ticket_id).where(*_all_in(ticket_messages.c.folded, words.split()[:WORDS_MAX]))
-    found = or_(and_(*_all_in(tickets.c.folded, wanted)), tickets.c.id.in_(said))
-    return or_(tickets.c.id == int(number[1]), found) if number else found
-
-
-def _all_in(column: ColumnElement[str], words: list[str]) -> list[ColumnElement[bool]]:
-    return [column.like(like(word), escape="\\") for word in words]
 
 
 def _lines(session: Session, member: Member, wanted: list[ColumnElement[bool]], order: Any, limit: int) -> list[Line]:

@@ -11,6 +11,12 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "closed_answers",
+        sa.Column("ticket_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("opens_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("ticket_id", "opens_at", name=op.f("pk_closed_answers")),
+    )
+    op.create_table(
         "consents",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("customer_id", sa.BigInteger(), nullable=False),
@@ -147,6 +153,18 @@ def upgrade() -> None:
         postgresql_where=sa.text("undressed_at IS NOT NULL"),
     )
     op.create_table(
+        "links",
+        sa.Column("token", sa.Text(), nullable=False),
+        sa.Column(
+            "delivery_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("clicks", sa.BigInteger(), nullable=False),
+        sa.Column("clicked_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("token", name=op.f("pk_links")),
+    )
+    op.create_index(op.f("ix_links_delivery_id"), "links", ["delivery_id"], unique=False)
+    op.create_table(
         "questions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("shop_id", sa.BigInteger(), nullable=False),
@@ -266,6 +284,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_desks")),
     )
     op.create_table(
+        "feedback_terms",
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("nps_days", sa.BigInteger(), nullable=False),
+        sa.Column("effort", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_feedback_terms_shop_id")),
+        sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_feedback_terms")),
+    )
+    op.create_table(
         "sla_policies",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -280,6 +306,16 @@ def upgrade() -> None:
     )
     op.create_index("ix_sla_policies_shop", "sla_policies", ["shop_id", "id"], unique=False)
     op.create_table(
+        "tags",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("folded", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_tags_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tags")),
+        sa.UniqueConstraint("shop_id", "folded", name=op.f("uq_tags_shop_id_folded")),
+    )
+    op.create_table(
         "teams",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -289,6 +325,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_teams")),
     )
     op.create_index("ix_teams_shop", "teams", ["shop_id", "id"], unique=False)
+    op.create_table(
+        "ticket_fields",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("choices", sa.JSON(), nullable=False),
+        sa.Column("asked", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_ticket_fields_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_fields")),
+    )
+    op.create_index("ix_ticket_fields_shop", "ticket_fields", ["shop_id", "id"], unique=False)
     op.create_table(
         "topics",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -317,6 +365,42 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_article_versions_staff_id")),
         sa.PrimaryKeyConstraint("article_id", "version", name=op.f("pk_article_versions")),
     )
+    op.create_table(
+        "campaigns",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("criteria", sa.JSON(), nullable=False),
+        sa.Column("purpose", sa.BigInteger(), nullable=False),
+        sa.Column("messages", sa.JSON(), nullable=False),
+        sa.Column("hold_out", sa.BigInteger(), nullable=False),
+        sa.Column("send_at", sa.BigInteger(), nullable=True),
+        sa.Column("program_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("approved_at", sa.BigInteger(), nullable=True),
+        sa.Column("approved_by", sa.Text(), nullable=True),
+        sa.Column(
+            "frozen_to", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("frozen_at", sa.BigInteger(), nullable=True),
+        sa.Column("planned", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["program_id"], ["voucher_programs.id"], name=op.f("fk_campaigns_program_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_campaigns_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_campaigns")),
+    )
+    op.create_index(
+        "ix_campaigns_running",
+        "campaigns",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('approved', 'sending')"),
+        postgresql_where=sa.text("state IN ('approved', 'sending')"),
+    )
+    op.create_index("ix_campaigns_shop", "campaigns", ["shop_id", "id"], unique=False)
     op.create_table(
         "routing_rules",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -421,12 +505,31 @@ def upgrade() -> None:
     )
     op.create_index("ix_complaints_shop", "complaints", ["shop_id", "opened_at"], unique=False)
     op.create_table(
+        "compliments",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("stars", sa.BigInteger(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_compliments_shop_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_compliments_staff_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_compliments_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_compliments")),
+        sa.UniqueConstraint("ticket_id", "source", name=op.f("uq_compliments_ticket_id_source")),
+    )
+    op.create_index("ix_compliments_shop", "compliments", ["shop_id", "at"], unique=False)
+    op.create_index(op.f("ix_compliments_staff_id"), "compliments", ["staff_id"], unique=False)
+    op.create_table(
         "escalations",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("cause", sa.Text(), nullable=False),
         sa.Column("subject_id", sa.BigInteger(), nullable=False),
         sa.Column("policy_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("owner_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("what", sa.Text(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("level", sa.BigInteger(), nullable=False),
@@ -435,6 +538,7 @@ def upgrade() -> None:
         sa.Column("acked_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["acked_by"], ["staff.id"], name=op.f("fk_escalations_acked_by")),
+        sa.ForeignKeyConstraint(["owner_id"], ["staff.id"], name=op.f("fk_escalations_owner_id")),
         sa.ForeignKeyConstraint(["policy_id"], ["sla_policies.id"], name=op.f("fk_escalations_policy_id")),
         sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_escalations_ticket_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_escalations")),
@@ -491,6 +595,59 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_table(
+        "promises",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("owner_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("shown", sa.Boolean(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=True),
+        sa.Column("made_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("reminded_at", sa.BigInteger(), nullable=True),
+        sa.Column("missed_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("rings_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["made_by"], ["staff.id"], name=op.f("fk_promises_made_by")),
+        sa.ForeignKeyConstraint(["owner_id"], ["staff.id"], name=op.f("fk_promises_owner_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_promises_shop_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_promises_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_promises")),
+        sa.UniqueConstraint("ticket_id", "key", name=op.f("uq_promises_ticket_id_key")),
+    )
+    op.create_index(
+        "ix_promises_rings",
+        "promises",
+        ["rings_at"],
+        unique=False,
+        sqlite_where=sa.text("rings_at IS NOT NULL"),
+        postgresql_where=sa.text("rings_at IS NOT NULL"),
+    )
+    op.create_index("ix_promises_shop", "promises", ["shop_id", "state", "due_at"], unique=False)
+    op.create_index("ix_promises_ticket", "promises", ["ticket_id", "id"], unique=False)
+    op.create_table(
+        "rating_requests",
+        sa.Column(
+            "ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("remind_at", sa.BigInteger(), nullable=True),
+        sa.Column("reminded", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_rating_requests_ticket_id")),
+        sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_rating_requests")),
+    )
+    op.create_index(
+        "ix_rating_requests_due",
+        "rating_requests",
+        ["remind_at"],
+        unique=False,
+        sqlite_where=sa.text("remind_at IS NOT NULL"),
+        postgresql_where=sa.text("remind_at IS NOT NULL"),
+    )
+    op.create_table(
         "sla_clocks",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -528,6 +685,36 @@ def upgrade() -> None:
     op.create_index("ix_sla_clocks_shop", "sla_clocks", ["shop_id", "state", "calendar_id"], unique=False)
     op.create_index("ix_sla_clocks_ticket", "sla_clocks", ["ticket_id", "id"], unique=False)
     op.create_table(
+        "surveys",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("staff_id", sa.BigInteger(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=True),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.Column("score", sa.BigInteger(), nullable=True),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_surveys_customer_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_surveys_shop_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_surveys_ticket_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_surveys")),
+        sa.UniqueConstraint("kind", "ticket_id", name=op.f("uq_surveys_kind_ticket_id")),
+    )
+    op.create_index("ix_surveys_customer", "surveys", ["customer_id", "kind", "due_at"], unique=False)
+    op.create_index(
+        "ix_surveys_due",
+        "surveys",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index("ix_surveys_shop", "surveys", ["shop_id", "kind", "asked_at"], unique=False)
+    op.create_table(
         "ticket_drafts",
         sa.Column(
             "staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -545,6 +732,19 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_ticket_drafts_ticket_id"), "ticket_drafts", ["ticket_id"], unique=False)
     op.create_table(
+        "ticket_field_values",
+        sa.Column(
+            "ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "field_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["field_id"], ["ticket_fields.id"], name=op.f("fk_ticket_field_values_field_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_field_values_ticket_id")),
+        sa.PrimaryKeyConstraint("ticket_id", "field_id", name=op.f("pk_ticket_field_values")),
+    )
+    op.create_table(
         "ticket_looks",
         sa.Column(
             "staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -561,6 +761,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_ticket_looks_shop", "ticket_looks", ["shop_id", "until"], unique=False)
     op.create_index(op.f("ix_ticket_looks_ticket_id"), "ticket_looks", ["ticket_id"], unique=False)
+    op.create_table(
+        "ticket_tags",
+        sa.Column(
+            "ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("tag_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(["tag_id"], ["tags.id"], name=op.f("fk_ticket_tags_tag_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_tags_ticket_id")),
+        sa.PrimaryKeyConstraint("ticket_id", "tag_id", name=op.f("pk_ticket_tags")),
+    )
+    op.create_index("ix_ticket_tags_tag", "ticket_tags", ["tag_id", "ticket_id"], unique=False)
     op.create_table(
         "ticket_mentions",
         sa.Column(
@@ -709,11 +920,23 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_ticket_mentions_ticket_id"), table_name="ticket_mentions")
     op.drop_index("ix_ticket_mentions_staff", table_name="ticket_mentions")
     op.drop_table("ticket_mentions")
+    op.drop_index("ix_ticket_tags_tag", table_name="ticket_tags")
+    op.drop_table("ticket_tags")
     op.drop_index(op.f("ix_ticket_looks_ticket_id"), table_name="ticket_looks")
     op.drop_index("ix_ticket_looks_shop", table_name="ticket_looks")
     op.drop_table("ticket_looks")
+    op.drop_table("ticket_field_values")
     op.drop_index(op.f("ix_ticket_drafts_ticket_id"), table_name="ticket_drafts")
     op.drop_table("ticket_drafts")
+    op.drop_index("ix_surveys_shop", table_name="surveys")
+    op.drop_index(
+        "ix_surveys_due",
+        table_name="surveys",
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.drop_index("ix_surveys_customer", table_name="surveys")
+    op.drop_table("surveys")
     op.drop_index("ix_sla_clocks_ticket", table_name="sla_clocks")
     op.drop_index("ix_sla_clocks_shop", table_name="sla_clocks")
     op.drop_index(
@@ -723,6 +946,22 @@ def downgrade() -> None:
         postgresql_where=sa.text("rings_at IS NOT NULL"),
     )
     op.drop_table("sla_clocks")
+    op.drop_index(
+        "ix_rating_requests_due",
+        table_name="rating_requests",
+        sqlite_where=sa.text("remind_at IS NOT NULL"),
+        postgresql_where=sa.text("remind_at IS NOT NULL"),
+    )
+    op.drop_table("rating_requests")
+    op.drop_index("ix_promises_ticket", table_name="promises")
+    op.drop_index("ix_promises_shop", table_name="promises")
+    op.drop_index(
+        "ix_promises_rings",
+        table_name="promises",
+        sqlite_where=sa.text("rings_at IS NOT NULL"),
+        postgresql_where=sa.text("rings_at IS NOT NULL"),
+    )
+    op.drop_table("promises")
     op.drop_index(
         "ix_goodwill_waiting",
         table_name="goodwill",
@@ -742,6 +981,9 @@ def downgrade() -> None:
         postgresql_where=sa.text("rings_at IS NOT NULL"),
     )
     op.drop_table("escalations")
+    op.drop_index(op.f("ix_compliments_staff_id"), table_name="compliments")
+    op.drop_index("ix_compliments_shop", table_name="compliments")
+    op.drop_table("compliments")
     op.drop_index("ix_complaints_shop", table_name="complaints")
     op.drop_index(
         "ix_complaints_due",
@@ -765,13 +1007,25 @@ def downgrade() -> None:
     op.drop_table("team_members")
     op.drop_index("ix_routing_rules_shop", table_name="routing_rules")
     op.drop_table("routing_rules")
+    op.drop_index("ix_campaigns_shop", table_name="campaigns")
+    op.drop_index(
+        "ix_campaigns_running",
+        table_name="campaigns",
+        sqlite_where=sa.text("state IN ('approved', 'sending')"),
+        postgresql_where=sa.text("state IN ('approved', 'sending')"),
+    )
+    op.drop_table("campaigns")
     op.drop_table("article_versions")
     op.drop_index("ix_topics_shop", table_name="topics")
     op.drop_table("topics")
+    op.drop_index("ix_ticket_fields_shop", table_name="ticket_fields")
+    op.drop_table("ticket_fields")
     op.drop_index("ix_teams_shop", table_name="teams")
     op.drop_table("teams")
+    op.drop_table("tags")
     op.drop_index("ix_sla_policies_shop", table_name="sla_policies")
     op.drop_table("sla_policies")
+    op.drop_table("feedback_terms")
     op.drop_table("desks")
     op.drop_index(
         "ix_desk_presence_leave_at",
@@ -795,6 +1049,8 @@ def downgrade() -> None:
     op.drop_index("ix_questions_customer", table_name="questions")
     op.drop_index("ix_questions_article", table_name="questions")
     op.drop_table("questions")
+    op.drop_index(op.f("ix_links_delivery_id"), table_name="links")
+    op.drop_table("links")
     op.drop_index(
         "ix_forum_topics_undressed",
         table_name="forum_topics",
@@ -842,3 +1098,4 @@ def downgrade() -> None:
     op.drop_table("deliveries")
     op.drop_index("ix_consents_customer_id", table_name="consents")
     op.drop_table("consents")
+    op.drop_table("closed_answers")
