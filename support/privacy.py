@@ -12,7 +12,6 @@ from store.base import table
 from store.outbox import OutboxRow
 from store.signals import signal
 from support import thread
-from support.deadlines import promises
 from support.answers import asking
 from support.messages import NOTE, RULE, attachments, ticket_files, ticket_messages
 from support.ratings import ratings
@@ -52,7 +51,6 @@ def erase(session: Session, customer_id: int, actor: str) -> None:
         preview = {**row.preview, "text": ""} if row.preview else row.preview
         session.execute(update(tickets).where(t.id == row.id).values(subject="", folded="", preview=preview))
         signal(session, f"desk:{row.shop_id}")
-    promises.forget(session, [row.id for row in rows])
     asking.forget(session, numbers)
     erasure.forget_media(session, shas | records.forget(session, customer_id))
     audit.record(session, actor, "customer.erase", customer=numbers[0])
