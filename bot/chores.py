@@ -20,6 +20,8 @@ from store import deliveries, inbox, leases, media, outbox
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
 from support import waking
+from support.deadlines import alerts, clocks, escalations, promises
+from support.routing import router
 
 TICK_SECONDS = 1.0
 SWEEP_TICKS = 600
@@ -39,8 +41,15 @@ DUE: tuple[Callable[[Session], int], ...] = (
     expiry_notices.tell_due,
     bonuses.pay_due,
     bonuses.birthdays_due,
+    clocks.recount_due,
+    clocks.ring_due,
+    promises.ring_due,
+    escalations.climb_due,
+    alerts.digest_due,
     waking.wake_due,
     waking.close_due,
+    router.leave_due,
+    router.drain_due,
 )
 """Rules that do a batch of what is due now and say how much that was."""
 SWEEPS: tuple[Callable[[Session], int | None], ...] = (

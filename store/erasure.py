@@ -20,7 +20,7 @@ from store.media import Attachment, Media
 from store.notices import NoticeRow
 from store.outbox import OutboxRow
 
-WORDS_KEPT = {"order", "tier", "topic", "kind", "state"}
+WORDS_KEPT = {"order", "tier", "topic", "kind", "state", "cause"}
 """Facts of events that are words, yet say nothing of a person; numbers stay too."""
 _SHA = re.compile(r"\b[0-9a-f]{64}\b")
 

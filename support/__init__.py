@@ -1,10 +1,15 @@
 """Support: the tickets, and round them what listens to them. Who does what when, in order, stands here and nowhere else."""
 
 from support import hooks
+from support.complaints import hearing, loop, recovery
+from support.deadlines import clocks, promises
+from support.feedback import asking, compliments
+from support.routing import closed, presence, router
 
-hooks.OPENED += []
-hooks.CUSTOMER_SAID += []
-hooks.AGENT_SAID += []
-hooks.STATE_CHANGED += []
-hooks.PRIORITY_CHANGED += []
-hooks.MERGED += []
+hooks.OPENED += [clocks.opened, router.opened]
+hooks.CUSTOMER_SAID += [hearing.said, compliments.said, clocks.customer_said, router.customer_said, closed.customer_said]
+hooks.AGENT_SAID += [clocks.agent_said, presence.agent_said]
+hooks.ASSIGNED += [router.assigned]
+hooks.STATE_CHANGED += [clocks.state_changed, loop.entered, asking.entered, router.state_changed]
+hooks.PRIORITY_CHANGED += [clocks.priority_changed]
+hooks.MERGED += [clocks.merged, promises.merged, recovery.merged]

@@ -7,12 +7,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from loyalty.customers import customers, records
-from store import audit, erasure
+from store import audit, erasure, forum
 from store.base import table
 from store.outbox import OutboxRow
 from store.signals import signal
 from support import thread
 from support.answers import asking
+from support.deadlines import promises
 from support.messages import NOTE, RULE, attachments, ticket_files, ticket_messages
 from support.ratings import ratings
 from support.tickets import ticket_events, tickets
@@ -32,14 +33,18 @@ def export(session: Session, customer_id: int) -> dict[str, Any]:
         {
             "id": row.id, "state": row.state, "topic": row.topic, "created_at": row.created_at.isoformat(),
             "messages": [_message(message) for message in thread.whole(session, row.id) if message.who != NOTE],
+            "promises": [
+                {"what": one.what, "until": one.due_at.isoformat(), "state": one.state}
+                for one in promises.of(session, [row.id])
+            ],
         }
         for row in rows
     ]  # fmt: skip
+    told["questions"] = asking.record(session, number)
     return told
 
 
 def erase(session: Session, customer_id: int, actor: str) -> None:
-    told["questions"] = asking.record(session, number)
     """Erase a customer: name, phone, birthday, messenger accounts, all words and media. Orders, tickets as such and the
     ledger stay, nobody's, so that balances can be proven. Raises NotFoundError.
     """
@@ -47,11 +52,13 @@ def erase(session: Session, customer_id: int, actor: str) -> None:
     t = tickets.c
     rows = session.execute(select(t.id, t.shop_id, t.preview).where(t.customer_id.in_(numbers))).all()
     shas = _forget_messages(session, [row.id for row in rows])
+    promises.forget(session, [row.id for row in rows])
+    asking.forget(session, numbers)
     for row in rows:
         preview = {**row.preview, "text": ""} if row.preview else row.preview
         session.execute(update(tickets).where(t.id == row.id).values(subject="", folded="", preview=preview))
         signal(session, f"desk:{row.shop_id}")
-    asking.forget(session, numbers)
+    forum.forget(session, [row.id for row in rows])
     erasure.forget_media(session, shas | records.forget(session, customer_id))
     audit.record(session, actor, "customer.erase", customer=numbers[0])
 

@@ -5,10 +5,13 @@ open, and its tickets have no deadlines.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from contextlib import suppress
+from datetime import date, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import JSON, ForeignKey, Index, Text, insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store import shops
@@ -40,45 +43,66 @@ class CalendarRow(Base):
     """The shop's own days: shifts by date (2026-02-16), none where it is closed."""
 
 
-calendars = table(CalendarRow)
+class RecountRow(Base):
+    """A shop whose running deadlines are still to follow its new calendar (clocks.recount_due)."""
+
+    __tablename__ = "calendar_recounts"
+
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"), primary_key=True, autoincrement=False)
+
+
+calendars, recounts = table(CalendarRow), table(RecountRow)
+_zones = table(shops.ShopRow)
 
 
 def is_open(session: Session, shop_id: int, at: datetime) -> bool:
-    """Whether a shop is open at a moment; one that has told no hours always is. Raises NotFoundError."""
+    """Whether a shop is open at a moment; one that has told no hours always is."""
     found = hours(session, shop_id)
     return found is None or calculator.is_open(found, at)
 
 
 def opens_next(session: Session, shop_id: int, at: datetime) -> datetime | None:
-    """The first moment from `at` on at which a shop is open: `at` itself while it is; None where it never is again.
-    Raises NotFoundError.
-    """
+    """The first moment from `at` on at which a shop is open: `at` itself while it is; None where it never is again."""
     found = hours(session, shop_id)
     return at if found is None else calculator.opens_next(found, at)
 
 
 def hours(session: Session, shop_id: int) -> Hours | None:
-    """A shop's opening hours as they are now, None where it has told none. Raises NotFoundError."""
+    """A shop's opening hours as they are now, None where it has told none."""
     found = latest(session, shop_id)
     return found[1] if found else None
 
 
 def latest(session: Session, shop_id: int) -> tuple[int, Hours] | None:
-    """The number and the hours of a shop's newest calendar."""
+    """The number and the hours of a shop's newest calendar. On the way of a ticket's first message."""
     c = calendars.c
-    row = session.execute(select(c.id).where(c.shop_id == shop_id).order_by(c.id.desc()).limit(1)).first()
-    zone = shops.get(session, shop_id).timezone
-    return (row.id, of(session, row.id, zone)) if row else None
+    row = session.execute(
+        select(c.id, c.week, c.country, c.days, _zones.c.timezone)
+        .join(_zones, _zones.c.id == c.shop_id)
+        .where(c.shop_id == shop_id)
+        .order_by(c.id.desc())
+        .limit(1)
+    ).first()
+    return (row.id, _hours(row)) if row else None
 
 
-def of(session: Session, calendar_id: int, zone: str) -> Hours:
-    """One version of a calendar, read in a time zone."""
+def version(session: Session, calendar_id: int) -> Hours:
+    """The hours by one version of a calendar."""
     c = calendars.c
-    row = session.execute(select(c.week, c.country, c.days).where(c.id == calendar_id)).one()
-    return Hours(
-        zone, tuple(_day(shifts) for shifts in row.week), row.country,
-        {date.fromisoformat(day): _day(shifts) for day, shifts in row.days.items()},
-    )  # fmt: skip
+    return _hours(
+        session.execute(
+            select(c.week, c.country, c.days, _zones.c.timezone)
+            .join(_zones, _zones.c.id == c.shop_id)
+            .where(c.id == calendar_id)
+        ).one()
+    )
+
+
+def closing(hours: Hours, at: datetime) -> time:
+    """The time at which the day of a moment closes; 17:00 on one that is closed."""
+    shifts = hours.on(at.astimezone(ZoneInfo(hours.zone)).date())
+    last = min(max((end for _, end in shifts), default=17 * 60), DAY_MINUTES - 1)
+    return time(last // 60, last % 60)
 
 
 def save(
@@ -104,11 +128,14 @@ def save(
         "week": [[list(shift) for shift in day] for day in whole], "country": country,
         "days": {day.isoformat(): [list(shift) for shift in shifts] for day, shifts in own.items()},
     }  # fmt: skip
-    return int(
-        session.execute(
-            insert(calendars).values(shop_id=shop_id, at=now(session), **values).returning(calendars.c.id)
-        ).scalar_one()
-    )
+    number = session.execute(
+        insert(calendars).values(shop_id=shop_id, at=now(session), **values).returning(calendars.c.id)
+    ).scalar_one()
+    asked = select(recounts.c.shop_id).where(recounts.c.shop_id == shop_id).with_for_update()
+    if session.execute(asked).first() is None:
+        with suppress(IntegrityError), session.begin_nested():
+            session.execute(insert(recounts).values(shop_id=shop_id))
+    return int(number)
 
 
 def countries() -> frozenset[str]:
@@ -116,6 +143,13 @@ def countries() -> frozenset[str]:
     import holidays
 
     return frozenset(holidays.list_supported_countries(include_aliases=False))
+
+
+def _hours(row: Any) -> Hours:
+    return Hours(
+        row.timezone, tuple(_day(shifts) for shifts in row.week), row.country,
+        {date.fromisoformat(day): _day(shifts) for day, shifts in row.days.items()},
+    )  # fmt: skip
 
 
 def _day(shifts: Sequence[Sequence[int]]) -> Day:

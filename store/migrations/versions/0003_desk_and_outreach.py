@@ -292,6 +292,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_feedback_terms")),
     )
     op.create_table(
+        "saved_views",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("filters", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_saved_views_shop_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_saved_views_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_views")),
+    )
+    op.create_index("ix_saved_views_shared", "saved_views", ["shared", "shop_id"], unique=False)
+    op.create_index("ix_saved_views_staff", "saved_views", ["staff_id"], unique=False)
+    op.create_table(
         "sla_policies",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1025,6 +1040,9 @@ def downgrade() -> None:
     op.drop_table("tags")
     op.drop_index("ix_sla_policies_shop", table_name="sla_policies")
     op.drop_table("sla_policies")
+    op.drop_index("ix_saved_views_staff", table_name="saved_views")
+    op.drop_index("ix_saved_views_shared", table_name="saved_views")
+    op.drop_table("saved_views")
     op.drop_table("feedback_terms")
     op.drop_table("desks")
     op.drop_index(
