@@ -52,8 +52,8 @@ def erase(session: Session, customer_id: int, actor: str) -> None:
     t = tickets.c
     rows = session.execute(select(t.id, t.shop_id, t.preview).where(t.customer_id.in_(numbers))).all()
     shas = _forget_messages(session, [row.id for row in rows])
-    promises.forget(session, [row.id for row in rows])
     asking.forget(session, numbers)
+    promises.forget(session, [row.id for row in rows])
     for row in rows:
         preview = {**row.preview, "text": ""} if row.preview else row.preview
         session.execute(update(tickets).where(t.id == row.id).values(subject="", folded="", preview=preview))
