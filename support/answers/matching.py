@@ -10,7 +10,8 @@ it covers most of the question and is not left over by much itself: a wrong answ
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -122,10 +123,14 @@ def ranked(question: str, entries: Sequence[Entry], limit: int) -> list[Found]:
     asked = _telling(_words(question[: QUESTION_CHARS_MAX * 2]))
     if not any(word.telling for word in asked) and len(asked) < MIN_BARE:
         return []
-    made = [_prepared(entry) for entry in entries]
-    known = _frequencies(made)
-    weighed = [(word, _weight(word, known, len(made))) for word in asked]
-    scored = [Found(entry.id, _score(weighed, entry, known, len(made))) for entry in made]
+    shelf = _Shelf([_prepared(entry) for entry in entries])
+    weighed = [(word, shelf.weight(word), shelf.near(word)) for word in asked]
+    close = {other for *_, near in weighed for other in near}
+    scored = [
+        Found(entry.id, max(_asked_so(weighed, asking, entry, shelf) for asking in entry.askings))
+        for entry in shelf.entries
+        if any(not close.isdisjoint(asking) for asking in entry.askings)
+    ]
     return sorted((one for one in scored if one.score > 0), key=lambda one: (-one.score, one.id))[:limit]
 
 
@@ -211,31 +216,35 @@ def _prepared(entry: Entry) -> _Entry:
     return _Entry(entry.id, askings, asked, body, body | asked)
 
 
-def _frequencies(entries: Iterable[_Entry]) -> dict[str, int]:
-    known: dict[str, int] = {}
-    for entry in entries:
-        for word in entry.words:
-            known[word] = known.get(word, 0) + 1
-    return known
+class _Shelf:
+    """All entries together: how rare a word is among them, and which of their words are near to another."""
+
+    def __init__(self, entries: Sequence[_Entry]) -> None:
+        self.entries = entries
+        self._holders = Counter(word for entry in entries for word in entry.words)
+        self._asked = {word for entry in entries for asking in entry.askings for word in asking}
+        self._weights: dict[_Word, float] = {}
+
+    def weight(self, word: _Word) -> float:
+        """A word that few entries have says more; one that none has says most: it is not answered."""
+        if word not in self._weights:
+            weight = 1 + math.log((len(self.entries) + 1) / (self._holders[word.folded] + 1))
+            self._weights[word] = weight * TIME_WEIGHT if (word.folded, word.marks) in _TIMES else weight
+        return self._weights[word]
+
+    def near(self, word: _Word) -> dict[_Word, float]:
+        """The words of askings that this one may be, each with how much it is that word."""
+        return {other: alike for other in self._asked if (alike := _alike(word, other))}
 
 
-def _weight(word: _Word, known: dict[str, int], entries: int) -> float:
-    """A word that few articles have says more; one that none has says most: it is not answered."""
-    weight = 1 + math.log((entries + 1) / (known.get(word.folded, 0) + 1))
-    return weight * TIME_WEIGHT if (word.folded, word.marks) in _TIMES else weight
+_Weighed = Sequence[tuple[_Word, float, dict[_Word, float]]]
 
 
-def _score(weighed: Sequence[tuple[_Word, float]], entry: _Entry, known: dict[str, int], entries: int) -> float:
-    return max((_asked_so(weighed, asking, entry, known, entries) for asking in entry.askings), default=0.0)
-
-
-def _asked_so(
-    weighed: Sequence[tuple[_Word, float]], asking: Sequence[_Word], entry: _Entry, known: dict[str, int], entries: int
-) -> float:
+def _asked_so(weighed: _Weighed, asking: Sequence[_Word], entry: _Entry, shelf: _Shelf) -> float:
     """How much of the question this way of asking covers, held back by how much of it the question leaves out."""
     found: list[tuple[_Word, float, float, int | None]] = []
-    for word, weight in weighed:
-        alike, place = max(((_alike(word, other), -at) for at, other in enumerate(asking)), default=(0.0, 0))
+    for word, weight, near in weighed:
+        alike, place = max(((near.get(other, 0.0), -at) for at, other in enumerate(asking)), default=(0.0, 0))
         if alike or word.telling:
             found.append((word, weight, alike, -place if alike else None))
     used = {place for *_, place in found if place is not None}
@@ -252,12 +261,11 @@ def _asked_so(
         total += weight
         if at is not None and then == at + 1:
             covered += weight * min(first, second)
-    weights = [_weight(word, known, entries) if word.telling else 0.0 for word in asking]
+    weights = [shelf.weight(word) if word.telling else 0.0 for word in asking]
     spoken = sum(weights[at] for at in used) / sum(weights)
     return covered / total * math.sqrt(spoken)
 
 
-@lru_cache(maxsize=65536)
 def _alike(one: _Word, other: _Word) -> float:
     """1 for the same word, less for one whose marks differ or that a slip made of it, 0 for another."""
     if one.folded == other.folded:
