@@ -18,6 +18,8 @@ CUSTOMER_SAID: "list[Callable[[Session, Ticket, int, str], None]]" = []
 """(session, ticket, message_id, text): the customer wrote in it."""
 AGENT_SAID: "list[Callable[[Session, Ticket, int, int], None]]" = []
 """(session, ticket, message_id, staff_id): the customer was answered; notes don't count."""
+ASSIGNED: "list[Callable[[Session, Ticket, int | None, int], None]]" = []
+"""(session, ticket, before, by): a colleague took it, handed it on or put it back for all; `before` looked after it until now."""
 STATE_CHANGED: "list[Callable[[Session, Ticket, str, int | None], None]]" = []
 """(session, ticket, before, by): its state is another than `before`; `by` is who did it (nobody: the customer or the clock)."""
 PRIORITY_CHANGED: "list[Callable[[Session, Ticket, str, int | None], None]]" = []

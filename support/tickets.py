@@ -309,9 +309,11 @@ def log(session: Session, ticket: Ticket, kind: str, staff_id: int | None, **dat
 
 
 def give(session: Session, ticket: Ticket, staff_id: int | None, by: int) -> None:
-    """Put a held ticket into somebody's hands."""
+    """Put a held ticket into somebody's hands, and tell who listens."""
     write(session, ticket, assignee_id=staff_id)
     log(session, ticket, "assigned", by, to=staff_id)
+    for told in hooks.ASSIGNED:
+        told(session, get(session, ticket.id), ticket.assignee_id, by)
 
 
 def prioritise(session: Session, ticket: Ticket, priority: str, by: int | None) -> Ticket:

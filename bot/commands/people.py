@@ -7,6 +7,7 @@ from loyalty import programme
 from store import audit, shops, staff
 from store.engine import Store
 from store.staff import Member, Role
+from support.routing import presence
 
 
 def add_shop(name: str) -> None:
@@ -50,6 +51,7 @@ def remove_staff(name: str) -> None:
             refuse(f"several are called {name!r}, use the number: {', '.join(map(_described, found))}")
         member = found[0]
         await store.write(staff.remove, member.id)
+        await store.write(presence.gone, member.id)
         await store.write(lambda session: audit.record(session, "cli", "staff.remove", staff=member.id))
         say(f"{member.name} is no longer on the staff; their sessions have ended")
 

@@ -14,6 +14,7 @@ from store import audit, shops, staff
 from store.errors import ForbiddenError, InvalidError, NotFoundError
 from store.staff import Key, Member, Right, Role
 from store.text import fold
+from support.routing import presence
 
 EVERYWHERE = "all"
 
@@ -164,6 +165,7 @@ async def remove(request: web.Request) -> web.StreamResponse:
         if other.id == here.member.id:
             raise ForbiddenError("oneself")
         staff.remove(session, member_id)
+        presence.gone(session, member_id)
         audit.record(session, here.actor, "staff_removed", here.shop.id, staff=member_id)
         return other.name
 
