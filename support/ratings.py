@@ -1,4 +1,6 @@
-"""Ratings: what a customer thought of the help they got, once per ticket."""
+"""Ratings: what a customer thought of the help they got, once per ticket. Good words reach who is praised, a low one opens
+a recovery case.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +14,8 @@ from store.base import Base, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
 from support import tickets
+from support.complaints import recovery
+from support.feedback import compliments
 
 COMMENT_CHARS_MAX = 1000
 
@@ -69,6 +73,8 @@ def rate(session: Session, ticket_id: int, customer_id: int, stars: int, comment
     events.happened(
         session, "ticket_rated", customer_id=ticket.customer_id, shop_id=ticket.shop_id, ticket=ticket_id, stars=stars
     )
+    compliments.rated(session, ticket, stars, _words(comment))
+    recovery.rated(session, ticket, stars)
 
 
 def comment(session: Session, ticket_id: int, customer_id: int, words: str) -> None:
@@ -81,6 +87,8 @@ def comment(session: Session, ticket_id: int, customer_id: int, words: str) -> N
         raise ConflictError("commented")
     session.execute(update(ratings).where(ratings.c.ticket_id == ticket_id).values(comment=_words(words)))
     tickets.log(session, ticket, "commented", None, comment=_words(words))
+    compliments.rated(session, ticket, known.stars, _words(words))
+    recovery.commented(session, ticket, _words(words))
 
 
 def of(session: Session, ticket_id: int) -> Rating | None:
