@@ -178,9 +178,10 @@ WAYS = [
     ("GET", "/desk/{t}"), ("GET", "/desk/tickets"), ("GET", "/desk/tickets/{t}"), ("GET", "/desk/tickets/{t}/older?before=9"),
     ("GET", "/desk/tickets/{t}/customer"), ("GET", "/desk/media/{f}"), ("GET", "/desk/events?ticket={t}"),
     ("GET", "/desk/dead-letters"), ("POST", "/desk/dead-letters/replay"), ("POST", "/desk/tickets/{t}/reply"),
-    ("POST", "/desk/tickets/{t}/note"), ("POST", "/desk/messages/{m}/retry"),
+    ("POST", "/desk/tickets/{t}/note"), ("POST", "/desk/here"),
+    *(("POST", f"/desk/messages/{{m}}/{action}") for action in ("retry", "edit", "delete", "react")),
     *(("POST", f"/desk/tickets/{{t}}/{action}") for action in
-      ("claim", "assign", "resolve", "reopen", "close", "priority", "seen", "unread")),
+      ("claim", "assign", "resolve", "reopen", "close", "priority", "snooze", "seen", "unread", "draft")),
 ]  # fmt: skip
 
 
@@ -197,7 +198,13 @@ async def test_every_way_to_a_ticket_is_shut_to_those_it_does_not_concern(desk: 
             return (await person.get(path, Accept="application/json"))[0]
         if path.endswith(("reply", "note")):
             return (await person.say(ticket, "x", kind=path.rsplit("/", 1)[1], key="another-key-1"))[0]
-        return (await person.post(path, json={"to": None, "seq": 1, "account": "a", "key": "k"}))[0]
+        if path.endswith("here"):
+            return (await person.post(path, data={"window": "abcdefgh", "ticket": ticket}))[0]
+        asked = {
+            "to": None, "seq": 1, "account": "a", "key": "k", "priority": "urgent", "until": "2026-12-01T09:00:00+07:00",
+            "kind": "reply", "text": "x", "emoji": "👍",
+        }  # fmt: skip
+        return (await person.post(path, json=asked))[0]
 
     theirs = {"/desk/tickets": 200, "/desk/dead-letters": 403, "/desk/dead-letters/replay": 403}
     for method, path in WAYS:
@@ -221,7 +228,9 @@ async def test_nothing_is_changed_without_the_browsers_own_token(desk: Desk) -> 
     ("path", "body", "status"),
     [
         ("assign", {"to": "me"}, 400), ("assign", {"to": -1}, 400), ("assign", {"to": 999}, 422), ("seen", {}, 400), ("seen", {"seq": 2**60}, 400),
-        ("dance", {}, 404), ("resolve", [1], 200), ("priority", {"urgent": "<b>"}, 200),
+        ("dance", {}, 404), ("resolve", [1], 200), ("priority", {"priority": "<b>"}, 422), ("priority", {}, 400), ("seen", {"seq": 2**31}, 400),
+        ("snooze", {"until": "tomorrow"}, 400), ("snooze", {"until": "2026-12-01T09:00:00"}, 400), ("snooze", {"until": "1999-01-01T00:00:00Z"}, 422),
+        ("draft", {"kind": "poem", "text": "x"}, 422), ("draft", {"kind": "reply", "text": 7}, 400), ("draft", {"kind": "note", "text": "x" * 10_001}, 422),
     ],
 )  # fmt: skip
 async def test_wrong_bodies_are_refused_in_words_or_ignored(desk: Desk, path: str, body: Any, status: int) -> None:

@@ -33,7 +33,7 @@
 
 import { copy, toast } from "../regulars.js";
 import { Composer } from "./composer.js";
-import { Words, el, icon, openMenu } from "./dom.js";
+import { Words, el, hold, icon, openMenu } from "./dom.js";
 import { Live } from "./live.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
@@ -271,37 +271,6 @@ function openBubbleMenu(bubble, frame) {
   document.body.append(menu);
   const box = frame.bubble.getBoundingClientRect();
   openMenu(menu, { x: bubble.from === "me" ? box.right - 184 : box.left, y: Math.min(box.bottom, innerHeight - 220) + 4 }, frame.grip);
-}
-
-/** A long press or a right click on a bubble. */
-function hold(frame, act) {
-  let timer = null;
-  let held = false;
-  const stop = () => clearTimeout(timer);
-  frame.bubble.addEventListener("pointerdown", (event) => {
-    held = false;
-    if (event.pointerType !== "touch") return;
-    timer = setTimeout(() => {
-      held = true;
-      act();
-    }, 480);
-  });
-  for (const name of ["pointerup", "pointercancel"]) frame.bubble.addEventListener(name, stop);
-  frame.bubble.addEventListener("pointermove", (event) => Math.hypot(event.movementX, event.movementY) > 6 && stop());
-  frame.bubble.addEventListener("contextmenu", (event) => {
-    const native = event.target.closest("a, img, video") || String(getSelection());
-    if (event.pointerType !== "touch" && native) return;
-    event.preventDefault();
-    stop();
-    if (!held) act();
-  });
-  // The finger that leaves after a long press doesn't also open the picture under it.
-  frame.bubble.addEventListener("click", (event) => {
-    if (!held) return;
-    held = false;
-    event.preventDefault();
-    event.stopPropagation();
-  }, true);
 }
 
 // ── Pictures in: the menu, the camera, paste and drop ───────────────────────────────────────────────

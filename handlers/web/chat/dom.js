@@ -105,3 +105,34 @@ export function openMenu(menu, place, opener) {
   menu.addEventListener("click", chosen);
   menu.querySelector("button")?.focus({ preventScroll: true });
 }
+
+/** A long press or a right click on a bubble. */
+export function hold(bubble, act) {
+  let timer = null;
+  let held = false;
+  const stop = () => clearTimeout(timer);
+  bubble.addEventListener("pointerdown", (event) => {
+    held = false;
+    if (event.pointerType !== "touch") return;
+    timer = setTimeout(() => {
+      held = true;
+      act();
+    }, 480);
+  });
+  for (const name of ["pointerup", "pointercancel"]) bubble.addEventListener(name, stop);
+  bubble.addEventListener("pointermove", (event) => Math.hypot(event.movementX, event.movementY) > 6 && stop());
+  bubble.addEventListener("contextmenu", (event) => {
+    const native = event.target.closest("a, img, video") || String(getSelection());
+    if (event.pointerType !== "touch" && native) return;
+    event.preventDefault();
+    stop();
+    if (!held) act();
+  });
+  // The finger that leaves after a long press doesn't also open the picture under it.
+  bubble.addEventListener("click", (event) => {
+    if (!held) return;
+    held = false;
+    event.preventDefault();
+    event.stopPropagation();
+  }, true);
+}

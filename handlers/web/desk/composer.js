@@ -1,9 +1,9 @@
-// Writing: answers and notes, with files looked at before they go. What is typed is kept per ticket and kind in this browser until it is
-// sent; what is sent carries a key of its own, so that trying again after a lost connection adds nothing twice.
+// Writing: answers and notes. What is sent carries a key of its own, so that trying again after a lost connection adds nothing twice.
 
 import { el, icon } from "../chat/dom.js";
-import { prepare } from "../chat/pictures.js";
-import { toast } from "../regulars.js";
+import { Drafts } from "./drafts.js";
+import { Files } from "./files.js";
+import { Mentioning } from "./mentioning.js";
 
 const TALLEST = 200; // pixels
 
@@ -12,23 +12,48 @@ export class Composer {
   #form = document.getElementById("composer");
   #area = document.getElementById("words");
   #send = document.getElementById("send");
-  #strip = document.getElementById("strip");
-  #pick = document.getElementById("pick");
-  #kinds = [...document.querySelectorAll("[data-kind]")];
   #tools = document.getElementById("tools");
+  #about = document.getElementById("about");
+  #crossed = document.getElementById("crossed");
+  #kinds = [...document.querySelectorAll("[data-kind]")];
+  #drafts;
+  #files;
+  #mentioning;
   #ticket = null;
   #customer = "";
   #kind = "reply";
-  #files = [];
+  #replyTo = null; // the seq that the answer quotes
+  #begun = null; // the last line of the thread when the answer was begun
   #pending = new Map(); // by ticket: what has not arrived at the server yet
 
-  /** hands: desk, titleOf(action), words, me, limits, ask; show(ticket, pending) */
+  /** hands: desk, titleOf(action), rewordLast(), lastSeq(), answeredSince(seq), quoted(seq); show(ticket, pending), writes(yes), answered() */
   constructor(hands) {
     this.#hands = hands;
+    const { desk } = hands;
+    this.#drafts = new Drafts(desk.ask, desk.boot.me);
+    this.#files = new Files({ words: desk.words, limits: desk.boot.limits, area: this.#area, pane: document.getElementById("one"), changed: () => {
+      this.#shape();
+      this.focus();
+    } });
+    this.#mentioning = new Mentioning(this.#area, () => (this.#kind === "note" ? desk.opened()?.colleagues.filter((one) => one.id !== desk.boot.me.id) ?? [] : []));
     for (const tab of this.#kinds) tab.addEventListener("click", () => this.write(tab.dataset.kind));
+    this.#kinds[0].parentElement.addEventListener("keydown", (event) => {
+      if (event.key !== "ArrowRight" && event.key !== "ArrowLeft") return;
+      this.write(this.#kind === "note" ? "reply" : "note");
+      this.#kinds.find((tab) => tab.dataset.kind === this.#kind).focus();
+    });
     this.#area.addEventListener("input", () => this.#changed());
     this.#area.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.isComposing) return;
+      if (event.isComposing || this.#mentioning.key(event)) return;
+      if (event.key === "ArrowUp" && !this.#area.value) {
+        event.preventDefault();
+        hands.rewordLast();
+      }
+      if (event.key === "Escape" && this.#replyTo !== null) {
+        event.stopPropagation();
+        this.quote(null);
+      }
+      if (event.key !== "Enter") return;
       const meant = event.metaKey || event.ctrlKey || (!event.shiftKey && !matchMedia("(pointer: coarse)").matches);
       if (!meant) return;
       event.preventDefault();
@@ -38,59 +63,43 @@ export class Composer {
       event.preventDefault();
       this.#go();
     });
-    document.getElementById("attach").addEventListener("click", () => this.#pick.click());
-    this.#pick.addEventListener("change", () => {
-      this.#add([...this.#pick.files]);
-      this.#pick.value = "";
-    });
-    this.#area.addEventListener("paste", (event) => {
-      const files = [...(event.clipboardData?.files ?? [])];
-      if (!files.length) return;
-      event.preventDefault();
-      this.#add(files);
-    });
-    const pane = document.getElementById("one");
-    for (const name of ["dragover", "dragleave", "drop"]) {
-      pane.addEventListener(name, (event) => {
-        if (!event.dataTransfer?.types.includes("Files")) return;
-        event.preventDefault();
-        pane.classList.toggle("dropping", name === "dragover");
-        if (name === "drop") this.#add([...event.dataTransfer.files]);
-      });
-    }
-    addEventListener("beforeunload", (event) => this.#files.length && event.preventDefault());
+    document.getElementById("about-drop").addEventListener("click", () => this.quote(null));
   }
 
-  attachTo(line) {
+  get kind() {
+    return this.#kind;
+  }
+
+  attachTo({ line, drafts }) {
     this.#ticket = line.id;
-    this.#drop();
-    this.#customer = line.customer || this.#hands.words.say("customer");
-    this.#takeUp("reply");
+    this.#files.take();
+    this.#customer = line.customer || this.#hands.desk.words.say("customer");
+    this.#drafts.took(line.id, drafts);
+    const begun = (kind) => this.#drafts.get(line.id, kind).text;
+    this.#takeUp(!begun("reply") && begun("note") ? "note" : "reply");
+  }
+
+  /** The ticket is left. */
+  leave() {
+    if (this.#ticket) this.#keep();
+    this.#ticket = null;
   }
 
   /** Change between answer and note; each keeps its own draft. */
   write(kind) {
     if (!this.#ticket) return;
-    this.keep();
+    this.#keep();
     this.#takeUp(kind);
     this.focus();
   }
 
-  #takeUp(kind) {
-    this.#kind = kind;
-    this.#form.classList.toggle("aside", kind === "note");
-    for (const tab of this.#kinds) {
-      const chosen = tab.dataset.kind === kind;
-      tab.setAttribute("aria-selected", String(chosen));
-      tab.tabIndex = chosen ? 0 : -1;
-    }
-    this.#area.placeholder = kind === "note" ? this.#hands.words.say("note_hint") : this.#hands.words.say("reply_hint", { name: this.#customer });
-    this.#area.value = localStorage.getItem(this.#draft()) ?? "";
-    this.#shape();
-  }
-
-  get kind() {
-    return this.#kind;
+  /** Answer one message (its seq; null: none) in particular. */
+  quote(seq) {
+    if (seq !== null && this.#kind !== "reply") this.write("reply");
+    this.#replyTo = seq;
+    this.#drawAbout();
+    this.#keep();
+    this.focus();
   }
 
   /** Put words where the cursor stands. */
@@ -124,14 +133,6 @@ export class Composer {
     document.getElementById("write").classList.toggle("shut-off", yes && this.#kind === "reply");
   }
 
-  /** Keep what is typed. */
-  keep() {
-    if (!this.#ticket) return;
-    const text = this.#area.value;
-    if (text.trim()) localStorage.setItem(this.#draft(), text);
-    else localStorage.removeItem(this.#draft());
-  }
-
   pending(ticket) {
     return this.#pending.get(ticket) ?? [];
   }
@@ -141,103 +142,103 @@ export class Composer {
     for (const all of this.#pending.values()) for (const one of all) if (one.state === "failed" && one.again) one.again();
   }
 
-  #draft() {
-    return `draft:${this.#hands.me.id}:${this.#ticket}:${this.#kind}`;
+  #takeUp(kind) {
+    const { words } = this.#hands.desk;
+    this.#kind = kind;
+    this.#form.classList.toggle("aside", kind === "note");
+    for (const tab of this.#kinds) {
+      const chosen = tab.dataset.kind === kind;
+      tab.setAttribute("aria-selected", String(chosen));
+      tab.tabIndex = chosen ? 0 : -1;
+    }
+    this.#area.placeholder = kind === "note" ? words.say("note_hint") : words.say("reply_hint", { name: this.#customer });
+    const { text, reply_to: replyTo } = this.#drafts.get(this.#ticket, kind);
+    this.#area.value = text;
+    this.#replyTo = replyTo;
+    this.#begun = text ? this.#hands.lastSeq() : null;
+    this.#crossed.hidden = true;
+    this.#drawAbout();
+    this.#shape();
+    this.shut(this.#hands.desk.ticket()?.state === "closed");
+  }
+
+  #drawAbout() {
+    const quoted = this.#replyTo === null ? null : this.#hands.quoted(this.#replyTo);
+    this.#about.hidden = !quoted;
+    if (!quoted) return;
+    document.getElementById("about-who").textContent = quoted.who;
+    document.getElementById("about-words").textContent = quoted.text;
+  }
+
+  #keep() {
+    this.#drafts.set(this.#ticket, this.#kind, this.#area.value, this.#replyTo);
   }
 
   #changed() {
+    const written = Boolean(this.#area.value.trim());
+    this.#begun = written ? this.#begun ?? this.#hands.lastSeq() : null;
+    if (!written) this.#crossed.hidden = true;
     this.#shape();
-    this.keep();
+    this.#keep();
+    this.#hands.writes(written);
   }
 
   #shape() {
     this.#area.style.height = "auto";
     this.#area.style.height = `${Math.min(TALLEST, this.#area.scrollHeight + 2)}px`;
     this.#area.style.overflowY = this.#area.scrollHeight > TALLEST ? "auto" : "hidden";
-    this.#send.disabled = !this.#area.value.trim() && !this.#files.length;
-  }
-
-  // ── Files ──────────────────────────────────────────────────────────────────────────────────────
-
-  async #add(files) {
-    const { words, limits } = this.#hands;
-    const ticket = this.#ticket;
-    for (const file of files) {
-      if (this.#files.length >= limits.files) {
-        toast(words.say("upload_many", { n: limits.files }));
-        break;
-      }
-      let ready;
-      try {
-        ready = await prepare(file);
-      } catch {
-        toast(words.say("unreadable", { name: file.name }));
-        continue;
-      }
-      if (ticket !== this.#ticket) return;
-      if (ready.blob.size > limits.bytes) {
-        toast(words.say("upload_big", { name: file.name, size: words.size(limits.bytes) }));
-        continue;
-      }
-      this.#files.push(ready);
-      this.#strip.append(this.#thumb(ready));
-    }
-    this.#strip.hidden = !this.#files.length;
-    this.#shape();
-    this.focus();
-  }
-
-  #thumb(file) {
-    const { words } = this.#hands;
-    const remove = el("button", { type: "button", class: "round", "aria-label": `${words.say("remove")} ${file.name}` }, icon("close"));
-    const thumb = file.kind === "photo"
-      ? el("div", { class: "thumb" }, el("img", { src: file.shown, alt: file.name }), remove)
-      : el("div", { class: "thumb file" }, icon("file"), el("span", {}, file.name), el("small", { class: "muted" }, words.size(file.size)), remove);
-    remove.addEventListener("click", () => {
-      this.#files = this.#files.filter((one) => one !== file);
-      URL.revokeObjectURL(file.shown);
-      thumb.remove();
-      this.#strip.hidden = !this.#files.length;
-      this.#shape();
-    });
-    return thumb;
-  }
-
-  #drop() {
-    this.#files = [];
-    this.#strip.replaceChildren();
-    this.#strip.hidden = true;
+    this.#send.disabled = !this.#area.value.trim() && !this.#files.all.length;
   }
 
   // ── Sending ────────────────────────────────────────────────────────────────────────────────────
 
   #go() {
+    const { desk, writes, answered } = this.#hands;
     const text = this.#area.value.trim();
-    if (!text && !this.#files.length) return;
+    if (!text && !this.#files.all.length) return;
+    if (this.#hasCrossed()) return;
     const ticket = this.#ticket;
+    const files = this.#files.take().map((file) => ({ ...file, state: "stored", url: file.shown }));
     const one = {
-      key: uuid(), who: this.#kind === "note" ? "note" : "agent", kind: this.#kind, staff: this.#hands.me.name, at: new Date().toISOString(),
-      text, files: this.#files.map((file) => ({ ...file, state: "stored", url: file.shown })), state: "sending", history: [],
+      key: uuid(), who: this.#kind === "note" ? "note" : "agent", kind: this.#kind, staff: desk.boot.me.name, at: new Date().toISOString(),
+      text, files, reply_to: this.#replyTo, state: "sending", history: [], reactions: [],
     };
     one.discard = () => this.#take(ticket, one);
     this.#pending.set(ticket, [...this.pending(ticket), one]);
+    this.#drafts.sent(ticket, this.#kind);
     this.#area.value = "";
-    localStorage.removeItem(this.#draft());
-    this.#drop();
+    this.#replyTo = null;
+    this.#begun = null;
+    this.#drawAbout();
     this.#shape();
+    writes(false);
+    if (this.#kind === "reply") answered();
     this.#post(ticket, one);
+  }
+
+  /** A colleague has answered since this answer was begun: say so once, then it may go. */
+  #hasCrossed() {
+    if (this.#kind !== "reply" || this.#begun === null) return false;
+    const name = this.#hands.answeredSince(this.#begun);
+    if (!name) return false;
+    this.#begun = this.#hands.lastSeq();
+    this.#crossed.textContent = this.#hands.desk.words.say("crossed", { name });
+    this.#crossed.hidden = false;
+    return true;
   }
 
   async #post(ticket, one) {
     one.state = "sending";
     one.again = null;
+    this.#crossed.hidden = true;
     this.#show(ticket);
     const form = new FormData();
     form.append("key", one.key);
     form.append("text", one.text);
+    if (one.reply_to !== null) form.append("reply_to", one.reply_to);
     for (const file of one.files) form.append("file", file.blob, file.name);
     try {
-      const { id } = await this.#hands.ask(`/desk/tickets/${ticket}/${one.kind}`, { method: "POST", form, quiet: true });
+      const { id } = await this.#hands.desk.ask(`/desk/tickets/${ticket}/${one.kind}`, { method: "POST", form, quiet: true });
       one.id = id; // the stream brings the message itself; this one hides when it is there
       one.state = one.kind === "note" ? null : "queued";
       setTimeout(() => this.#take(ticket, one), 10000);

@@ -10,17 +10,20 @@ import { Words, openMenu, el, icon } from "../chat/dom.js";
 import { Live } from "../chat/live.js";
 import { Lightbox } from "../chat/pictures.js";
 import { toast } from "../regulars.js";
+import { Alerts } from "./alerts.js";
 import { Beside } from "./beside.js";
 import { Composer } from "./composer.js";
 import { drawOwner, drawSolve, handMenu, solve, take } from "./handling.js";
 import { listenForKeys } from "./keys.js";
 import { List } from "./list.js";
 import { drawMarks } from "./marks.js";
+import { Palette } from "./palette.js";
 import { actions } from "./panels.js";
 import "./pieces.js";
 import { asker } from "./server.js";
 import { Sheet } from "./sheet.js";
 import { Thread } from "./thread.js";
+import { Company } from "./together.js";
 
 const boot = JSON.parse(document.getElementById("boot").textContent);
 const words = new Words(boot.strings, document.documentElement.lang);
@@ -28,7 +31,7 @@ const find = (id) => document.getElementById(id);
 const screens = find("desk");
 
 const cursor = {}; // by shop: the newest change that the list has
-let open = null; // the open ticket: {line, colleagues, may_assign}
+let open = null; // the open ticket: {line, lines, more, colleagues, may_assign, drafts}
 let asked = 0; // numbers the openings, so that a slow answer for an earlier one is dropped
 let wasLost = false;
 
@@ -52,18 +55,28 @@ const desk = {
   composer: { insert: (text) => composer.insert(text), kind: () => composer.kind, focus: () => composer.focus() },
 };
 
+desk.alerts = new Alerts(desk);
+const company = new Company(desk, () => {
+  list.draw();
+  if (open) drawCompany();
+});
+desk.faces = (ticket) => company.faces(ticket);
 const lightbox = new Lightbox();
-const list = new List({ desk, words, me: boot.me, shops: boot.shops, topics: boot.topics, ask, open: (id) => openTicket(id), took, counted });
-const thread = new Thread({ words, ask, showPicture: (photos, index) => lightbox.show(photos, index), retry, sawAll });
-const composer = new Composer({ desk, titleOf: (action) => titleOf(action), words, me: boot.me, limits: boot.limits, ask, show: (ticket, pending) => {
-  if (open?.line.id === ticket) thread.setPending(pending);
-} });
+const list = new List({ desk, took, counted });
+const thread = new Thread({ desk, showPicture: (photos, index) => lightbox.show(photos, index), quote: (seq) => composer.quote(seq), sawAll });
+const composer = new Composer({
+  rewordLast: () => thread.rewordLast(),
+  desk, titleOf: (action) => titleOf(action), lastSeq: () => thread.lastSeq, quoted: (seq) => thread.quoted(seq),
+  answeredSince: (seq) => thread.answeredSince(seq, boot.me.name), writes: (yes) => company.writes(yes), answered: () => desk.alerts.answered(),
+  show: (ticket, pending) => open?.line.id === ticket && thread.setPending(pending),
+});
 const beside = new Beside(desk);
 const sheet = new Sheet(desk);
 
 /** The list was read anew: the stream goes on from where it stands. */
-function took(newest) {
+function took({ lines, cursor: newest }) {
   for (const [shop, at] of Object.entries(newest)) cursor[shop] = Math.max(cursor[shop] ?? 0, at);
+  desk.alerts.take(lines);
 }
 
 function counted(unread) {
@@ -87,6 +100,7 @@ const live = new Live({
     ticket: (line) => {
       cursor[line.shop] = Math.max(cursor[line.shop] ?? 0, line.changed);
       list.put(line);
+      desk.alerts.hear(line);
       if (open?.line.id !== line.id) return;
       open.line = line;
       drawHead();
@@ -94,6 +108,7 @@ const live = new Live({
     },
     line: (line) => thread.put(line),
     counts: (counts) => list.count(counts),
+    looks: (looks) => company.set(looks),
     gone: () => location.reload(),
   },
   connected: (yes) => {
@@ -103,6 +118,7 @@ const live = new Live({
       banner.className = "banner";
       banner.textContent = words.say("offline");
     }
+    if (yes) company.set({}); // the stream tells anew who is there
     if (yes && wasLost) {
       wasLost = false;
       banner.className = "banner good";
@@ -154,7 +170,8 @@ async function openTicket(id, how = "push") {
   find("one").hidden = false;
   drawHead();
   thread.show(found, composer.pending(id));
-  composer.attachTo(found.line);
+  composer.attachTo(found);
+  company.tell();
   list.select(id);
   live.open();
   beside.refresh();
@@ -162,8 +179,9 @@ async function openTicket(id, how = "push") {
 }
 
 function leave() {
-  composer.keep();
+  composer.leave();
   open = null;
+  company.tell();
   beside.clear();
 }
 
@@ -218,7 +236,16 @@ function drawHead() {
   drawOwner(find("owner"), line, desk);
   drawSolve(find("resolve"), line, desk);
   composer.shut(line.state === "closed");
+  drawCompany();
   composer.offer(actions.filter((one) => one.place === "composer" && one.when(line, desk)));
+}
+
+/** Who else is here, and who is writing. */
+function drawCompany() {
+  find("faces").replaceChildren(...[company.faces(open.line.id)].filter(Boolean));
+  const writing = company.writing(open.line.id);
+  find("writing").hidden = !writing;
+  find("writing-words").textContent = writing;
 }
 
 find("owner").addEventListener("click", (event) => {
@@ -234,11 +261,13 @@ const asItem = (opener) => (action) => ({ icon: action.icon, title: titleOf(acti
 
 find("more").addEventListener("click", (event) => showMenu(event.currentTarget, offered("thread").map(asItem(event.currentTarget))));
 
-/** A small menu under a button: items as panels.js says, or {heading}. */
+/** A small menu under a button: items as panels.js says, {heading}, or a {row} of short ones. */
 function showMenu(opener, items) {
   const menu = find("menu");
-  menu.replaceChildren(...items.filter(Boolean).map(({ heading, icon: picture, title, key, run, danger }) => heading
+  menu.replaceChildren(...items.filter(Boolean).map(({ heading, row, name, icon: picture, title, key, run, danger }) => heading
     ? el("p", { class: "menu-title" }, heading)
+    : row ? el("div", { class: "menu-row", role: "group", "aria-label": name }, ...row.map((one) =>
+      el("button", { type: "button", role: "menuitemradio", "aria-checked": String(Boolean(one.chosen)), onclick: () => setTimeout(one.run) }, one.words)))
     : el("button", { type: "button", role: "menuitem", class: danger ? "danger" : null, onclick: () => setTimeout(run) },
         icon(picture), el("span", {}, title), key ? el("kbd", { class: "only-keys", "aria-hidden": "true" }, key.toUpperCase()) : null)));
   const { left, top, bottom } = opener.getBoundingClientRect();
@@ -254,10 +283,6 @@ function askSure(question, name, yes) {
   dialog.returnValue = "";
   dialog.onclose = () => dialog.returnValue === "yes" && yes();
   dialog.showModal();
-}
-
-function retry(message) {
-  return ask(`/desk/messages/${message}/retry`, { method: "POST", json: {} }).catch(() => {});
 }
 
 /** The agent has everything up to a line before their eyes. */
@@ -278,7 +303,18 @@ find("me").addEventListener("click", (event) => {
 });
 for (const door of document.querySelectorAll("[data-go]")) door.addEventListener("click", () => location.assign(door.dataset.go));
 
-listenForKeys({ desk, list, composer, actions: () => actions.filter((one) => (one.place === "me" || open) && one.when(open?.line ?? null, desk)), titleOf });
+for (const button of document.querySelectorAll("[data-notes]")) button.addEventListener("click", () => desk.alerts.setNotes(button.dataset.notes === "yes"));
+
+const palette = new Palette(desk, () => [
+  ...offered("thread").map(asItem(find("more"))), ...offered("composer").map(asItem(find("more"))),
+  ...(open ? [{ icon: "reply", title: words.say("write_reply"), key: "r", run: () => composer.write("reply") }, { icon: "note", title: words.say("write_note"), key: "n", run: () => composer.write("note") }] : []),
+  ...list.views().map((view) => ({ icon: "ticket", title: view.title, key: view.key, run: () => list.choose(view.id) })),
+  ...offered("me").map(asItem(find("me"))),
+  ...[...document.querySelectorAll("[data-go]")].map((door) => ({ icon: "open", title: door.textContent.trim(), run: () => location.assign(door.dataset.go) })),
+  { icon: "help", title: find("show-keys").title, key: "?", run: () => find("show-keys").click() },
+]);
+find("show-palette").addEventListener("click", () => palette.open());
+listenForKeys({ desk, list, composer, palette, actions: (every = false) => actions.filter((one) => every || ((one.place === "me" || open) && one.when(open?.line ?? null, desk))), titleOf });
 
 const first = Number(location.pathname.match(/^\/desk\/(\d+)$/)?.[1]) || null;
 await list.load();

@@ -89,10 +89,10 @@ def lines(session: Session, parts: Sequence[Part], member: Member, found: Sequen
 
 def thread_line(request: web.Request, line: Any) -> dict[str, Any]:
     """A message or an event of a thread; events of a part in that part's words."""
-    said = site.words_of(request)
+    said, member = site.words_of(request), site.member_of(request)
     if isinstance(line, Happened):
         for part in parts_of(request):
             words = part.happened(said, line) if part.happened else None
             if words is not None:
-                return {**shown.thread_line(said, line), "words": words}
-    return shown.thread_line(said, line)
+                return {**shown.thread_line(said, member, line), "words": words}
+    return shown.thread_line(said, member, line)

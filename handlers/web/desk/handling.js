@@ -53,7 +53,7 @@ addAction({ id: "take", title: "take", icon: "user", key: "a", run: take,
 addAction({ id: "hand", title: "hand_to", icon: "users", key: "h", run: (ticket, desk) => handMenu(ticket, desk, document.getElementById("owner")) });
 addAction({ id: "solve", title: (ticket, desk) => desk.words.say(ended(ticket) ? "reopen" : "state_resolved"), icon: "check", key: "e", run: solve });
 addAction({ id: "urgent", title: (ticket, desk) => desk.words.say(ticket.urgent ? "unmark_urgent" : "mark_urgent"), icon: "warn",
-  run: (ticket, desk) => desk.act(ticket.id, "priority", { urgent: !ticket.urgent }).catch(() => {}) });
+  run: (ticket, desk) => desk.act(ticket.id, "priority", { priority: ticket.urgent ? "normal" : "urgent" }).catch(() => {}) });
 addAction({ id: "unread", title: "mark_unread", icon: "chat", key: "u", run: (ticket, desk) =>
   desk.act(ticket.id, "unread").then(() => {
     desk.toast(desk.words.say("unread_done"));

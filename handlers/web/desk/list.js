@@ -28,7 +28,7 @@ export class List {
   #failed = false;
   shop = "";
 
-  /** hands: desk, words, me, shops, topics, ask; open(id), took(cursor), counted(unread) */
+  /** hands: desk; took({lines, cursor}) after each reading, counted(unread) */
   constructor(hands) {
     this.#hands = hands;
     if (!this.#tabs.some((tab) => tab.dataset.view === this.#view)) this.#view = "mine";
@@ -55,6 +55,15 @@ export class List {
     });
   }
 
+  /** The views as the palette offers them. */
+  views() {
+    return this.#tabs.map((tab, index) => ({ id: tab.dataset.view, title: tab.firstChild.data.trim(), key: String(index + 1) }));
+  }
+
+  chooseAt(place) {
+    if (this.#tabs[place]) this.choose(this.#tabs[place].dataset.view);
+  }
+
   choose(view) {
     this.#view = view;
     localStorage.setItem("desk-view", view);
@@ -73,13 +82,13 @@ export class List {
     if (further) query.set("before", [...this.#lines.keys()].at(-1));
     else this.#box.setAttribute("aria-busy", "true");
     try {
-      const found = await this.#hands.ask(`/desk/tickets?${query}`, { quiet: further });
+      const found = await this.#hands.desk.ask(`/desk/tickets?${query}`, { quiet: further });
       if (number !== this.#loading) return;
       if (!further) {
         this.#lines.clear();
         this.#box.scrollTop = 0;
-        this.#hands.took(found.cursor);
       }
+      this.#hands.took(further ? { ...found, cursor: {} } : found);
       for (const line of found.lines) this.#lines.set(line.id, line);
       this.#more = found.more;
       this.#failed = false;
@@ -126,14 +135,14 @@ export class List {
   step(by) {
     const ids = this.#sorted().map((line) => line.id);
     const next = ids[Math.min(ids.length - 1, Math.max(0, ids.indexOf(this.#selected) + by))];
-    if (next) this.#hands.open(next);
+    if (next) this.#hands.desk.open(next);
   }
 
   #belongs(line) {
     if (this.shop && String(line.shop) !== this.shop) return false;
     const active = ACTIVE.includes(line.state);
     switch (this.#view) {
-      case "mine": return active && line.assignee_id === this.#hands.me.id;
+      case "mine": return active && line.assignee_id === this.#hands.desk.boot.me.id;
       case "unassigned": return active && !line.assignee_id;
       case "open": return active;
       default: return !active;
@@ -175,14 +184,15 @@ export class List {
 
   #row(line) {
     const ago = this.#ago(new Date(line.at));
-    const signature = JSON.stringify([line, ago]);
+    const faces = this.#hands.desk.faces(line.id);
+    const signature = JSON.stringify([line, ago, faces?.outerHTML]);
     let known = this.#rows.get(line.id);
     if (!known) {
       const row = el("a", { class: "ticket", href: `/desk/${line.id}` });
       row.addEventListener("click", (event) => {
         if (event.metaKey || event.ctrlKey || event.shiftKey) return;
         event.preventDefault();
-        this.#hands.open(line.id);
+        this.#hands.desk.open(line.id);
       });
       known = { row, signature: null };
       this.#rows.set(line.id, known);
@@ -190,13 +200,13 @@ export class List {
     if (known.signature !== signature) {
       known.signature = signature;
       known.row.className = `ticket${line.unread ? " fresh" : ""}${line.id === this.#selected ? " chosen" : ""}`;
-      known.row.replaceChildren(...this.#parts(line, ago));
+      known.row.replaceChildren(...this.#parts(line, ago, faces));
     }
     return known.row;
   }
 
-  #parts(line, ago) {
-    const { words, me, topics, shops } = this.#hands;
+  #parts(line, ago, faces) {
+    const { desk, desk: { words, boot: { me, topics, shops } } } = this.#hands;
     const name = line.customer || words.say("guest");
     const at = new Date(line.at);
     const owner = line.assignee_id === me.id ? words.say("mine") : line.assignee ?? words.say("nobody");
@@ -206,12 +216,14 @@ export class List {
         el("b", {}, name),
         line.rank ? el("span", { class: "tier-dot", data: { rank: Math.min(line.rank, 3) }, "aria-hidden": "true" }) : null,
         el("span", { class: "number" }, `#${line.id}`),
+        faces,
         el("time", { datetime: line.at, title: at.toLocaleString(document.documentElement.lang) }, ago)),
       el("div", { class: "said" }, this.#preview(line),
+        line.facts.mentioned ? el("span", { class: "badge warn", "aria-label": words.say("called"), title: words.say("called") }, "@") : null,
         line.unread ? el("span", { class: "badge count", "aria-label": words.say("unread", { n: line.unread }) }, String(line.unread)) : null),
       el("div", { class: "marks" },
         line.urgent ? el("span", { class: "badge bad" }, words.say("urgent")) : null,
-        ...drawMarks(line, this.#hands.desk),
+        ...drawMarks(line, desk),
         el("span", { class: `badge state-${line.state}` }, words.say(`state_${line.state}`)),
         el("span", { class: "topic" }, topics[line.topic] ?? line.topic),
         Object.keys(shops).length > 1 ? el("span", { class: "topic" }, shops[line.shop]) : null,
@@ -221,7 +233,10 @@ export class List {
   }
 
   #preview(line) {
-    const { words } = this.#hands;
+    const { words } = this.#hands.desk;
+    if (line.facts.draft && line.id !== this.#selected) {
+      return el("span", { class: "preview draft" }, icon("edit"), el("span", {}, words.say("draft")));
+    }
     const { who, text, kind, state } = line.preview;
     const picture = who === "agent" ? { queued: "clock", sent: "check", failed: "warn", unknown: "warn" }[state] : { photo: "image", voice: "mic", location: "pin" }[kind] ?? (kind ? "file" : null);
     return el("span", { class: `preview${state === "failed" || state === "unknown" ? " trouble-mark" : ""}` },
@@ -232,7 +247,7 @@ export class List {
 
   /** now, 5 min, 14:05, yesterday, 21/11: short, for every row has one. */
   #ago(at) {
-    const { words } = this.#hands;
+    const { words } = this.#hands.desk;
     const minutes = Math.floor((Date.now() - at) / 60000);
     if (minutes < 1) return words.say("now");
     if (minutes < 60) return words.say("minutes", { n: minutes });
@@ -245,7 +260,7 @@ export class List {
   }
 
   #empty() {
-    const { words } = this.#hands;
+    const { words } = this.#hands.desk;
     const what = this.#search.value.trim() ? "search" : this.#view;
     const node = el("div", { class: "empty" }, icon(what === "search" ? "search" : what === "resolved" ? "ticket" : "check"),
       el("b", {}, words.say(`empty_${what}`)), el("p", {}, words.say(`empty_${what}_words`)));
@@ -254,7 +269,7 @@ export class List {
   }
 
   #trouble() {
-    const { words } = this.#hands;
+    const { words } = this.#hands.desk;
     return el("div", { class: "empty" }, icon("warn"), el("b", {}, words.say("list_failed")),
       el("button", { type: "button", class: "button", onclick: () => this.load() }, words.say("load_again")));
   }

@@ -15,7 +15,7 @@ from loyalty.customers import phones
 from loyalty.customers.addressing import Address, given_name, vocative
 from loyalty.points.lots import last_day
 from store.staff import Member, Right
-from support import beside, handling, messages, queue, thread
+from support import beside, drafts, handling, messages, queue, thread
 from support.queue import View
 
 
@@ -79,6 +79,7 @@ async def opened(request: web.Request) -> web.Response:
             "line": frame.lines(session, parts, member, [line])[0],
             "lines": [frame.thread_line(request, one) for one in lines],
             "more": len(lines) == thread.PAGE, "colleagues": [{"id": one.id, "name": one.name} for one in colleagues],
+            "drafts": [{"kind": one.kind, "text": one.text, "reply_to": one.reply_to} for one in drafts.of(session, ticket_id, member)],
             "may_assign": own or member.may(Right.SUPERVISE, line.ticket.shop_id),
         }  # fmt: skip
 

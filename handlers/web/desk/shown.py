@@ -4,6 +4,7 @@ from typing import Any
 
 from handlers.words import Words
 from store.errors import InvalidError, RuleError
+from store.staff import Member, Right
 from support import handling, thread
 from support.queue import Line
 from support.tickets import TicketStateError
@@ -22,8 +23,8 @@ def line(found: Line, ranks: dict[int, int]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def thread_line(said: Words, found: thread.Message | thread.Happened) -> dict[str, Any]:
-    """A message or an event of a thread."""
+def thread_line(said: Words, member: Member, found: thread.Message | thread.Happened) -> dict[str, Any]:
+    """A message or an event of a thread; `may_change`: the member wrote it, or leads those who did."""
     if isinstance(found, thread.Happened):
         return {
             "seq": found.seq, "changed": found.changed, "at": found.at.isoformat(), "event": found.kind,
@@ -33,6 +34,8 @@ def thread_line(said: Words, found: thread.Message | thread.Happened) -> dict[st
         "seq": found.seq, "changed": found.changed, "id": found.id, "who": found.who, "staff": found.staff,
         "at": found.at.isoformat(), "text": found.text,
         "edited": found.edited_at.isoformat() if found.edited_at else None, "history": found.history,
+        "deleted": found.deleted_at.isoformat() if found.deleted_at else None, "reactions": found.reactions,
+        "may_change": found.staff_id is not None and (found.staff_id == member.id or member.may(Right.SUPERVISE)),
         "reply_to": found.reply_to, "location": found.location, "group": found.group_id, "state": found.state,
         "reason": reason(said, found.reason) if found.state in {"failed", "unknown"} else None,
         "files": [_file(file) for file in found.files],

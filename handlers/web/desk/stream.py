@@ -65,7 +65,7 @@ async def _stream(
     at: int,
     waiting: set[int],
 ) -> None:
-    beat, quiet, told = 0.0, time.monotonic(), None
+    beat, quiet, told = 0.0, time.monotonic(), dict[str, Any]()
     while stream.is_connected() and request.transport is not None:
         heard.clear()
         if not await _still(request, site.member_of(request)):

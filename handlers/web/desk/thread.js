@@ -1,14 +1,17 @@
-// The thread: messages, notes and what happened in between, in order. A message: {seq, changed, id, who: customer|agent|note, staff, at,
-// text, edited, history, reply_to, location, group, state: queued|sent|failed|unknown, reason, files [{id, kind, name, size, width, height,
-// duration, state, url}]}. What happened: {seq, changed, at, event, words}. Messages of one album are drawn as one bubble.
+// The thread: messages, notes and what happened in between, in order. A message: {seq, changed, id, who: customer|agent|note, staff,
+// may_change, at, text, edited, history, deleted, reactions {customer|agent: [emoji]}, reply_to, location, group, state: queued|sent|failed|
+// unknown, reason, files [{id, kind, name, size, width, height, duration, state, url}]}. What happened: {seq, changed, at, event, words}.
+// Messages of one album are drawn as one bubble.
 
-import { drawMedia, linked } from "../chat/bubble.js";
-import { el, icon } from "../chat/dom.js";
+import { el } from "../chat/dom.js";
+import { drawMessage } from "./message.js";
+import { Saying } from "./saying.js";
 
 const TOGETHER = 5 * 60000; // messages of one person within this stand close together
 
 export class Thread {
   #hands;
+  #saying;
   #log = document.getElementById("log");
   #scroller = document.getElementById("scroller");
   #older = document.getElementById("older");
@@ -20,17 +23,26 @@ export class Thread {
   #seen = 0;
   cursor = 0;
 
-  /** hands: words, ask; showPicture(photos, index), retry(message), sawAll(seq) */
-  constructor(hands) {
-    this.#hands = hands;
+  /** hands: desk; showPicture(photos, index), quote(seq), sawAll(seq) */
+  constructor({ desk, showPicture, quote, sawAll }) {
+    this.#saying = new Saying(desk, quote);
+    this.#hands = {
+      desk, words: desk.words, showPicture, sawAll, quoted: (seq) => this.quoted(seq), jump: (seq) => this.#jump(seq),
+      menu: (block, opener) => this.#saying.menu(block, opener), retry: (line) => this.#saying.retry(line), showHistory: (line) => this.#saying.showHistory(line),
+    };
     this.#older.querySelector("button").addEventListener("click", () => this.#loadOlder());
     this.#scroller.addEventListener("scroll", () => this.see());
+    this.#scroller.addEventListener("keydown", (event) => this.#walk(event));
     document.getElementById("history").addEventListener("click", (event) => event.target.id === "history" && event.target.close());
   }
 
   /** Messages whose files were still being fetched: the stream tells when they are there. */
   get waiting() {
     return [...this.#lines.values()].filter((line) => line.files?.some((file) => file.state === "waiting")).map((line) => line.seq);
+  }
+
+  get lastSeq() {
+    return Math.max(0, ...this.#lines.keys());
   }
 
   show({ line, lines, more }, pending) {
@@ -51,8 +63,10 @@ export class Thread {
 
   put(line) {
     const fresh = !this.#lines.has(line.seq);
-    this.#lines.set(line.seq, line);
+    const oldest = Math.min(...this.#lines.keys());
     this.cursor = Math.max(this.cursor, line.changed);
+    if (fresh && line.seq < oldest && !this.#older.hidden) return; // loading the earlier ones brings it
+    this.#lines.set(line.seq, line);
     this.#draw(fresh);
     if (fresh) this.see();
   }
@@ -63,26 +77,67 @@ export class Thread {
     if (pending.some((one) => one.state === "sending")) this.#scroller.scrollTop = 0;
   }
 
+  /** Who said it and its first words, to be quoted. */
+  quoted(seq) {
+    const line = this.#lines.get(seq);
+    if (!line || line.event) return null;
+    const { words, desk } = this.#hands;
+    return { who: line.who === "customer" ? desk.ticket()?.customer || words.say("customer") : line.staff, text: line.text || words.say(line.files[0]?.kind ?? "location") };
+  }
+
+  /** The colleague who answered the customer after a line, if one did. */
+  answeredSince(seq, myself) {
+    return [...this.#lines.values()].find((line) => line.seq > seq && line.who === "agent" && line.staff !== myself)?.staff ?? null;
+  }
+
+  /** The last thing one has said oneself, to be reworded. */
+  rewordLast() {
+    const last = [...this.#lines.values()].filter((line) => line.may_change && line.staff === this.#hands.desk.boot.me.name && !line.deleted).sort((one, other) => one.seq - other.seq).at(-1);
+    if (last) this.#saying.reword(last);
+  }
+
   /** Tell what has been read, once the end of the thread is before the reader's eyes. */
   see() {
-    const last = Math.max(0, ...this.#lines.keys());
+    const last = this.lastSeq;
     if (document.hidden || last <= this.#seen || this.#scroller.scrollTop < -120 || !this.#scroller.offsetParent) return;
     this.#seen = last;
     this.#hands.sawAll(last);
+  }
+
+  /** Arrow keys go from message to message; Enter opens the menu of the one that has the focus. */
+  #walk(event) {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!step || event.target.closest("input, textarea")) return;
+    const grips = [...this.#log.querySelectorAll(".grip")];
+    const at = grips.indexOf(document.activeElement);
+    const next = at < 0 ? grips.at(-1) : grips[at + step];
+    if (!next) return;
+    event.preventDefault();
+    next.focus({ preventScroll: true });
+    next.closest(".row").scrollIntoView({ block: "nearest" });
   }
 
   async #loadOlder() {
     const ticket = this.#ticket;
     const before = Math.min(...this.#lines.keys());
     try {
-      const found = await this.#hands.ask(`/desk/tickets/${ticket}/older?before=${before}`);
-      if (ticket !== this.#ticket) return;
+      const found = await this.#hands.desk.ask(`/desk/tickets/${ticket}/older?before=${before}`);
+      if (ticket !== this.#ticket) return false;
       for (const line of found.lines) this.#lines.set(line.seq, line);
       this.#older.hidden = !found.more;
       this.#draw();
+      return found.lines.length > 0;
     } catch {
-      // The button stays.
+      return false; // The button stays.
     }
+  }
+
+  async #jump(seq) {
+    while (!this.#lines.has(seq) && !this.#older.hidden) if (!(await this.#loadOlder())) return;
+    const row = document.getElementById(`line-${seq}`);
+    row?.scrollIntoView({ block: "center" });
+    row?.classList.add("flash");
+    setTimeout(() => row?.classList.remove("flash"), 1200);
   }
 
   #draw(rise = false) {
@@ -101,14 +156,17 @@ export class Thread {
         unread: block.some((line) => line.seq === this.#unreadFrom),
         first: !before || !close(before, block), last: !blocks[index + 1] || !close(block, blocks[index + 1]),
       };
-      const signature = JSON.stringify([block, head, this.#quoted(block[0])?.text]);
+      const signature = JSON.stringify([block, head, block[0].reply_to ? this.quoted(block[0].reply_to) : null]);
       let known = this.#drawn.get(key);
       if (known?.signature !== signature) {
-        const row = block[0].event ? this.#drawEvent(block[0], head) : this.#drawBlock(block, head);
+        const row = block[0].event ? this.#drawEvent(block[0]) : drawMessage(block, head, this.#hands);
+        this.#heads(row, head);
         if (rise && !known) row.classList.add("live");
         if (known) {
+          const focused = known.row.contains(document.activeElement);
           if (place === known.row) place = row;
           known.row.replaceWith(row);
+          if (focused) row.querySelector(".grip")?.focus({ preventScroll: true });
         }
         known = { row, signature };
         this.#drawn.set(key, known);
@@ -126,110 +184,13 @@ export class Thread {
   }
 
   #heads(row, { day, unread }) {
-    if (day) row.append(el("div", { class: "day" }, day));
-    if (unread) row.append(el("div", { class: "unread" }, this.#hands.words.say("new_below")));
+    const heads = [day ? el("div", { class: "day" }, day) : null, unread ? el("div", { class: "unread" }, this.#hands.words.say("new_below")) : null];
+    row.prepend(...heads.filter(Boolean));
   }
 
-  #drawEvent(line, head) {
-    const row = el("div", { class: "row happened" });
-    this.#heads(row, head);
+  #drawEvent(line) {
     const at = new Date(line.at);
-    row.append(el("p", {}, line.words, " · ", el("time", { datetime: line.at }, this.#hands.words.time(at))));
-    return row;
-  }
-
-  /** One bubble of one message, or of an album's. The customer stands left, the shop right; notes are tinted. */
-  #drawBlock(block, head) {
-    const { words } = this.#hands;
-    const [line] = block;
-    const row = el("div", { class: `row ${line.who === "customer" ? "shop" : "me"} ${line.who === "note" ? "aside" : ""} ${head.first ? "first" : ""} ${head.last ? "last" : ""}` });
-    if (line.seq) row.id = `line-${line.seq}`;
-    this.#heads(row, head);
-    const media = block.flatMap((one) => [...one.files, ...(one.location ? [{ kind: "location", name: one.location.title ?? one.location.name, ...one.location }] : [])]);
-    const there = media.filter((file) => file.url || file.shown || file.kind === "location");
-    const bubble = el("div", { class: "bubble" });
-    const pictured = there.some((file) => ["photo", "video", "location"].includes(file.kind));
-    const text = block.map((one) => one.text).filter(Boolean).join("\n");
-    bubble.classList.toggle("with-picture", pictured);
-    bubble.classList.toggle("no-words", !text && there.at(-1)?.kind !== "location");
-    if (line.who === "note") bubble.append(el("span", { class: "who" }, icon("note"), `${words.say("note")} · ${line.staff}`));
-    else if (line.who === "agent" && head.first) bubble.append(el("span", { class: "who" }, line.staff));
-    else bubble.append(el("span", { class: "hidden-words" }, `${line.who === "agent" ? line.staff : words.say("customer")}: `));
-    const quoted = this.#quoted(line);
-    if (quoted) bubble.append(this.#quote(quoted));
-    bubble.append(...drawMedia(there, this.#hands).flat().filter(Boolean));
-    bubble.append(...media.filter((file) => !there.includes(file)).map((file) => this.#missing(file)));
-    if (text) bubble.append(el("div", { class: "words has-words", dir: "auto" }, ...linked(text)));
-    bubble.append(this.#meta(block, bubble));
-    const stack = el("div", { class: "stack" }, bubble);
-    const trouble = this.#trouble(block.findLast((one) => one.state === "failed" || one.state === "unknown"));
-    if (trouble) stack.append(trouble);
-    row.append(stack);
-    return row;
-  }
-
-  #quoted(line) {
-    return line.reply_to ? this.#lines.get(line.reply_to) : null;
-  }
-
-  #quote(line) {
-    const { words } = this.#hands;
-    const excerpt = line.text || words.say(line.files?.[0]?.kind ?? "location");
-    return el("button", { type: "button", class: "quote", title: words.say("quote"), onclick: () => {
-      const row = document.getElementById(`line-${line.seq}`);
-      row?.scrollIntoView({ block: "center" });
-      row?.classList.add("flash");
-      setTimeout(() => row?.classList.remove("flash"), 1200);
-    } }, el("span", {}, excerpt));
-  }
-
-  #missing(file) {
-    const { words } = this.#hands;
-    if (file.state === "waiting") {
-      return el("div", { class: "missing" }, el("span", { class: "spinner" }), el("span", {}, words.say("fetching")));
-    }
-    const why = file.state === "too_big" ? words.say("too_big", { size: words.size(file.size ?? 0) }) : words.say("not_fetched");
-    return el("div", { class: "missing" }, icon("warn"), el("span", {}, el("b", {}, file.name || words.say(file.kind)), el("small", {}, why)));
-  }
-
-  #meta(block, bubble) {
-    const { words } = this.#hands;
-    const line = block.at(-1);
-    const at = new Date(line.at);
-    const meta = el("span", { class: "meta" });
-    const edited = block.find((one) => one.edited);
-    if (edited) meta.append(el("button", { type: "button", class: "edits", onclick: () => this.#showHistory(edited) }, words.say("edited")));
-    meta.append(el("time", { datetime: line.at, title: at.toLocaleString(document.documentElement.lang) }, words.time(at)));
-    const picture = { sending: "clock", queued: "clock", sent: "check", failed: "warn", unknown: "warn" }[line.state];
-    if (picture) meta.append(icon(picture), el("span", { class: "hidden-words" }, words.say(line.state)));
-    bubble.style.setProperty("--meta-width", `${42 + (picture ? 18 : 0) + (edited ? words.say("edited").length * 6 + 8 : 0)}px`);
-    return meta;
-  }
-
-  #trouble(line) {
-    if (!line) return null;
-    const { words, retry } = this.#hands;
-    if (line.key) { // it never left this browser
-      return el("div", { class: "trouble", role: "alert" }, el("span", {}, line.error || words.say("unsent")),
-        line.again ? el("button", { type: "button", onclick: line.again }, words.say("try_again")) : null,
-        el("button", { type: "button", class: "discard", onclick: line.discard }, words.say("discard")));
-    }
-    const again = el("button", { type: "button" }, words.say("retry"));
-    again.addEventListener("click", async () => {
-      again.disabled = true;
-      await retry(line.id);
-      again.disabled = false;
-    });
-    const why = line.state === "unknown" ? words.say("unknown_long") : `${words.say("failed")}. ${line.reason ?? ""}`;
-    return el("div", { class: `trouble ${line.state}`, role: "alert" }, el("span", {}, why), again);
-  }
-
-  #showHistory(line) {
-    const { words } = this.#hands;
-    document.getElementById("history-list").replaceChildren(...line.history.map((old) => el("li", {},
-      el("small", { class: "muted" }, words.say("until", { time: `${words.time(new Date(old.until))}, ${words.day(new Date(old.until))}` })),
-      el("p", { dir: "auto" }, old.text))));
-    document.getElementById("history").showModal();
+    return el("div", { class: "row happened" }, el("p", {}, line.words, " · ", el("time", { datetime: line.at }, this.#hands.words.time(at))));
   }
 }
 

@@ -1,4 +1,6 @@
-"""Colleagues at the same desk: who looks at which ticket and writes in it, and who calls whom in a note."""
+"""Colleagues at the same desk: who looks at which ticket and writes in it, who calls whom in a note, and what
+one has begun oneself.
+"""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +12,7 @@ from sqlalchemy.orm import Session
 from handlers.web import site
 from handlers.web.desk.frame import Part, desk
 from store.staff import Member
-from support import looks, mentions, queue
+from support import drafts, looks, mentions, queue
 from support.queue import Line
 
 WINDOW = re.compile(r"[a-z0-9]{8,32}")
@@ -47,8 +49,9 @@ def company(session: Session, member: Member) -> dict[str, list[dict[str, Any]]]
 
 
 def _facts(session: Session, member: Member, lines: Sequence[Line]) -> dict[int, dict[str, Any]]:
-    called = mentions.waiting(session, member, [line.ticket.id for line in lines])
-    return {ticket_id: {"mentioned": True} for ticket_id in called}
+    ids = [line.ticket.id for line in lines]
+    called, begun = mentions.waiting(session, member, ids), drafts.begun(session, member, ids)
+    return {ticket_id: {"mentioned": ticket_id in called, "draft": ticket_id in begun} for ticket_id in called | begun}
 
 
 PART = Part(setup=setup_together, facts=_facts)

@@ -13,7 +13,7 @@ from handlers.web.desk.writing import setup_writing
 from store import media, shops
 from store.errors import NotFoundError
 from store.staff import Member, Right
-from support import queue
+from support import changes, queue
 from support.messages import FILES_MAX, TEXT_CHARS_MAX
 
 PARTS: tuple[Part, ...] = (together.PART,)
@@ -47,7 +47,7 @@ async def page(request: web.Request) -> web.StreamResponse:
     boot = {
         "me": {"id": member.id, "name": member.name}, "shops": {shop.id: shop.name for shop in mine},
         "csrf": await site.csrf_token(request), "topics": shown.topics(said),
-        "limits": {"bytes": media.BYTES_MAX, "files": FILES_MAX, "chars": TEXT_CHARS_MAX},
+        "reactions": changes.REACTIONS, "limits": {"bytes": media.BYTES_MAX, "files": FILES_MAX, "chars": TEXT_CHARS_MAX},
     }  # fmt: skip
     own = {key: words for part in PARTS if part.words for key, words in part.words(said).items()}
     context = {
