@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 from bot.messengers.messenger import Messenger, Ready
-from store import media, outbox
+from bot.topics import NAME_CHARS_MAX, NEED_A_TOPIC
+from store import forum, media, outbox
 from store.engine import Store
 from store.outbox import Call, Ended
 
-LACKS = ('"$media"', '"message_id": -', '"message_ids"')
+LACKS = ('"$media"', '"message_id": -', '"message_ids"', '"$ticket"')
 """What a payload holds that isn't ready to post as it stands."""
 
 
@@ -17,6 +18,11 @@ async def fill(store: Store, messenger: Messenger, call: Call) -> Ready | Ended:
     if not any(mark in call.payload for mark in LACKS):
         return Ready(call)
     params: dict[str, Any] = json.loads(call.payload)
+    place = None
+    if '"$ticket"' in call.payload:
+        place = await _fill_topic(store, call, params)
+        if isinstance(place, (Ready, Ended)):
+            return place
     missing = await _fill_numbers(store, params)
     if missing is not None:
         return Ended(call, "failed", missing)
@@ -24,13 +30,35 @@ async def fill(store: Store, messenger: Messenger, call: Call) -> Ready | Ended:
     uploads: dict[str, str] = {}
     if '"$media"' in call.payload and messenger.takes_media():
         params = await _fill_media(store, call, params, files, uploads)
-    return Ready(call, params, files, uploads)
+    return Ready(call, params, files, uploads, topic=place)
+
+
+async def _fill_topic(store: Store, call: Call, params: dict[str, Any]) -> tuple[int, int] | Ready | Ended:
+    """Fill in the thread of the ticket that a row names, (ticket, thread); where it has no topic, the call that makes one."""
+    ticket = int(params["message_thread_id"]["$ticket"])
+    topic = await store.read(forum.topic_of, ticket)
+    if topic is None:
+        return Ended(call, "dropped", "the ticket is not in the forum")
+    if topic.thread is None:
+        if call.method in NEED_A_TOPIC:
+            return Ended(call, "dropped", "there is no topic")
+        made = {"chat_id": call.chat, "name": topic.name[:NAME_CHARS_MAX], "icon_color": topic.color}
+        return Ready(call, made, makes=ticket)
+    params["message_thread_id"] = topic.thread
+    return ticket, topic.thread
 
 
 async def _fill_numbers(store: Store, params: dict[str, Any]) -> str | None:
     holders = [params]
-    if isinstance(params.get("reply_parameters"), dict):
-        holders.append(params["reply_parameters"])
+    answered = params.get("reply_parameters")
+    if isinstance(answered, dict):
+        number = answered.get("message_id")
+        if isinstance(number, int) and number < 0 and answered.get("allow_sending_without_reply"):
+            answered["message_id"] = await _number_of(store, -number)
+            if answered["message_id"] is None:
+                del params["reply_parameters"]
+        else:
+            holders.append(answered)
     for holder in holders:
         number = holder.get("message_id")
         if isinstance(number, int) and number < 0:

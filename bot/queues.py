@@ -21,19 +21,28 @@ RATE_LEEWAY_SECONDS = 0.1
 """How much later than it left a call may have counted with the messenger, while its answer isn't here yet."""
 PATIENCE_SECONDS = 5.0
 """How long a call without an answer holds up its chat. It has left before the next one all the same."""
+MINUTE = 60.0
+COSMETIC_SHARE = 2 / 3
+"""Of a group's calls: beyond that only what was said leaves, and how it looks waits."""
+SLOWED_SHARE = 2 / 3
+"""Of a group's calls, for a while after it said that they are too many."""
+SLOWED_SECONDS = 600.0
 
 
 class _Chat:
     """What waits for one chat, the earliest of the most urgent purpose first."""
 
-    __slots__ = ("busy", "heap", "last", "paused_until")
+    __slots__ = ("busy", "heap", "last", "paused_until", "slowed_until", "times")
 
     def __init__(self) -> None:
         self.heap: list[tuple[int, int, Call]] = []
         self.busy = 0
         """Number of the row that is in flight."""
         self.paused_until = 0.0
+        self.slowed_until = 0.0
         self.last = 0.0
+        self.times: deque[float] = deque()
+        """Of a group: when what left in the last minute did."""
 
 
 class Queues:
@@ -102,8 +111,11 @@ class Queues:
             if chat.paused_until > now or (call.not_before and from_micros(call.not_before) > self._clock.now()):
                 held.append(entry)
                 continue
+            if self._group_wait(key, chat, purpose, now) > 0:
+                held.append(entry)
+                continue
             if purpose != Purpose.REPLY:
-                if now - chat.last < self._messenger.chat_gap:
+                if now - chat.last < self._gap(key):
                     held.append(entry)
                     continue
                 if counted + len(batch) >= self._messenger.rate:
@@ -120,6 +132,8 @@ class Queues:
     def left(self, call: Call, now: float) -> None:
         """A row leaves at this moment."""
         self.flying[call.id] = (call, now)
+        if self._is_group(key := _key(call)):
+            self._chat(key).times.append(now)
 
     def landed(self, call: Call, now: float) -> None:
         """A row that left has its answer."""
@@ -130,6 +144,14 @@ class Queues:
         """A row has left memory; its chat's next one may go."""
         self._known.discard(call.id)
         self._free(call)
+
+    def forget(self, call: Call) -> None:
+        """All that waits for a call's chat, and the call itself, is to be read from the store again."""
+        chat = self._chat(_key(call))
+        for _, number, _ in chat.heap:
+            self._known.discard(number)
+        chat.heap.clear()
+        self.done(call)
 
     def pass_by(self, now: float) -> None:
         """Let chats go on whose call in flight has had no answer for long."""
@@ -150,8 +172,13 @@ class Queues:
             del self._chats[key]
 
     def limit(self, call: Call, now: float, seconds: float) -> None:
-        """A chat's 429: it pauses so long. A second chat's while a first one's lasts pauses the account."""
+        """A chat's 429: it pauses so long. A second chat's while a first one's lasts pauses the account; a group, which
+        has a limit of its own, goes slower for a while and holds up nobody else.
+        """
         key = _key(call)
+        if self._is_group(key):
+            self._chat(key).slowed_until = now + SLOWED_SECONDS
+            return
         self._limited = {chat: until for chat, until in self._limited.items() if until > now}
         if any(chat != key for chat in self._limited):
             self.paused_until = max(self.paused_until, now + seconds, *self._limited.values())
@@ -171,6 +198,9 @@ class Queues:
             if chat_id is not None:
                 chat = self._chat(chat_id)
                 chat.last = max(chat.last, when)
+                if self._is_group(chat_id):
+                    chat.times.append(when)
+                    chat.times = deque(sorted(chat.times))
         self._times = deque(sorted(self._times))
 
     def next_time(self, now: float) -> float:
@@ -184,9 +214,10 @@ class Queues:
             chat = self._chats.get(key)
             if chat is not None and chat.heap:
                 call = chat.heap[0][2]
-                wait = max(chat.paused_until - now, self._messenger.chat_gap - (now - chat.last), 0.01)
+                wait = max(chat.paused_until - now, self._gap(key) - (now - chat.last), 0.01)
                 if call.purpose == Purpose.REPLY:
                     wait = max(chat.paused_until - now, 0.01)
+                wait = max(wait, self._group_wait(key, chat, call.purpose, now))
                 if call.not_before:
                     wait = max(wait, (from_micros(call.not_before) - self._clock.now()).total_seconds())
                 soonest = min(soonest, wait)
@@ -194,6 +225,29 @@ class Queues:
         if counted >= self._messenger.rate:
             soonest = max(0.01, min(soonest, first + 1.0 - now))
         return soonest
+
+    def _gap(self, key: int | str) -> float:
+        """Seconds between two messages to a chat; a group has a budget instead."""
+        return 0.0 if self._is_group(key) else self._messenger.chat_gap
+
+    def _is_group(self, key: int | str) -> bool:
+        return self._messenger.group_rate is not None and isinstance(key, int) and key < 0
+
+    def _group_wait(self, key: int | str, chat: _Chat, purpose: int, now: float) -> float:
+        """Seconds until a group may be written to again: so many calls a minute, fewer for what is cosmetic."""
+        if not self._is_group(key):
+            return 0.0
+        assert self._messenger.group_rate is not None
+        while chat.times and chat.times[0] <= now - MINUTE:
+            chat.times.popleft()
+        most: float = self._messenger.group_rate
+        if now < chat.slowed_until:
+            most *= SLOWED_SHARE
+        if purpose > Purpose.SERVICE:
+            most *= COSMETIC_SHARE
+        if len(chat.times) < int(most):
+            return 0.0
+        return max(0.0, chat.times[len(chat.times) - int(most)] + MINUTE - now)
 
     def _last_second(self, now: float) -> tuple[int, float]:
         """How many calls may have counted with the messenger in the last second, and when the first of them did. A call

@@ -214,6 +214,8 @@ class Sender:
             for call in going:
                 queues.back(call)
             return False
+        if any((item.facts or {}).get("anew") for item in ended):
+            self._look_due = True
         self._committed = now = asyncio.get_running_loop().time()
         for call in going:
             if call.id in left:
@@ -278,7 +280,11 @@ class Sender:
             created = call.created_at or to_micros(self._store.clock.now())
             if self._store.clock.now() - from_micros(created) > GIVE_UP_AFTER:
                 ended, state = Ended(call, "failed", ended.error), "failed"
-        if state == "queued":
+        if state == "queued" and (ended.facts or {}).get("anew"):
+            # The rules that hear of it change what waits for its chat: it is read again with the rest.
+            self._ended.append(Ended(call, "queued", ended.error, None, 0, ended.facts))
+            queues.forget(call)
+        elif state == "queued":
             wait = self._wait_for(call, ended, now)
             queues.pause(call, now + wait)
             not_before = to_micros(self._store.clock.now() + timedelta(seconds=wait))
@@ -292,7 +298,10 @@ class Sender:
 
     def _wait_for(self, call: Call, ended: Ended, now: float) -> float:
         """Seconds until a row is tried again."""
-        retry_after = (ended.facts or {}).get("retry_after")
+        facts = ended.facts or {}
+        if "pause" in facts:
+            return float(facts["pause"])
+        retry_after = facts.get("retry_after")
         if retry_after is None:
             backoff = min(BACKOFF_SECONDS_MAX, 0.25 * 2.0 ** min(call.attempts, 10))
             return backoff * random.uniform(0.5, 1.0)

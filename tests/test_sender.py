@@ -170,7 +170,7 @@ OK = '{"ok":true,"result":{"message_id":7,"date":1,"chat":{"id":5,"type":"privat
         (http(404, refusal(404, "Not Found")), "failed"),
         (http(409, refusal(409, "Conflict")), "failed"),
         (http(413, refusal(413, "Request Entity Too Large")), "failed"),
-        (http(400, refusal(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=-100)), "failed"),
+        (http(400, refusal(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=-100)), "queued"),
         (http(400, refusal(400, "Bad Request: message is not modified")), "sent"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.decode()[:200].replace("\r\n", " ")[9:12],

@@ -16,7 +16,7 @@ REPEATABLE = frozenset(
     {
         "editMessageText", "editMessageCaption", "editMessageReplyMarkup", "editMessageMedia", "deleteMessage",
         "deleteMessages", "setMessageReaction", "answerCallbackQuery", "sendChatAction", "pinChatMessage",
-        "unpinChatMessage", "setMyCommands",
+        "unpinChatMessage", "setMyCommands", "editForumTopic", "closeForumTopic", "reopenForumTopic", "deleteForumTopic",
     }
 )  # fmt: skip
 """Calls whose repetition does no harm: where it is unknown whether one arrived, it is sent again."""
@@ -33,6 +33,15 @@ class Ready:
     """Field of the parameters (as `attach://…` names it) to name, bytes and MIME type."""
     uploads: Mapping[str, str] = field(default_factory=dict)
     """The same fields to content addresses, to remember the messenger's file id by."""
+    makes: int | None = None
+    """The ticket whose topic has to be made before the row can leave: this call does that, in its place."""
+    topic: tuple[int, int] | None = None
+    """The ticket that the row names, and the thread that was filled in for it."""
+
+    @property
+    def method(self) -> str:
+        """What is called."""
+        return self.call.method if self.makes is None else "createForumTopic"
 
     @property
     def params(self) -> dict[str, Any]:
@@ -60,6 +69,10 @@ class Messenger(BaseSession):
     """Messages a second that are no replies."""
     chat_gap: float = 1.0
     """Seconds between two messages to one chat that are no replies."""
+    albums: bool = False
+    """Whether it shows several pictures as one message."""
+    group_rate: int | None = None
+    """Calls a minute to one group, whatever they are; None: as many as one likes."""
 
     @property
     def bot_id(self) -> int:

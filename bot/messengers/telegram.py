@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from bot.messengers.messenger import Messenger, Ready
+from bot.topics import judged
 from handlers.chat.talk import Can
 from store import leases
 from store.engine import Store
@@ -51,6 +52,8 @@ class Telegram(Messenger):
 
     name = "Telegram"
     can = Can(share_phone=True, own_page=False)
+    albums = True
+    group_rate = 18
 
     def __init__(self, token: str, api_url: str, rate: int) -> None:
         super().__init__()
@@ -152,7 +155,7 @@ class Telegram(Messenger):
     async def post(self, ready: Ready) -> Ended:
         """Post one row. What can't have reached Telegram is queued again, what may have is unknown (design, 1.5)."""
         call = ready.call
-        url = self._url(call.method)
+        url = self._url(ready.method)
         try:
             if ready.files:
                 request = self.http.post(url, data=_form(ready))
@@ -164,8 +167,10 @@ class Telegram(Messenger):
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             return Ended(call, "queued", f"no connection: {type(error).__name__}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Ended(call, "unknown", f"cut off: {type(error).__name__}")
-        return self._ended(ready, status, body)
+            ended = Ended(call, "unknown", f"cut off: {type(error).__name__}")
+            return judged(ready, ended) if ready.makes is not None else ended
+        ended = self._ended(ready, status, body)
+        return judged(ready, ended) if ready.topic is not None or ready.makes is not None else ended
 
     def _ended(self, ready: Ready, status: int, body: bytes) -> Ended:
         call = ready.call
@@ -181,7 +186,7 @@ class Telegram(Messenger):
             return Ended(call, "unknown", f"HTTP {status} without an answer")
         if answer.get("ok") is True:
             result = answer.get("result")
-            handles = _handles(ready, call.method, result)
+            handles = _handles(ready, ready.method, result)
             return Ended(call, "sent", None, _kept(result), facts={"handles": handles} if handles else None)
         description = str(answer.get("description", ""))[:500]
         parameters = answer.get("parameters") or {}
@@ -195,8 +200,11 @@ class Telegram(Messenger):
         if "message is not modified" in description:
             return Ended(call, "sent", description)
         facts: dict[str, Any] = {}
-        if "migrate_to_chat_id" in parameters:
-            facts["migrate_to"] = parameters["migrate_to_chat_id"]
+        if isinstance(parameters.get("migrate_to_chat_id"), int):
+            # The group has another number from now on; the row goes there.
+            return Ended(
+                call, "queued", description, facts={"migrate_to": parameters["migrate_to_chat_id"], "anew": True}
+            )
         if status == 403:
             facts["unreachable"] = call.chat
         return Ended(call, "failed", description or f"HTTP {status}", facts=facts or None)
