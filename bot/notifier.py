@@ -4,13 +4,15 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.orm import Session
 
+from bot.attaching import files_for, fit_together, medium
 from bot.channels import CodeChannel
 from bot.messengers.messenger import Messenger
 from handlers.chat.notices import render
@@ -37,6 +39,10 @@ SILENT_FROM, SILENT_UNTIL = 22, 7
 SEND = {
     "photo": "sendPhoto", "voice": "sendVoice", "audio": "sendAudio", "video": "sendVideo", "document": "sendDocument",
 }  # fmt: skip
+
+LATER = "later"
+"""Instead of calls: a file that goes along is still being fetched."""
+FILES_AGAIN = timedelta(seconds=1)
 
 WITH_CARD = ("tier_up",)
 """Kinds of notices that come with the customer's new card."""
@@ -133,6 +139,9 @@ class Notifier:
                 # What can't be put into words is set aside: those behind it are still to be told.
                 log.exception("a notice could not be put into words", kind=notice.kind, id=notice.id)
                 made = "no words"
+            if made == LATER and notice.rule and notice.subject is not None:
+                notices.postpone(session, notice.rule, notice.subject, now(session) + FILES_AGAIN)
+                continue
             if isinstance(made, str):
                 notices.settle(session, [notice.id], "skipped", made)
                 if notice.rule and notice.subject is not None and notice.rule in self._skipped:
@@ -164,7 +173,13 @@ class Notifier:
         if told.changes:
             return self._changes(session, notice, told)
         to = (reachable[0].account, reachable[0].chat_id)
-        return _calls_of(told, notice, to, silent=self._silent(session, notice), ids=session.info["ids"])
+        files = files_for(session, to[0], told.files)
+        if files is None or isinstance(files, str):
+            return LATER if files is None else files
+        return calls_of(
+            replace(told, files=files), to, purpose=notice.purpose, rule=notice.rule, subject=notice.subject,
+            silent=self._silent(session, notice), ids=session.info["ids"], albums=self._messengers[to[0]].albums,
+        )  # fmt: skip
 
     def _to_staff(self, session: Session, notice: Notice, staff_id: int) -> list[Call] | str:
         """The same to a member of staff, in the messenger that they have tied."""
@@ -176,7 +191,10 @@ class Notifier:
         told = render(notice.kind, Voice(words(member.language), None, member.name), notice.params)
         if told is None:
             return "no words"
-        return _calls_of(told, notice, bound[0], silent=self._silent(session, notice), ids=session.info["ids"])
+        return calls_of(
+            told, bound[0], purpose=notice.purpose, rule=notice.rule, subject=notice.subject,
+            silent=self._silent(session, notice), ids=session.info["ids"],
+        )  # fmt: skip
 
     def _changes(self, session: Session, notice: Notice, told: Told) -> list[Call] | str:
         """What is done to messages that are there already, wherever they are."""
@@ -207,8 +225,20 @@ def in_silence(at: datetime, zone: str) -> bool:
     return hour >= SILENT_FROM or hour < SILENT_UNTIL
 
 
-def _calls_of(told: Told, notice: Notice, to: tuple[str, int], *, silent: bool, ids: Ids) -> list[Call]:
-    """One call for each file, `to` (account, chat), the words as the first one's caption where they fit, else before them."""
+def calls_of(
+    told: Told,
+    to: tuple[str, int],
+    *,
+    purpose: Purpose,
+    ids: Ids,
+    rule: str | None = None,
+    subject: int | None = None,
+    silent: bool = False,
+    albums: bool = False,
+) -> list[Call]:
+    """One call for each file, `to` (account, chat), the words as the first one's caption where they fit, else before them;
+    one for all of them where the messenger has `albums` and they fit into one.
+    """
     account, chat = to
     said: dict[str, Any] = {} if told.plain else {"parse_mode": "HTML"}
     if silent:
@@ -225,9 +255,16 @@ def _calls_of(told: Told, notice: Notice, to: tuple[str, int], *, silent: bool, 
     if told.text and not caption:
         text = {"text": told.text, "link_preview_options": {"is_disabled": True}}
         payloads.append(("sendMessage", {**text, **said, **markup, **reply}))
-    for index, file in enumerate(told.files):
+    album = albums and not markup and fit_together(told.files)
+    if album:
+        items = [{"type": file["kind"], "media": medium(file)} for file in told.files]
+        if caption:
+            items[0] |= {"caption": caption, **({} if told.plain else {"parse_mode": "HTML"})}
+        silently = {"disable_notification": True} if silent else {}
+        payloads.append(("sendMediaGroup", {"media": items, **silently, **({} if payloads else reply)}))
+    for index, file in enumerate([] if album else told.files):
         kind = file["kind"] if file["kind"] in SEND else "document"
-        params: dict[str, Any] = {kind: {"$media": file["sha"], "name": file.get("name") or "file"}}
+        params: dict[str, Any] = {kind: medium(file)}
         if index == 0 and caption:
             params |= {"caption": caption, **markup}
         if index == 0 and not payloads:
@@ -237,8 +274,8 @@ def _calls_of(told: Told, notice: Notice, to: tuple[str, int], *, silent: bool, 
     return [
         Call(
             id=ids.new(), account=account, chat=chat, method=method,
-            payload=json.dumps({"chat_id": chat, **params}, ensure_ascii=False), purpose=int(notice.purpose),
-            rule=notice.rule, subject=notice.subject if notice.rule is not None else None,
+            payload=json.dumps({"chat_id": chat, **params}, ensure_ascii=False), purpose=int(purpose),
+            rule=rule, subject=subject if rule is not None else None,
         )
         for method, params in payloads
     ]  # fmt: skip

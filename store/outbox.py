@@ -179,6 +179,12 @@ def queued(session: Session, account: str, limit: int, purpose_max: int = Purpos
     return [Call(*row) for row in rows]
 
 
+def waiting(session: Session, purpose: Purpose) -> int:
+    """How many rows of a purpose, or a less urgent one, wait to leave by any account."""
+    rows = raw(session, "SELECT count(*) FROM outbox WHERE state = 'queued' AND purpose >= ?", (int(purpose),))
+    return int(rows[0][0])
+
+
 def leave(session: Session, lease: str, owner: str, epoch: int, calls: Sequence[Call]) -> set[int]:
     """Mark calls as leaving now; the ids of those that may. None may when the lease is no longer this owner's."""
     at = to_micros(now(session))

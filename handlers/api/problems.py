@@ -81,6 +81,8 @@ KINDS: Mapping[str, Kind] = {
     "redemption_settled": Kind(409, "The redemption ended otherwise", "`detail` says how it ended."),
     "sold_out": Kind(409, "The programme has nothing left to give", "Raise its stock, or offer another."),
     "limit_reached": Kind(409, "The customer has as many as one may have", "Nothing was issued."),
+    "campaign_state": Kind(409, "The campaign's state forbids it", "`detail` says how it stands."),
+    "campaign_late": Kind(409, "The campaign's time has passed", "Write it again with another `send_at`."),
     "too_many": Kind(429, "Too many wrong codes", "Wait as many seconds as `Retry-After` says."),
     "busy": Kind(503, "Many calls want the same thing at this moment", "Nothing was changed: send it again."),
     "store_unreachable": Kind(503, "The database can't be reached", "Nothing was changed: send it again."),

@@ -6,7 +6,7 @@ from functools import partial
 import structlog
 from aiohttp import hdrs, web
 
-from handlers.api import customers, orders, points, programs, segments, settlement, vouchers, webhooks
+from handlers.api import campaigns, customers, orders, points, programs, segments, settlement, vouchers, webhooks
 from handlers.api.calls import Ask, Call
 from handlers.api.docs import page, stylesheet
 from handlers.api.health import Metrics, setup_health
@@ -24,6 +24,7 @@ CALLS: Sequence[Call] = (
     *programs.CALLS,
     *settlement.CALLS,
     *segments.CALLS,
+    *campaigns.CALLS,
     *webhooks.CALLS,
 )
 LIMITER = web.AppKey("api_limiter", Limiter)

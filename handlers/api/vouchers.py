@@ -99,7 +99,8 @@ class BestUse(BaseModel):
 class NotUsed(BaseModel):
     code: str
     reason: str = Field(
-        description="As of a check, or not_stackable (with those in `use`), or no_gain (it would take nothing more off)."
+        description="As of a check, or not_stackable (with those in `use`), or no_gain (it would take nothing more off); of "
+        "the customer's own also limit_reached, sold_out, budget_spent or voucher_unusable."
     )
 
 

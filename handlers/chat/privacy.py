@@ -2,12 +2,12 @@
 
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
-from sqlalchemy.orm import Session
 
 from handlers.chat.commands import Offers, button
 from handlers.chat.talk import Talk
 from loyalty.customers import customers
-from store import events
+from loyalty.outreach import consents
+from store.outbox import Purpose
 
 
 async def show_privacy(message: Message, talk: Talk, _state: FSMContext) -> None:
@@ -30,8 +30,11 @@ def text(talk: Talk, *, agreed: bool) -> str:
 
 
 def choice(talk: Talk, *, agreed: bool) -> InlineKeyboardMarkup:
-    label = talk.words("Stop all offers") if agreed else talk.words("Yes, send me offers")
-    return InlineKeyboardMarkup(inline_keyboard=[[button(label, Offers(agree=not agreed))]])
+    return InlineKeyboardMarkup(inline_keyboard=[[button(choice_words(talk, agreed=agreed), Offers(agree=not agreed))]])
+
+
+def choice_words(talk: Talk, *, agreed: bool) -> str:
+    return talk.words("Stop all offers") if agreed else talk.words("Yes, send me offers")
 
 
 async def choose(query: CallbackQuery, callback_data: Offers, talk: Talk) -> None:
@@ -44,13 +47,6 @@ async def choose(query: CallbackQuery, callback_data: Offers, talk: Talk) -> Non
 
 async def set_offers(talk: Talk, *, agree: bool) -> bool:
     """Agree to offers or stop them; whether that was a change."""
-    return await talk.work.write(_set_offers, talk.customer_id, talk.account, agree)
-
-
-def _set_offers(session: Session, customer_id: int, account: str, agree: bool) -> bool:
-    if customers.get(session, customer_id).advertising == agree:
-        return False
-    customers.change(session, customer_id, advertising=agree)
-    kind = "offers_agreed" if agree else "offers_stopped"
-    events.happened(session, kind, customer_id=customer_id, account=account)
-    return True
+    # The proof of a yes is what it was said to.
+    proof = {"way": "privacy", "account": talk.account, "words": choice_words(talk, agreed=not agree)}
+    return await talk.work.write(consents.record, talk.customer_id, Purpose.ADVERTISING, agreed=agree, proof=proof)

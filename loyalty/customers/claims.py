@@ -6,8 +6,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from loyalty import recognition
-from loyalty.customers import customers
+from loyalty.customers import customers, facts
 from loyalty.orders import orders
+from loyalty.outreach import consents
 from loyalty.points import adjustments, bonuses, gifts, points
 from loyalty.referrals import referral_merges, referrals
 from loyalty.tiers import qualification, tier_gifts
@@ -115,7 +116,7 @@ def merge(session: Session, into_id: int, from_id: int) -> None:
     known = {
         **customers.named(gone.name or into.name), "language": gone.language, "address": gone.address or into.address,
         "birthday": into.birthday or gone.birthday, "home_shop_id": into.home_shop_id or gone.home_shop_id,
-        "advertising": into.advertising or gone.advertising, "joined_at": min(into.joined_at, gone.joined_at),
+        "joined_at": min(into.joined_at, gone.joined_at),
         "tags": sorted({*into.tags, *gone.tags}), "spend_total": into.spend_total + gone.spend_total,
         "orders_count": into.orders_count + gone.orders_count,
         "first_order_at": min(filter(None, (into.first_order_at, gone.first_order_at)), default=None),
@@ -152,6 +153,8 @@ MOVES = [
     bonuses.move,
     gifts.move,
     adjustments.move,
+    consents.move,
+    facts.move,
 ]
 """What hangs on a customer and goes along in a merge; each noun that refers to customers adds its own line here."""
 

@@ -7,8 +7,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from loyalty import recognition
-from loyalty.customers import customers, phones
+from loyalty.customers import customers, facts, phones
 from loyalty.orders import orders
+from loyalty.outreach import consents, deliveries
 from loyalty.points import gifts, points, statement
 from loyalty.referrals import referrals
 from loyalty.tiers import qualification
@@ -16,10 +17,6 @@ from loyalty.vouchers import voucher_programs, vouchers
 from store import erasure, secret, shops
 from store.base import table
 from store.clock import now
-from store.events import Event
-
-CONSENTS = {"offers_agreed": True, "offers_stopped": False}
-"""Events by which a customer agreed to offers, or stopped them."""
 
 
 def of(session: Session, customer_id: int) -> dict[str, Any]:
@@ -33,7 +30,7 @@ def of(session: Session, customer_id: int) -> dict[str, Any]:
         "vouchers": _vouchers(session, person.id),
         "recognition": recognition.record(session, person.id),
         "consents": _consents(session, person.id),
-        "deliveries": [],
+        "deliveries": deliveries.record(session, every_number(session, person.id)),
     }
 
 
@@ -62,6 +59,7 @@ def forget(session: Session, customer_id: int) -> set[str]:
     erasure.forget_words(session, numbers, named | {phone.lstrip("+") for phone in named if phone.startswith("+")})
     session.execute(delete(i).where(i.c.customer_id.in_(numbers)))
     session.execute(delete(table(phones.PhoneCode)).where(phones.PhoneCode.customer_id.in_(numbers)))
+    facts.forget(session, numbers)
     gifts.forget(session, numbers, {row.phone for row in people if row.phone})
     session.execute(delete(referrals.links).where(referrals.links.c.customer_id.in_(numbers)))
     shas |= recognition.forget(session, numbers)
@@ -179,16 +177,13 @@ def _vouchers(session: Session, customer_id: int) -> list[dict[str, Any]]:
 
 
 def _consents(session: Session, customer_id: int) -> list[dict[str, Any]]:
-    happened = table(Event).c
-    rows = session.execute(
-        select(happened.at, happened.kind, happened.data)
-        .where(happened.customer_id.in_(every_number(session, customer_id)), happened.kind.in_(CONSENTS))
-        .order_by(happened.id)
-    )
     return [
-        {"at": _iso(row.at), "purpose": "advertising", "agreed": CONSENTS[row.kind], "account": row.data.get("account")}
-        for row in rows
-    ]
+        {
+            "at": _iso(one.at), "purpose": one.purpose.name.lower(), "messenger": one.messenger or None,
+            "agreed": one.agreed, "account": one.proof.get("account"), "proof": one.proof,
+        }
+        for one in consents.of(session, customer_id)
+    ]  # fmt: skip
 
 
 def _iso(moment: datetime | date | None) -> str | None:

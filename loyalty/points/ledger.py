@@ -211,6 +211,17 @@ def _of_owner(session: Session, owner: str, owner_id: int) -> Sequence[tuple[str
     return raw(session, "SELECT name, id, balance FROM accounts WHERE owner = ? AND owner_id = ?", (owner, owner_id))
 
 
+def balances_of_many(session: Session, customer_ids: Sequence[int], name: str) -> dict[int, int]:
+    """The balance of each customer's account of this name, by customer; those who have none are left out."""
+    marks = ", ".join("?" * len(customer_ids))
+    rows = raw(
+        session,
+        f"SELECT owner_id, balance FROM accounts WHERE owner = 'customer' AND name = ? AND owner_id IN ({marks})",  # noqa: S608
+        (name, *customer_ids),
+    )
+    return {owner_id: int(amount) for owner_id, amount in rows}
+
+
 def lock(session: Session, account_ids: Sequence[int]) -> None:
     """Hold accounts until the work ends, in id order, the shops' last, so that no two works wait for each other."""
     if session.get_bind().dialect.name == "postgresql":

@@ -102,7 +102,7 @@ def _test(given: Mapping[str, Any], path: str) -> Test:
     if not isinstance(field, str):
         raise CriteriaError(f"{path}.field", "type")
     try:
-        op = Op(sign)
+        op = Op(str(sign))
     except ValueError:
         raise CriteriaError(f"{path}.op", "unknown", sign) from None
     if "value" not in given:

@@ -93,9 +93,10 @@ class Field:
         return tuple(op for op in Op if self.ordered or op in _EQUAL)
 
 
-def look(session: Session, zone: str) -> Look:
-    """A look at the customers by the calendar of a time zone."""
-    return Look(session, zone, clock.today(session, zone), tiers.every(session))
+def look(session: Session, zone: str, at: datetime | None = None) -> Look:
+    """A look at the customers by the calendar of a time zone, as of today or of the day of a moment."""
+    today = at.astimezone(ZoneInfo(zone)).date() if at else clock.today(session, zone)
+    return Look(session, zone, today, tiers.every(session))
 
 
 def check(criteria: Criteria, seen: Look) -> None:

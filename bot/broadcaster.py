@@ -1,0 +1,195 @@
+"""The broadcaster: brings campaigns to people. It freezes who is meant, then writes messages into the outbox just in time.
+
+No more than some two seconds of sending wait in the outbox, so that a stop, a pause and a withdrawn consent act at once, and
+who may be written to is decided when it happens. One process does this at a time; each person's row is claimed, and their
+message and voucher written, in one transaction, so a crash or a second process in between sends nothing twice.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bot.messengers.messenger import Messenger
+from bot.notifier import calls_of
+from handlers.chat import outreach
+from loyalty.customers.customers import customers
+from loyalty.outreach import deliveries, links, manners, templates
+from loyalty.outreach.campaigns import campaigns
+from loyalty.outreach.campaigns.campaigns import Campaign, State
+from loyalty.outreach.deliveries import CAMPAIGN, Delivery
+from loyalty.outreach.manners import Reach, Reason
+from loyalty.points import ledger
+from loyalty.tiers import tiers
+from loyalty.vouchers import vouchers
+from store import leases, outbox, shops
+from store.clock import now
+from store.engine import Store
+from store.errors import ConflictError, MovedError, StoreUnreachableError
+from store.outbox import Call, Purpose
+
+LEASE = "broadcast"
+TICK_SECONDS = 0.5
+AHEAD_SECONDS = 2
+BATCH = 40
+"""People written to in one transaction: on SQLite nobody else writes meanwhile."""
+
+log = structlog.get_logger()
+
+
+class Broadcaster:
+    """Works on the campaigns that run, in whichever process holds the lease."""
+
+    def __init__(
+        self,
+        store: Store,
+        messengers: Mapping[str, Messenger],
+        owner: str,
+        *,
+        pushed: Callable[[str, list[Call]], None],
+        root: str,
+    ) -> None:
+        self._store = store
+        self._messengers = messengers
+        self._owner = owner
+        self._pushed = pushed
+        self._root = root
+
+    async def run(self) -> None:
+        """Do what there is to do, for ever."""
+        async with self._store.hub.listen(campaigns.TOPIC) as heard:
+            while True:
+                heard.clear()
+                try:
+                    if await self._mine():
+                        await self.turn()
+                except (MovedError, StoreUnreachableError) as error:
+                    log.warning("campaigns wait a moment", error=str(error))
+                try:
+                    async with asyncio.timeout(TICK_SECONDS):
+                        await heard.wait()
+                except TimeoutError:
+                    pass
+
+    async def _mine(self) -> bool:
+        return await self._store.write(leases.hold, LEASE, self._owner) is not None
+
+    async def turn(self) -> None:
+        """Freeze what was approved, send as much as may leave in the next moments, end what is through."""
+        for campaign in await self._store.read(campaigns.running):
+            try:
+                await self._work_on(campaign)
+            except (MovedError, StoreUnreachableError):
+                raise
+            except Exception:
+                # One that can't be worked on holds up no other.
+                log.exception("a campaign could not be worked on", campaign=campaign.id)
+        for number in await self._store.read(campaigns.to_sweep):
+            while await self._store.write(deliveries.abandon, CAMPAIGN, number, Reason.STOPPED.value):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    async def _work_on(self, campaign: Campaign) -> None:
+        if campaign.frozen_at is None:
+            async for _ in self._store.stream(campaigns.freeze, campaign.id):
+                if not await self._mine():
+                    return
+        if campaign.state == State.APPROVED and not await self._store.write(campaigns.begin, campaign.id):
+            return
+        while await self._mine():
+            async with self._store.work() as work:
+                count, calls = await work.write(self._send, campaign.id)
+                if calls:
+                    work.after_commit.append(lambda calls=calls: self._push(calls))  # type: ignore[misc]
+            if not count:
+                await self._store.write(campaigns.finish, campaign.id)
+                return
+            # Others write between two batches.
+            await asyncio.sleep(0)
+
+    def _push(self, calls: list[Call]) -> None:
+        for account in {call.account for call in calls}:
+            self._pushed(account, [call for call in calls if call.account == account])
+
+    def _send(self, session: Session, campaign_id: int) -> tuple[int, list[Call]]:
+        """One batch: how many people were dealt with, and what is to leave."""
+        campaign = campaigns.get(session, campaign_id, lock=True)
+        purpose, kept = Purpose(campaign.purpose), manners.rules(session)
+        shop = shops.get(session, campaign.shop_id)
+        if campaign.state != State.SENDING or manners.opens(purpose, now(session), shop.timezone, kept) is not None:
+            return 0, []
+        due = deliveries.due(session, CAMPAIGN, campaign_id, min(BATCH, self._room(session)))
+        if not due:
+            return 0, []
+        judged = manners.judge(session, [one.customer_id for one in due], purpose, list(self._messengers), kept)
+        reached = [(one, to) for one in due if isinstance(to := judged[one.customer_id], Reach)]
+        skipped = {one.id: to.value for one in due if isinstance(to := judged[one.customer_id], Reason)}
+        calls: list[Call] = []
+        queued: list[tuple[int, str, int | None]] = []
+        for one, reach, values in self._values(session, campaign, shop.name, reached):
+            template = campaign.messages.get(reach.language) or next(iter(campaign.messages.values()))
+            voucher_id = None
+            if campaign.program_id is not None:
+                try:
+                    with session.begin_nested():
+                        given = vouchers.issue(
+                            session,
+                            campaign.program_id,
+                            one.customer_id,
+                            key=f"campaign:{campaign.id}:{one.customer_id}",
+                        )
+                except ConflictError:
+                    skipped[one.id] = Reason.NO_VOUCHER.value
+                    continue
+                voucher_id, values["code"] = given.id, vouchers.shown(given.code)
+            told = outreach.told(
+                template, values, purpose, reach.language,
+                shorten=partial(self._short, session, one.id),
+            )  # fmt: skip
+            calls += calls_of(
+                told, (reach.account, reach.chat), purpose=purpose, rule=deliveries.RULE, subject=one.id,
+                ids=session.info["ids"],
+            )  # fmt: skip
+            queued.append((one.id, reach.account, voucher_id))
+        deliveries.skip(session, skipped)
+        deliveries.queue(session, queued)
+        if calls:
+            outbox.put(session, calls)
+        return len(due), calls
+
+    def _short(self, session: Session, delivery_id: int, text: str) -> str:
+        """Short links where the shop has an address of its own, else the text as it is."""
+        return links.shortened(session, text, delivery_id, self._root) if self._root else text
+
+    def _room(self, session: Session) -> int:
+        """How many messages more may wait in the outbox: what the slowest messenger sends in the next moments."""
+        ahead = int(min(messenger.rate for messenger in self._messengers.values()) * AHEAD_SECONDS)
+        return max(0, ahead - outbox.waiting(session, Purpose.CARE))
+
+    def _values(
+        self, session: Session, campaign: Campaign, shop: str, reached: Sequence[tuple[Delivery, Reach]]
+    ) -> list[tuple[Delivery, Reach, dict[str, str]]]:
+        """What the template's variables are for each."""
+        ids = [one.customer_id for one, _ in reached]
+        named = set().union(*(templates.names(text) for text in campaign.messages.values()))
+        balances = ledger.balances_of_many(session, ids, "available") if "points" in named else {}
+        levels: dict[int, str] = {}
+        if "tier" in named:
+            ladder = tiers.every(session)
+            by_id = {tier.id: tier.name for tier in ladder}
+            c = customers.c
+            levels = {
+                row.id: by_id.get(row.tier_id, ladder[0].name)
+                for row in session.execute(select(c.id, c.tier_id).where(c.id.in_(ids)))
+            }
+        return [
+            (
+                one, reach,
+                outreach.values_of(
+                    reach, points=balances.get(one.customer_id, 0), tier=levels.get(one.customer_id, ""), shop=shop
+                ),
+            )
+            for one, reach in reached
+        ]  # fmt: skip

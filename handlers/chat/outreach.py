@@ -1,0 +1,64 @@
+"""What the shop writes to many: a campaign's words to one person, with its label, their voucher and the way to stop it."""
+
+from collections.abc import Callable
+
+from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
+
+from handlers.chat.commands import Stop, button, go
+from handlers.chat.talk import Talk
+from handlers.chat.told import Told
+from handlers.words import words
+from loyalty.customers import addressing
+from loyalty.customers.addressing import Address
+from loyalty.outreach import consents, templates
+from loyalty.outreach.manners import Reach
+from store.outbox import Purpose
+
+LABEL = {"vi": "[QC]", "en": "[AD]"}
+"""What advertising begins with (Decree 91/2020)."""
+
+
+def values_of(reach: Reach, *, points: int, tier: str, shop: str) -> dict[str, str]:
+    """What a template's variables are for one person."""
+    said = words(reach.language)
+    name = addressing.given_name(reach.name, reach.language)
+    forms = {"name": name or "there", "you": "you", "we": "we"}
+    if reach.language == "vi":
+        how = Address(reach.address) if reach.address in set(Address) else Address.BAN
+        forms = {
+            "name": name if how is Address.BAN and name else addressing.vocative(how, name), "you": addressing.pronoun(how), "we": addressing.self_pronoun(how),
+        }  # fmt: skip
+    forms |= {key.capitalize(): text[:1].upper() + text[1:] for key, text in forms.items()}
+    return forms | {"points": said.number(points), "tier": tier, "shop": shop, "language": reach.language}
+
+
+def told(
+    template: str, values: dict[str, str], purpose: Purpose, language: str, *, shorten: Callable[[str], str]
+) -> Told:
+    """The message: as the shop wrote it, with the voucher's code below where the shop didn't place it. `shorten` puts the
+    shop's own short links in the place of web addresses.
+    """
+    said = words(language)
+    text = shorten(templates.render(template, values))
+    if purpose is Purpose.ADVERTISING:
+        text = f"{LABEL[language]} {text}"
+    code = values.get("code")
+    rows = []
+    if code:
+        if "code" not in templates.names(template):
+            text = f"{text}\n\n{said('Your code: {code}', code=code)}"
+        rows += go(said, "vouchers").inline_keyboard
+    label = said("Stop all offers") if purpose is Purpose.ADVERTISING else said("Stop these messages")
+    rows.append([button(label, Stop(purpose=int(purpose)))])
+    return Told(text, InlineKeyboardMarkup(inline_keyboard=rows), plain=True)
+
+
+async def stop(query: CallbackQuery, callback_data: Stop, talk: Talk) -> None:
+    """One tap ends it: at once, for good, until the person says otherwise under /privacy."""
+    purpose = Purpose(callback_data.purpose)
+    if purpose in consents.ASKED:
+        proof = {"way": "button", "account": talk.account}
+        await talk.work.write(consents.record, talk.customer_id, purpose, agreed=False, proof=proof)
+    await query.answer(talk.say("Done: {we} won't send {you} any more of these. /privacy brings them back."))
+    if isinstance(query.message, Message):
+        await query.message.edit_reply_markup(reply_markup=None)

@@ -1,0 +1,214 @@
+"""Deliveries: one row for each person that a campaign or a journey writes to, and what became of it.
+
+    planned -> queued -> sent | failed | unknown          planned -> skipped          held_out (never written to)
+
+A row is claimed, its message written into the outbox and its voucher issued in one transaction: it is unique on where it
+comes from, step, occurrence and customer, so no crash, second replica or double click sends twice or leaves anybody out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Index, Text, UniqueConstraint, and_, func, select, text, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from store.base import Base, BigId, UtcTime, insert_rows, raw, raw_many, table, to_micros
+from store.clock import now
+from store.outbox import Ended, Purpose
+
+RULE = "delivery"
+"""Under this name the sender tells `ended` how a message's sending ended."""
+CAMPAIGN, JOURNEY = "campaign", "journey"
+HELD_OUT, PLANNED, QUEUED, SENT, FAILED, UNKNOWN, SKIPPED = (
+    "held_out", "planned", "queued", "sent", "failed", "unknown", "skipped",
+)  # fmt: skip
+_ENDS = {"sent": SENT, "unknown": UNKNOWN}
+
+
+class DeliveryRow(Base):
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("source", "source_id", "step", "occurrence", "customer_id"),
+        Index(
+            "ix_deliveries_planned", "source", "source_id", "due_at", "id",
+            sqlite_where=text("state = 'planned'"), postgresql_where=text("state = 'planned'"),
+        ),
+        Index(
+            "ix_deliveries_queued", "source", "source_id",
+            sqlite_where=text("state = 'queued'"), postgresql_where=text("state = 'queued'"),
+        ),
+        Index(
+            "ix_deliveries_left", "customer_id", "left_at",
+            sqlite_where=text("left_at IS NOT NULL"), postgresql_where=text("left_at IS NOT NULL"),
+        ),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    """campaign or journey."""
+    source_id: Mapped[int]
+    step: Mapped[int]
+    occurrence: Mapped[str] = mapped_column(Text)
+    """Which time it is, for what comes again: a birthday's year. Empty for a campaign."""
+    customer_id: Mapped[int] = mapped_column(BigId, autoincrement=False)
+    purpose: Mapped[int]
+    variant: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why skipped (manners.Reason) or failed (the messenger's words)."""
+    due_at: Mapped[datetime] = mapped_column(UtcTime)
+    account: Mapped[str | None] = mapped_column(Text)
+    """The messenger account that it left by."""
+    left_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When its message was written into the outbox."""
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    voucher_id: Mapped[int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A row to be sent; see DeliveryRow."""
+
+    id: int
+    step: int
+    occurrence: str
+    customer_id: int
+    variant: str
+
+
+deliveries = table(DeliveryRow)
+_FIELDS = tuple(deliveries.c[name] for name in Delivery.__dataclass_fields__)
+
+
+def plan(
+    session: Session,
+    source: str,
+    source_id: int,
+    purpose: Purpose,
+    people: Sequence[tuple[int, str]],
+    *,
+    due_at: datetime,
+    step: int = 0,
+    occurrence: str = "",
+) -> None:
+    """Write rows for people, (customer, variant) each; a variant `held_out` is never written to."""
+    due = to_micros(due_at)
+    insert_rows(
+        session, "deliveries", "source, source_id, step, occurrence, customer_id, purpose, variant, state, due_at",
+        [
+            (
+                source, source_id, step, occurrence, customer_id, int(purpose), variant,
+                HELD_OUT if variant == HELD_OUT else PLANNED, due,
+            )
+            for customer_id, variant in people
+        ],
+    )  # fmt: skip
+
+
+def due(session: Session, source: str, source_id: int, limit: int) -> list[Delivery]:
+    """The next rows whose time has come, the earliest first; nobody else has them until this work ends."""
+    d = deliveries.c
+    rows = session.execute(
+        select(*_FIELDS)
+        .where(d.source == source, d.source_id == source_id, d.state == PLANNED, d.due_at <= now(session))
+        .order_by(d.due_at, d.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [Delivery(*row) for row in rows]
+
+
+def queue(session: Session, sent_by: Sequence[tuple[int, str, int | None]]) -> None:
+    """Their messages are in the outbox now: (delivery, account, voucher) each."""
+    at = to_micros(now(session))
+    raw_many(
+        session,
+        "UPDATE deliveries SET state = 'queued', account = ?, voucher_id = ?, left_at = ? WHERE id = ?",
+        [(account, voucher, at, number) for number, account, voucher in sent_by],
+    )
+
+
+def skip(session: Session, reasons: Mapping[int, str]) -> None:
+    """These are not written to, each for its reason."""
+    at = to_micros(now(session))
+    raw_many(
+        session,
+        "UPDATE deliveries SET state = 'skipped', reason = ?, ended_at = ? WHERE id = ? AND state = 'planned'",
+        [(reason, at, number) for number, reason in reasons.items()],
+    )
+
+
+def take_back(session: Session, source: str, source_id: int) -> int:
+    """Call back what waits in the outbox and hasn't left: those rows are planned again. How many that were."""
+    rows = raw(
+        session,
+        "UPDATE outbox SET state = 'dropped', done_at = ?, error = 'called back' WHERE state = 'queued' AND rule = ? "
+        "AND subject IN (SELECT id FROM deliveries WHERE source = ? AND source_id = ? AND state = 'queued') "
+        "RETURNING subject",
+        (to_micros(now(session)), RULE, source, source_id),
+    )
+    raw_many(
+        session,
+        "UPDATE deliveries SET state = 'planned', account = NULL, left_at = NULL WHERE id = ? AND state = 'queued'",
+        [(number,) for (number,) in rows],
+    )
+    return len(rows)
+
+
+def abandon(session: Session, source: str, source_id: int, reason: str, limit: int = 1_000) -> int:
+    """Give up some rows that are still planned; how many that were."""
+    rows = raw(
+        session,
+        "UPDATE deliveries SET state = 'skipped', reason = ?, ended_at = ? WHERE id IN (SELECT id FROM deliveries "
+        "WHERE source = ? AND source_id = ? AND state = 'planned' ORDER BY due_at, id LIMIT ?) RETURNING id",
+        (reason, to_micros(now(session)), source, source_id, limit),
+    )
+    return len(rows)
+
+
+def ended(session: Session, how: Ended) -> None:
+    """What became of a message; an end rule of the outbox."""
+    state = _ENDS.get(how.state, FAILED)
+    reason = None if state == SENT else ("blocked" if "unreachable" in (how.facts or {}) else how.error or how.state)
+    d = deliveries.c
+    session.execute(
+        update(deliveries)
+        .where(d.id == how.call.subject, d.state.in_((QUEUED, UNKNOWN)))
+        .values(state=state, reason=reason, ended_at=now(session))
+    )
+
+
+def of(source: str, source_id: int) -> ColumnElement[bool]:
+    """The rows of one campaign or journey."""
+    return and_(deliveries.c.source == source, deliveries.c.source_id == source_id)
+
+
+def counts(session: Session, source: str, source_id: int) -> dict[tuple[str, str | None], int]:
+    """How many rows stand how, with the reason of those skipped."""
+    d = deliveries.c
+    reason = func.coalesce(d.reason, "").label("reason")
+    rows = session.execute(select(d.state, reason, func.count()).where(of(source, source_id)).group_by(d.state, reason))
+    found: dict[tuple[str, str | None], int] = {}
+    for state, why, count in rows:
+        key = (state, why if state == SKIPPED else None)
+        found[key] = found.get(key, 0) + count
+    return found
+
+
+def record(session: Session, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """What a customer was sent, for their own copy; times as ISO 8601."""
+    d = deliveries.c
+    rows = session.execute(
+        select(d.source, d.source_id, d.step, d.state, d.reason, d.left_at)
+        .where(d.customer_id.in_(numbers))
+        .order_by(d.id)
+    )
+    return [
+        {
+            "source": row.source, "number": row.source_id, "step": row.step, "state": row.state, "reason": row.reason,
+            "at": row.left_at and row.left_at.isoformat(),
+        }
+        for row in rows
+    ]  # fmt: skip
