@@ -23,6 +23,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from loyalty.orders import orders, sales
 from loyalty.points import ledger
 from loyalty.vouchers import redemptions
+from loyalty.vouchers.redemptions import RedemptionState
 from store import audit, paging
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
@@ -119,6 +120,8 @@ class EmptyShiftError(ConflictError):
 
 
 shifts = table(ShiftRow)
+USED = (RedemptionState.CONFIRMED.value, RedemptionState.ROLLED_BACK.value)
+"""How the voucher of a sale stands, the sale being there or taken back."""
 _PLACE = ("id", "shop_id", "staff_id", "last_sale_id", "opened_at", "closed_at", "counted")
 _FIELDS = tuple(shifts.c[name] for name in (*_PLACE, *Sums.__dataclass_fields__))
 _staff = table(StaffRow)
@@ -218,13 +221,18 @@ def _shift(row: Row[Any]) -> Shift:
 
 
 def check(session: Session) -> list[ledger.Fault]:
-    """Prove every closed shift from its sales, and of every sale the points that paid and the voucher's discount."""
-    s, p, r = sales.sales.c, ledger.postings.c, redemptions.redemptions.c
-    used, off = func.coalesce(p.amount, 0), func.coalesce(r.discount, 0)
+    """Prove every closed shift from its sales, and of every sale the points that paid and the vouchers' discount."""
+    s, o, p, r = sales.sales.c, orders.orders.c, ledger.postings.c, redemptions.redemptions.c
+    used = func.coalesce(p.amount, 0)
+    off = (
+        select(func.coalesce(func.sum(r.discount), 0))
+        .where(r.shop_id == s.shop_id, r.order == o.external_id, r.state.in_(USED))
+        .scalar_subquery()
+    )
     rows = session.execute(
         select(s.id, s.points_used, used.label("used"), s.discount, off.label("off"))
         .outerjoin(ledger.postings, p.transfer_id == s.spent_id)
-        .outerjoin(redemptions.redemptions, r.id == s.redemption_id)
+        .join(orders.orders, o.id == s.order_id)
         .where((s.points_used != used) | (s.discount != off))
         .order_by(s.id)
     )

@@ -18,7 +18,7 @@ from loyalty.customers.customers import Customer, identities
 from loyalty.orders import earning
 from loyalty.points import points
 from loyalty.vouchers import voucher_programs, vouchers
-from loyalty.vouchers.voucher_programs import Kind
+from loyalty.vouchers.voucher_programs import Kind, Stacks
 from store import pins, staff
 from store.engine import open_store
 from store.staff import Role
@@ -320,14 +320,24 @@ async def test_a_cashier_sells_and_takes_it_back_while_the_customer_looks_on(bro
         await page.locator("#day-brief, #show-today").first.click(trial=True)
 
 
-async def test_a_cashier_takes_a_voucher_and_points(browser: Browser, house: Running) -> None:
+async def test_a_cashier_takes_vouchers_and_points(browser: Browser, house: Running) -> None:
     link = await add_staff(house.store, Role.CASHIER, house.shop_id)
     person = await add_customer(house, name="Trần Thị Lan", phone="+84903123456")
     await give_points(house, person, 40)
     offer = await house.store.write(
         lambda session: voucher_programs.add(session, name="Giảm 20.000đ", kind=Kind.AMOUNT, value=20_000)
     )
-    voucher = await house.store.write(vouchers.issue, offer.id, person.id)
+    other = await house.store.write(
+        lambda session: voucher_programs.add(session, name="Giảm 10%", kind=Kind.PERCENT, value=10)
+    )
+    alone = await house.store.write(
+        lambda session: voucher_programs.add(
+            session, name="Một mình", kind=Kind.AMOUNT, value=5_000, stacks=Stacks.NONE
+        )
+    )
+    for own in (other, alone):
+        await house.store.write(vouchers.issue, own.id, person.id)
+    shown = await house.store.write(vouchers.issue, offer.id)
     value = (await house.store.read(programme.get)).point_value
     left = 85_000 - 20_000 - 40 * value
     async with window(browser, house.url, PHONE) as page:
@@ -335,10 +345,18 @@ async def test_a_cashier_takes_a_voucher_and_points(browser: Browser, house: Run
         await sign_in(page, link)
         await till.find("0903 123 456")
         await till.enter("85000")
+        # The customer's best is on the bill by itself; a code that is shown comes beside it.
+        chips = page.locator("#used button")
+        await expect(chips).to_have_text(["Giảm 10%−8.500\xa0₫"])
         await page.locator("#pick-voucher").click()
-        await page.locator("#voucher-code").fill(vouchers.shown(voucher.code).lower())
+        await page.locator("#voucher-code").fill(vouchers.shown(shown.code).lower())
         await page.locator("#voucher-form button.main").click()
-        await expect(page.locator("#voucher-words")).to_have_text("Giảm 20.000đ")
+        await expect(chips).to_have_count(2)
+        await expect(page.locator("#voucher-list .choice", has_text="Một mình")).to_contain_text("dùng chung")
+        await page.locator("#voucher-sheet [data-close]").click()
+        # One tap takes one out.
+        await chips.filter(has_text="Giảm 10%").click()
+        await expect(chips).to_have_text(["Giảm 20.000đ−20.000\xa0₫"])
         await page.locator("#pick-points").click()
         await page.locator("#points-all").click()
         await page.locator("#points-sheet button.main").click()
@@ -350,7 +368,7 @@ async def test_a_cashier_takes_a_voucher_and_points(browser: Browser, house: Run
 
         # The voucher is spent: the next customer's bill doesn't take it, and says so.
         await page.locator("#next").click()
-        await page.locator("#query").fill(vouchers.shown(voucher.code))
+        await page.locator("#query").fill(vouchers.shown(shown.code))
         await page.locator("#query").press("Enter")
         await expect(page.locator("#find-error")).to_be_visible()
     assert (await house.store.read(points.balances, person.id))[0] == left // 1000

@@ -176,7 +176,7 @@ async def test_the_code_for_a_phone_never_goes_into_a_chat(shop: Running) -> Non
 
 PARAMS = {
     "points": 1234, "order": "HD-1", "shop": "Phố Cafe", "value": 24_680, "balance": 10, "amount": 85_000,
-    "points_taken": 85, "points_back": 40, "voucher_back": True, "tier": "Vàng", "phone": "+8490•••456",
+    "points_taken": 85, "points_back": 40, "vouchers_back": 2, "tier": "Vàng", "phone": "+8490•••456",
     "friend": "Nguyễn Văn Huy", "program": "Trà", "code": "AB-CD", "last_day": "2026-12-31", "ticket": 1042,
     "agent": "Minh", "text": "Dạ", "files": [], "pending": True,
     "missing": 40, "measure": "tier_points", "next": "Bạch kim",

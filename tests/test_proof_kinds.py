@@ -136,7 +136,7 @@ def _offers(session: Session, rows: dict[str, int]) -> dict[str, int]:
     batch = batches.keep_list(session, plain, b"code\nABCDEF12\n!\n", 2, actor="staff:1").id
     list(batches.take(session, batch, [sheets.Row(2, ["ABCDEF12"]), sheets.Row(3, ["!"])], 0))
     sold = sales.sell(
-        session, shop_id=shop, staff_id=rows["cashier"], key="k1", amount=90_000, customer_id=lan, voucher_code=codes[2],
+        session, shop_id=shop, staff_id=rows["cashier"], key="k1", amount=90_000, customer_id=lan, voucher_codes=[codes[2]],
         points_to_use=5,
     )  # fmt: skip
     assert isinstance(sold, sales.Sale)

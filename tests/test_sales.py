@@ -1,6 +1,7 @@
 """The till: finding who stands there, selling once, taking it back, and that whatever happens the books stay right."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -11,17 +12,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 from sqlalchemy.orm import Session
 
-from loyalty import programme
+from loyalty import programme, shifts
 from loyalty.attempts import TooManyError
 from loyalty.customers import claims, counter, customers
 from loyalty.customers.counter import Found, PhoneTakenError
-from loyalty.orders import orders, sales
+from loyalty.orders import bills, orders, sales
 from loyalty.orders.sales import Sale, UndoOverError
 from loyalty.points import ledger, lots, points
 from loyalty.points.ledger import KeyConflictError, UncoveredError
 from loyalty.vouchers import redemptions, reservations, rewards, voucher_programs, vouchers
+from loyalty.vouchers.reservations import NotStackableError
 from loyalty.vouchers.voucher_limits import BudgetSpentError
-from loyalty.vouchers.voucher_programs import Kind
+from loyalty.vouchers.voucher_programs import Kind, Stacks
 from loyalty.vouchers.vouchers import UnknownVoucherError, UnusableVoucherError
 from store import schema, staff
 from store.audit import AuditRow
@@ -112,10 +114,16 @@ async def test_what_means_nobody_is_counted(store: Store, shop: int, hoa: int) -
 async def test_money_voucher_and_points_pay_together(store: Store, shop: int, hoa: int, lan: int) -> None:
     code = await voucher(store, lan)
     seen = await store.write(
-        sales.preview, shop_id=shop, staff_id=hoa, customer_id=lan, amount=100_000, voucher_code=code, points_to_use=100
+        bills.preview,
+        shop_id=shop,
+        staff_id=hoa,
+        customer_id=lan,
+        amount=100_000,
+        voucher_codes=[code],
+        points_to_use=100,
     )
-    assert (seen.discount, seen.points_max, seen.points_paid, seen.paid, seen.earns) == (20_000, 200, 2_000, 78_000, 78)
-    sold = await sell(store, customer_id=lan, voucher_code=code, points_to_use=100)
+    assert (seen.points_max, seen.points_paid, seen.paid, seen.earns) == (200, 2_000, 78_000, 78)
+    sold = await sell(store, customer_id=lan, voucher_codes=[code], points_to_use=100)
     assert (sold.amount, sold.discount, sold.points_used, sold.points_paid) == (100_000, 20_000, 100, 2_000)
     assert (sold.paid, sold.earned, sold.balance, sold.tier) == (78_000, 78, 178, "Thành viên")
     assert sold.order.startswith("T-")
@@ -127,14 +135,92 @@ async def test_money_voucher_and_points_pay_together(store: Store, shop: int, ho
     await sound(store)
 
 
+@dataclass
+class Proposed:
+    """What the till proposes: đồng off by code, why others are not used, what is left to pay."""
+
+    used: dict[str, int]
+    refused: dict[str, str]
+    paid: int
+
+
+async def seen_by(store: Store, amount: int = 100_000, **values: Any) -> Proposed:
+    bill = await store.write(bills.preview, **{"shop_id": 1, "staff_id": 1, "amount": amount} | values)
+    return Proposed(
+        {use.code: use.discount for use in bill.vouchers.uses},
+        {one.code: one.reason for one in bill.vouchers.refused},
+        bill.paid,
+    )
+
+
+async def test_the_best_of_several_vouchers_is_proposed_and_sold(store: Store, shop: int, hoa: int, lan: int) -> None:
+    ten = await voucher(store, lan, kind=Kind.PERCENT, value=10)
+    twenty = await voucher(store, lan)
+    alone = await voucher(store, lan, value=25_000, stacks=Stacks.NONE)
+    dear = await voucher(store, lan, min_order=500_000)
+    shown = await voucher(store)
+    seen = await seen_by(store, customer_id=lan, voucher_codes=[shown])
+    assert seen == Proposed(
+        {ten: 10_000, twenty: 20_000, shown: 20_000}, {alone: "not_stackable", dear: "min_order"}, 50_000
+    )
+    without = await seen_by(store, customer_id=lan, voucher_codes=[], without=[vouchers.shown(ten), twenty])
+    assert without == Proposed({alone: 25_000}, {dear: "min_order"}, 75_000)
+    sold = await sell(store, customer_id=lan, voucher_codes=list(seen.used))
+    assert (sold.discount, sold.paid) == (50_000, 50_000)
+    assert (await sell(store, customer_id=lan, voucher_codes=list(reversed(seen.used)))).id == sold.id
+    left = {kept.voucher.code for kept in await store.read(vouchers.wallet, lan)}
+    assert left == {alone, dear}
+    await sound(store)
+    assert await store.read(shifts.check) == []
+    undone = await store.write(sales.undo, shop_id=shop, staff_id=hoa, sale_id=sold.id)
+    assert (undone.undone, len(await store.read(vouchers.wallet, lan))) == (True, 4)
+    assert (await seen_by(store, customer_id=lan, voucher_codes=[shown])).used == seen.used
+    told = await store.read(lambda session: list(session.execute(sa.select(NoticeRow.params)).scalars()))
+    assert told[-1]["vouchers_back"] == 3
+    await sound(store)
+    assert await store.read(shifts.check) == []
+
+
+async def test_vouchers_that_may_not_be_together_sell_nothing(store: Store, shop: int, hoa: int, lan: int) -> None:
+    one, alone = await voucher(store, lan), await voucher(store, lan, stacks=Stacks.NONE)
+    before = await everything(store)
+    with pytest.raises(NotStackableError):
+        await sell(store, customer_id=lan, voucher_codes=[one, alone])
+    assert await everything(store) == before
+
+
+async def test_racing_sales_of_the_same_vouchers_use_each_once(store: Store, shop: int, hoa: int) -> None:
+    codes = [await voucher(store) for _ in range(3)]
+    done = await asyncio.gather(
+        *(sell(store, f"k{n}", voucher_codes=codes[n % 2 :] + codes[: n % 2]) for n in range(4)), return_exceptions=True
+    )
+    assert sum(isinstance(one, Sale) for one in done) == 1
+    assert sum(isinstance(one, UnusableVoucherError) for one in done) == 3
+    await sound(store)
+
+
+async def test_what_is_in_the_way_of_an_own_voucher_is_said_and_counts_as_no_guess(
+    store: Store, shop: int, hoa: int, lan: int
+) -> None:
+    spent = await voucher(store, lan, budget=5_000)
+    for _ in range(25):
+        assert (await seen_by(store, customer_id=lan)).refused == {spent: "budget_spent"}
+    assert (await seen_by(store, customer_id=lan, voucher_codes=["nope"])).refused == {
+        "NOPE": "invalid",
+        spent: "budget_spent",
+    }
+
+
 async def test_a_double_tap_sells_once(store: Store, shop: int, hoa: int, lan: int) -> None:
     code = await voucher(store, lan)
-    done = await asyncio.gather(*(sell(store, customer_id=lan, voucher_code=code, points_to_use=50) for _ in range(8)))
+    done = await asyncio.gather(
+        *(sell(store, customer_id=lan, voucher_codes=[code], points_to_use=50) for _ in range(8))
+    )
     assert len({sold.id for sold in done}) == 1
     assert (await store.read(points.balances, lan))[0] == 200 - 50 + 79
     assert len(await store.read(orders.of_customer, lan)) == 1
     with pytest.raises(KeyConflictError):
-        await sell(store, amount=100_001, customer_id=lan, voucher_code=code, points_to_use=50)
+        await sell(store, amount=100_001, customer_id=lan, voucher_codes=[code], points_to_use=50)
     await sound(store)
 
 
@@ -150,7 +236,7 @@ async def test_racing_sales_spend_no_more_points_than_there_are(store: Store, sh
 
 async def test_racing_sales_use_one_voucher_once(store: Store, shop: int, hoa: int) -> None:
     code = await voucher(store)
-    done = await asyncio.gather(*(sell(store, f"k{n}", voucher_code=code) for n in range(6)), return_exceptions=True)
+    done = await asyncio.gather(*(sell(store, f"k{n}", voucher_codes=[code]) for n in range(6)), return_exceptions=True)
     assert sum(isinstance(one, Sale) for one in done) == 1
     assert sum(isinstance(one, UnusableVoucherError) for one in done) == 5
     await sound(store)
@@ -184,14 +270,14 @@ async def test_a_refused_sale_changes_nothing(store: Store, shop: int, hoa: int,
     good = await voucher(store, lan)
     before = await everything(store)
     for values in (
-        {"voucher_code": code},
-        {"voucher_code": good, "points_to_use": 201},
-        {"customer_id": 99, "voucher_code": good},
+        {"voucher_codes": [code]},
+        {"voucher_codes": [good], "points_to_use": 201},
+        {"customer_id": 99, "voucher_codes": [good]},
     ):
         with pytest.raises(RuleError):
             await sell(store, **{"customer_id": lan, "amount": 100_000} | values)
     with pytest.raises(InvalidError) as refused:
-        await sell(store, amount=21_000, customer_id=lan, voucher_code=good, points_to_use=51)
+        await sell(store, amount=21_000, customer_id=lan, voucher_codes=[good], points_to_use=51)
     assert refused.value.field == "points"
     assert await everything(store) == before
 
@@ -199,13 +285,13 @@ async def test_a_refused_sale_changes_nothing(store: Store, shop: int, hoa: int,
 async def test_a_wrong_voucher_sells_nothing_and_is_counted(store: Store, shop: int, hoa: int) -> None:
     for _ in range(20):
         refused = await store.write(
-            sales.sell, shop_id=shop, staff_id=hoa, key="k1", amount=1_000, phone="0912345678", voucher_code="no"
+            sales.sell, shop_id=shop, staff_id=hoa, key="k1", amount=1_000, phone="0912345678", voucher_codes=["no"]
         )
         assert isinstance(refused, UnknownVoucherError)
     assert await store.read(customers.by_phone, "+84912345678") is None
     assert await store.read(sales.today, shop, hoa) == []
     with pytest.raises(TooManyError):
-        await sell(store, voucher_code=await voucher(store))
+        await sell(store, voucher_codes=[await voucher(store)])
 
 
 async def test_a_phone_makes_a_guest_and_nobody_gets_a_receipt_to_claim(
@@ -228,7 +314,7 @@ async def test_a_phone_makes_a_guest_and_nobody_gets_a_receipt_to_claim(
 async def test_undo_gives_everything_back_once(store: Store, shop: int, hoa: int, lan: int) -> None:
     before = await store.read(lambda session: session.execute(sa.select(lots.lots)).all())
     code = await voucher(store, lan)
-    sold = await sell(store, customer_id=lan, voucher_code=code, points_to_use=100)
+    sold = await sell(store, customer_id=lan, voucher_codes=[code], points_to_use=100)
     done = await asyncio.gather(
         *(store.write(sales.undo, shop_id=shop, staff_id=hoa, sale_id=sold.id) for _ in range(4))
     )
@@ -241,7 +327,7 @@ async def test_undo_gives_everything_back_once(store: Store, shop: int, hoa: int
     assert order.status == "cancelled"
     person = await store.read(customers.get, lan)
     assert (person.spend_total, person.orders_count) == (0, 0)
-    again = await sell(store, "k2", customer_id=lan, voucher_code=code)
+    again = await sell(store, "k2", customer_id=lan, voucher_codes=[code])
     assert again.discount == 20_000
     await sound(store)
 
@@ -435,7 +521,7 @@ class Counter(RuleBasedStateMachine):
             try:
                 sold = self.write(
                     sales.sell, shop_id=self.shop, staff_id=self.staff, key=key, amount=amount, customer_id=who,
-                    voucher_code=code, points_to_use=spend,
+                    voucher_codes=[code] if code else [], points_to_use=spend,
                 )  # fmt: skip
             except (InvalidError, UncoveredError, UnusableVoucherError, BudgetSpentError, TooManyError):
                 assert not can
@@ -595,14 +681,14 @@ class TestCounter(Counter.TestCase):
 
 async def test_the_cashier_says_what_of_the_bill_a_voucher_is_for(store: Store, shop: int, hoa: int, lan: int) -> None:
     code = await voucher(store, lan, kind=Kind.PERCENT, value=50, categories=["Trà"])
-    asked = {"shop_id": shop, "staff_id": hoa, "customer_id": lan, "amount": 100_000, "voucher_code": code}
-    assert (await store.write(sales.preview, **asked)).refusal == "items"
-    seen = await store.write(sales.preview, **asked, voucher_part=30_000)
-    assert (seen.discount, seen.paid, seen.refusal) == (15_000, 85_000, None)
+    asked = {"shop_id": shop, "staff_id": hoa, "customer_id": lan, "amount": 100_000, "voucher_codes": [code]}
+    assert (await seen_by(store, **asked)).refused == {code: "items"}
+    seen = await store.write(bills.preview, **asked, voucher_part=30_000)
+    assert (seen.vouchers.discount, seen.paid, seen.vouchers.refused) == (15_000, 85_000, [])
     with pytest.raises(InvalidError):
-        await store.write(sales.preview, **asked, voucher_part=100_001)
-    sold = await sell(store, customer_id=lan, voucher_code=code, voucher_part=30_000)
+        await store.write(bills.preview, **asked, voucher_part=100_001)
+    sold = await sell(store, customer_id=lan, voucher_codes=[code], voucher_part=30_000)
     assert (sold.discount, sold.paid) == (15_000, 85_000)
     with pytest.raises(KeyConflictError):
-        await sell(store, customer_id=lan, voucher_code=code, voucher_part=40_000)
+        await sell(store, customer_id=lan, voucher_codes=[code], voucher_part=40_000)
     await sound(store)

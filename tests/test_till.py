@@ -16,7 +16,7 @@ from loyalty.customers import customers
 from loyalty.orders import sales
 from loyalty.points import points
 from loyalty.vouchers import voucher_programs, vouchers
-from loyalty.vouchers.voucher_programs import Kind
+from loyalty.vouchers.voucher_programs import Kind, Stacks
 from store import staff
 from store.engine import Store
 
@@ -93,10 +93,11 @@ async def test_a_sale_from_finding_to_undoing(store: Store, till: Till, lan: int
     card = found["card"]
     assert (card["id"], card["available"], card["phone"], card["tier"]) == (lan, 200, "+8490•••456", "Thành viên")
     assert [one["code"] for one in card["vouchers"]] == [vouchers.shown(given.code)]
-    entry = {"customer": lan, "amount": 85_000, "voucher": card["vouchers"][0]["code"], "points": 9_999}
+    entry = {"customer": lan, "amount": 85_000, "points": 9_999}
     status, seen = await till("preview", **entry)
+    assert seen["vouchers"] == [{"code": vouchers.shown(given.code), "name": "Giảm 20.000 ₫", "discount": 20_000}]
     assert (status, seen["paid"], seen["points"], seen["points_max"], seen["earns"]) == (200, 61_000, 200, 200, 61)
-    entry["points"] = 100
+    entry |= {"points": 100, "vouchers": [one["code"] for one in seen["vouchers"]]}
     status, sold = await till("sell", key="key-0001", **entry)
     assert (status, sold["paid"], sold["earned"], sold["balance"]) == (200, 63_000, 63, 163)
     assert (await till("sell", key="key-0001", **entry))[1]["id"] == sold["id"]
@@ -106,6 +107,33 @@ async def test_a_sale_from_finding_to_undoing(store: Store, till: Till, lan: int
     status, undone = await till("undo", sale=sold["id"])
     assert (status, undone["undone"], undone["balance"]) == (200, True, 200)
     assert (await (await till.browser.get(f"/till/today/{till.shop}")).json())["paid"] == 0
+
+
+async def test_the_cashier_sees_which_vouchers_are_used_and_why_another_is_not(
+    store: Store, till: Till, lan: int
+) -> None:
+    async def own(name: str, value: int, **values: Any) -> str:
+        made = await store.write(voucher_programs.add, name=name, kind=Kind.AMOUNT, value=value, **values)
+        return vouchers.shown((await store.write(vouchers.issue, made.id, lan)).code)
+
+    ten, twenty = await own("Mười", 10_000), await own("Hai mươi", 20_000)
+    alone, tea = await own("Riêng", 25_000, stacks=Stacks.NONE), await own("Trà", 5_000, categories=["Trà"])
+    entry: dict[str, Any] = {"customer": lan, "amount": 85_000}
+    _, seen = await till("preview", **entry)
+    assert {one["code"]: one["discount"] for one in seen["vouchers"]} == {ten: 10_000, twenty: 20_000}
+    why = {one["code"]: one["why"] for one in seen["others"]}
+    assert (set(why), seen["part"], seen["paid"]) == ({alone, tea}, True, 55_000)
+    assert (why[alone], why[tea]) == (
+        "Không dùng chung với các voucher kia được.", "Voucher này chỉ cho một số món. Nhập số tiền của các món đó trên hóa đơn."
+    )  # fmt: skip
+    _, seen = await till("preview", **entry, part=30_000)
+    assert {one["code"] for one in seen["vouchers"]} == {ten, twenty, tea}
+    _, seen = await till("preview", **entry, without=[ten])
+    assert [one["code"] for one in seen["vouchers"]] == [alone]
+    status, refused = await till("sell", key="key-0001", **entry, vouchers=[ten, alone])
+    assert (status, refused["code"]) == (409, "not_stackable")
+    status, sold = await till("sell", key="key-0001", **entry, vouchers=[ten, twenty])
+    assert (status, sold["paid"]) == (200, 55_000)
 
 
 async def test_a_walk_in_gets_a_code_to_scan_and_a_guest_does_not(store: Store, till: Till) -> None:
@@ -142,7 +170,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str | None]] = [
     ("preview", {"amount": 1_000, "customer": 99}, 404, "not_found"),
     ("sell", {"key": "key-0001", "amount": 10**12}, 422, "invalid"),
     ("sell", {"key": "key-0001", "amount": -1}, 422, "invalid"),
-    ("sell", {"key": "key-0001", "amount": 1_000, "voucher": "nope"}, 404, "wrong_code"),
+    ("sell", {"key": "key-0001", "amount": 1_000, "vouchers": ["nope"]}, 404, "wrong_code"),
     ("sell", {"key": "key-0001", "amount": 10_000, "customer": 1, "points": 300}, 409, "insufficient_points"),
     ("sell", {"key": "key-0001", "amount": 10_000, "customer": 1, "points": 600}, 422, "invalid"),
     ("undo", {"sale": 1}, 404, "not_found"),

@@ -1,9 +1,10 @@
-"""Sales: what a cashier enters at the till. An order of the shop's own, paid by money, a voucher and points together.
+"""Sales: what a cashier enters at the till. An order of the shop's own, paid by money, vouchers and points together.
 
 A sale is one transaction under the key of the page's form, so that a double tap sells once. The last one can be taken back
-for some minutes: the order is cancelled, the points go back to the lots they came from, the voucher is free again.
+for some minutes: the order is cancelled, the points go back to the lots they came from, the vouchers are free again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,22 +16,19 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import attempts, programme
 from loyalty.customers import customers, phones
-from loyalty.orders import earning, orders
-from loyalty.orders.earning_rules import Basket
+from loyalty.orders import bills, orders
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.points import ledger, points
 from loyalty.points.ledger import KeyConflictError
 from loyalty.tiers import tiers
-from loyalty.vouchers import redemptions, reservations
-from loyalty.vouchers.discounts import Line
+from loyalty.vouchers import redemptions, stacking, vouchers
+from loyalty.vouchers.redemptions import Redemption
 from loyalty.vouchers.vouchers import UnknownVoucherError
 from store import audit, notices, secret, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
 
-AMOUNT_MAX = 1_000_000_000
-"""đồng in one sale; more is a slip of the finger."""
 KEY_CHARS_MAX = 64
 LATE_MAX = timedelta(days=3)
 """How long a sale may wait in a till without a connection."""
@@ -52,6 +50,7 @@ class SaleRow(Base):
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
     order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
     redemption_id: Mapped[int | None] = mapped_column(ForeignKey("redemptions.id"))
+    """The first voucher's; all that were used stand under the order (see redemptions)."""
     spent_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))
     """The transfer of the points that paid."""
     amount: Mapped[int]
@@ -96,23 +95,6 @@ class Sale:
     """For the receipt of a buyer who has no account yet: whoever opens `c_TOKEN` gets the order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a sale would come to. `refusal`: what is wrong with the voucher (`invalid`, or what the bill lacks: `min_order`,
-    `items`, `hours`, `customer`), which then counts as
-    none. `points_max`: how many points could pay.
-    """
-
-    amount: int
-    discount: int
-    refusal: str | None
-    points_max: int
-    points_used: int
-    points_paid: int
-    paid: int
-    earns: int
-
-
 class UndoOverError(ConflictError):
     """It is too late to take the sale back, or a later one stands on it."""
 
@@ -120,44 +102,6 @@ class UndoOverError(ConflictError):
 
 
 sales = table(SaleRow)
-
-
-def preview(
-    session: Session,
-    *,
-    shop_id: int,
-    staff_id: int,
-    customer_id: int | None,
-    amount: int,
-    voucher_code: str | None = None,
-    voucher_part: int | None = None,
-    points_to_use: int = 0,
-) -> Preview:
-    """What a sale would come to, more points than could pay cut to those that can. A writing rule, for it counts wrong
-    voucher codes. `voucher_part`: đồng of the bill that are what the voucher is for, where it is for certain items. Raises
-    InvalidError("amount", "items"), NotFoundError, TooManyError.
-    """
-    _checked_amount(amount)
-    off, refusal = 0, None
-    if voucher_code:
-        found = reservations.check(
-            session,
-            voucher_code,
-            amount,
-            shop_id=shop_id,
-            actor=f"staff:{staff_id}",
-            customer_id=customer_id,
-            lines=_lines(voucher_part),
-        )
-        off, refusal = found.discount, found.reason
-    value = programme.get(session).point_value
-    owner = customers.resolve(session, customer_id) if customer_id is not None else None
-    available = points.balances(session, owner)[0] if owner is not None else 0
-    most = max(0, min(available, (amount - off) // value))
-    used = max(0, min(points_to_use, most))
-    paid = amount - off - used * value
-    earns = earning.quote(session, shop_id, owner, Basket(paid, amount, 0)).points
-    return Preview(amount, off, refusal, most, used, used * value, paid, earns)
 
 
 def sell(
@@ -169,20 +113,21 @@ def sell(
     amount: int,
     customer_id: int | None = None,
     phone: str | None = None,
-    voucher_code: str | None = None,
+    voucher_codes: Sequence[str] = (),
     voucher_part: int | None = None,
     points_to_use: int = 0,
     at: datetime | None = None,
 ) -> Sale | UnknownVoucherError:
     """Sell for `amount` đồng to a customer, to a phone (in any form; a new one makes a guest) or to somebody unknown.
 
-    `voucher_part`: as in `preview`. `at`: when it was rung up, where the till had no connection then (at most LATE_MAX ago).
+    `voucher_codes`: all of them or nothing is sold; `voucher_part`: as in `bills.preview`. `at`: when it was rung up, where
+    the till had no connection then (at most LATE_MAX ago).
 
     The same `key` with the same entry is the same sale. A voucher code that isn't there is returned, not raised, for it was
-    counted; nothing was sold then. Raises InvalidError("amount", "points", "phone", "key", "at"), UnusableVoucherError,
-    MinOrderError, UncoveredError, TooManyError, NotFoundError, KeyConflictError.
+    counted; nothing was sold then. Raises InvalidError("amount", "points", "phone", "key", "at", "codes"),
+    UnusableVoucherError, NotStackableError, MinOrderError, UncoveredError, TooManyError, NotFoundError, KeyConflictError.
     """
-    _checked_amount(amount)
+    bills.checked(amount)
     if not 0 < len(key) <= KEY_CHARS_MAX:
         raise InvalidError("key", "length", key)
     if points_to_use < 0 or (points_to_use and customer_id is None):
@@ -191,12 +136,13 @@ def sell(
     if at is not None and not moment - LATE_MAX <= at <= moment + EARLY_MAX:
         raise InvalidError("at", "range", at)
     rung = min(at or moment, moment)
-    told: list[Any] = [shop_id, staff_id, amount, customer_id, phone, voucher_code, points_to_use]
+    codes = sorted({vouchers.folded(code) for code in voucher_codes})
+    told: list[Any] = [shop_id, staff_id, amount, customer_id, phone, codes, points_to_use]
     sealed = ledger.seal("sale", told if voucher_part is None else [*told, voucher_part])
     known = _by_key(session, key, sealed)
     if known is not None:
         return known
-    if voucher_code:
+    if codes:
         attempts.guard(session, f"staff:{staff_id}")
     entry = OrderInput(
         total=amount, currency=shops.get(session, shop_id).currency, placed_at=rung, status=Status.COMPLETED,
@@ -215,7 +161,7 @@ def sell(
                     .returning(sales.c.id)
                 ).scalar_one()
             )  # fmt: skip
-            _settle(session, sale_id, shop_id, entry, voucher_code, points_to_use, voucher_part)
+            _settle(session, sale_id, shop_id, entry, codes, points_to_use, voucher_part)
     except UnknownVoucherError as refused:
         attempts.wrong(session, f"staff:{staff_id}")
         return refused
@@ -233,26 +179,22 @@ def _settle(
     sale_id: int,
     shop_id: int,
     entry: OrderInput,
-    voucher_code: str | None,
+    codes: Sequence[str],
     points_to_use: int,
     voucher_part: int | None,
 ) -> None:
-    """Voucher, order, points: what makes an entry a sale."""
+    """Vouchers, order, points: what makes an entry a sale."""
     staff_id = session.execute(select(sales.c.staff_id).where(sales.c.id == sale_id)).scalar_one()
     order = f"{ORDER_PREFIX}{secret.code(ORDER_SIGNS)}"
-    redemption = None
-    if voucher_code:
-        redemption = reservations.hold(
-            session,
-            voucher_code,
-            shop_id=shop_id,
-            order=order,
-            order_total=entry.total,
-            customer_id=entry.customer_id,
-            lines=_lines(voucher_part),
-        )
+    used: list[Redemption] = []
+    if codes:
+        used = stacking.hold_many(
+            session, codes, shop_id=shop_id, order=order, order_total=entry.total, customer_id=entry.customer_id,
+            lines=bills.lines(voucher_part),
+        )  # fmt: skip
+    for redemption in used:
         redemptions.confirm(session, redemption.id, shop_id=shop_id)
-    off = redemption.discount if redemption else 0
+    off = sum(redemption.discount for redemption in used)
     points_paid = points_to_use * programme.get(session).point_value
     if points_paid > entry.total - off:
         raise InvalidError("points", "range", points_to_use)
@@ -283,21 +225,11 @@ def _settle(
         update(sales)
         .where(sales.c.id == sale_id)
         .values(
-            order_id=done.id, redemption_id=redemption.id if redemption else None,
+            order_id=done.id, redemption_id=used[0].id if used else None,
             spent_id=spent.transfer_id if spent else None, discount=off, points_used=points_to_use,
             points_paid=points_paid, earned=done.earned,
         )
     )  # fmt: skip
-
-
-def _lines(voucher_part: int | None) -> list[Line]:
-    """What the cashier says is the voucher's part of the bill, as a line of it."""
-    return [] if voucher_part is None else [Line(voucher_part, vouched=True)]
-
-
-def _checked_amount(amount: int) -> None:
-    if not 0 < amount <= AMOUNT_MAX:
-        raise InvalidError("amount", "range", amount)
 
 
 def _by_key(session: Session, key: str, sealed: str) -> Sale | None:
@@ -373,8 +305,9 @@ def undo(session: Session, *, shop_id: int, staff_id: int, sale_id: int) -> Sale
     if last != sale_id or row.shift_id is not None or now(session) >= sale.undo_until:
         raise UndoOverError(f"sale {sale_id}")
     order = orders.get(session, sale.order_id)
-    if row.redemption_id is not None:
-        redemptions.roll_back(session, row.redemption_id, shop_id=shop_id)
+    used = redemptions.of_order(session, shop_id, order.external_id)
+    for redemption in used:
+        redemptions.roll_back(session, redemption.id, shop_id=shop_id)
     cancelled = OrderInput(
         total=order.total, currency=order.currency, placed_at=order.placed_at, status=Status.CANCELLED,
         customer_id=order.customer_id,
@@ -389,7 +322,7 @@ def undo(session: Session, *, shop_id: int, staff_id: int, sale_id: int) -> Sale
         notices.tell(
             session, "sale_undone", customer_id=order.customer_id, shop_id=shop_id, order=order.external_id,
             amount=sale.amount, points_back=sale.points_used, points_taken=sale.earned,
-            voucher_back=row.redemption_id is not None, shop=shops.get(session, shop_id).name,
+            vouchers_back=len(used), shop=shops.get(session, shop_id).name,
         )  # fmt: skip
     session.execute(update(sales).where(sales.c.id == sale_id).values(undone_at=now(session)))
     audit.record(session, f"staff:{staff_id}", "sale_undone", shop_id, order=order.external_id, amount=sale.amount)

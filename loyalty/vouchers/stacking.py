@@ -46,7 +46,8 @@ class Use:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A voucher that is not in the answer. `reason`: as of a check (`invalid`, `min_order`, `items`, `hours`, `customer`), or
-    `not_stackable` (with those in the answer), or `no_gain` (it would take nothing more off).
+    `not_stackable` (with those in the answer), or `no_gain` (it would take nothing more off); of the customer's own also
+    what else is in its way (`limit_reached`, `sold_out`, `budget_spent`, `voucher_unusable`), for there is nothing to guess.
     """
 
     code: str
@@ -77,14 +78,16 @@ def check_many(
     customer_id: int | None = None,
     newcomer: bool = False,
     wallet: bool = False,
+    without: Sequence[str] = (),
     lines: Sequence[Line] = (),
 ) -> Best:
-    """The best that some codes, and the customer's own vouchers (`wallet`), give together. Nothing is held. A writing rule,
-    for it counts wrong codes of `actor`.
+    """The best that some codes, and the customer's own vouchers (`wallet`, but those `without`), give together. Nothing is
+    held. A writing rule, for it counts wrong codes of `actor`.
 
     Raises TooManyError, InvalidError("codes", "order_total", "items").
     """
-    attempts.guard(session, actor)
+    if codes:
+        attempts.guard(session, actor)
     order = reservations.order_of(order_total, lines)
     given = list(dict.fromkeys(vouchers.folded(code) for code in codes))
     if len(given) > CODES_MAX:
@@ -92,7 +95,9 @@ def check_many(
     named = set(given)
     if wallet and customer_id is not None:
         own = vouchers.wallet(session, customer_id, shop_id=shop_id)
-        given += [kept.voucher.code for kept in own if kept.voucher.state == VoucherState.OPEN]
+        left_out = {vouchers.folded(code) for code in without}
+        open_ones = [kept.voucher.code for kept in own if kept.voucher.state == VoucherState.OPEN]
+        given += [code for code in open_ones if code not in left_out]
     candidates, refused = [], []
     for code in dict.fromkeys(given):
         try:
@@ -101,10 +106,10 @@ def check_many(
             )  # fmt: skip
         except reservations.ORDER_LACKS as error:
             refused.append(Refused(code, error.code))
-        except (UnknownVoucherError, ConflictError):
-            refused.append(Refused(code, "invalid"))
+        except (UnknownVoucherError, ConflictError) as error:
             if code in named:
                 attempts.wrong(session, actor)
+            refused.append(Refused(code, "invalid" if code in named else error.code))
         else:
             candidates.append(Candidate(code, voucher, offer, reservations.room(session, offer)))
     return best(candidates, order, refused)
@@ -174,19 +179,42 @@ def reserve_many(
     """Hold several vouchers for an order, all or none, in the order in which they apply. As `reservations.reserve`: a code
     that isn't there is returned, for it was counted; then none is held.
     """
+    attempts.guard(session, actor)
+    try:
+        # A savepoint: one of them that isn't there any more leaves none held.
+        with session.begin_nested():
+            return hold_many(
+                session,
+                codes,
+                shop_id=shop_id,
+                order=order,
+                order_total=order_total,
+                customer_id=customer_id,
+                lines=lines,
+            )
+    except UnknownVoucherError as refused:
+        attempts.wrong(session, actor)
+        return refused
+
+
+def hold_many(
+    session: Session,
+    codes: Sequence[str],
+    *,
+    shop_id: int,
+    order: str,
+    order_total: int,
+    customer_id: int | None = None,
+    lines: Sequence[Line] = (),
+) -> list[Redemption]:
+    """`reserve_many` without counting wrong codes, which it raises as UnknownVoucherError: for a rule that counts itself."""
     given = list(dict.fromkeys(vouchers.folded(code) for code in codes))
     if not 1 <= len(given) <= CODES_MAX:
         raise InvalidError("codes", "length", len(given))
-    attempts.guard(session, actor)
-    bill = reservations.order_of(order_total, lines)
     places: dict[str, tuple[tuple[int, int], int]] = {}
     for code in given:
         voucher = vouchers.by_code(session, code)
-        try:
-            offer = vouchers.offer_for(session, voucher, shop_id, customer_id)
-        except UnknownVoucherError as refused:
-            attempts.wrong(session, actor)
-            return refused
+        offer = vouchers.offer_for(session, voucher, shop_id, customer_id)
         assert voucher is not None
         places[code] = discounts.place(offer), _until(Candidate(code, voucher, offer, Room()))
     # Rows are locked in one order whichever way two tills name the same codes.
@@ -194,7 +222,7 @@ def reserve_many(
         vouchers.by_code(session, code, lock=True)
     return [
         reservations.hold(
-            session, code, shop_id=shop_id, order=order, order_total=bill.total, customer_id=customer_id, lines=lines
+            session, code, shop_id=shop_id, order=order, order_total=order_total, customer_id=customer_id, lines=lines
         )
         for code in sorted(given, key=places.__getitem__)
     ]

@@ -82,7 +82,7 @@ export class Queue {
         this.#save(item);
       }
       const { key, customer, phone, amount, at } = item;
-      return await this.#ask("/till/sell", { json: { key, customer, phone, amount, voucher: null, points: 0, at } });
+      return await this.#ask("/till/sell", { json: { key, customer, phone, amount, vouchers: [], points: 0, at } });
     } catch (error) {
       if (error instanceof Lost) throw error;
       this.#save({ ...item, state: "refused", error: error.message });

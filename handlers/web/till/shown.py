@@ -9,9 +9,11 @@ from handlers.chat.gives import terms
 from handlers.words import Words
 from loyalty.customers import phones
 from loyalty.customers.counter import Card, Found
-from loyalty.orders.sales import Preview, Sale
+from loyalty.orders.bills import Bill
+from loyalty.orders.sales import Sale
 from loyalty.tiers import tiers
 from loyalty.vouchers import vouchers
+from loyalty.vouchers.discounts import ItemsError
 from loyalty.vouchers.voucher_programs import MinOrderError
 from loyalty.vouchers.vouchers import Kept, VoucherState
 from store.errors import InvalidError, NotFoundError, RuleError
@@ -50,19 +52,46 @@ def voucher(said: Words, kept: Kept) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def preview(said: Words, seen: Preview) -> dict[str, Any]:
-    """What an entry would come to, in đồng and points."""
-    refusals = {
-        "invalid": wrong_code(said), "min_order": said("This bill is too small for the voucher."),
+def preview(said: Words, seen: Bill) -> dict[str, Any]:
+    """What an entry would come to, in đồng and points: the vouchers used, and why the others are not (`part`: they are for
+    certain items, and it isn't said what those cost).
+    """
+    best = seen.vouchers
+    return {
+        "amount": seen.amount, "discount": best.discount, "points_max": seen.points_max, "points": seen.points_used,
+        "points_paid": seen.points_paid, "paid": seen.paid, "earns": seen.earns,
+        "vouchers": [
+            {"code": vouchers.shown(one.code), "name": one.program.name, "discount": one.discount} for one in best.uses
+        ],
+        "others": [
+            {"code": vouchers.shown(one.code), "reason": one.reason, "why": why_not(said, one.reason)}
+            for one in best.refused
+        ],
+        "part": any(one.reason == ItemsError.code for one in best.refused),
+    }  # fmt: skip
+
+
+def why_not(said: Words, reason: str) -> str:
+    """Why a voucher isn't used on a bill."""
+    return {
+        "min_order": said("This bill is too small for the voucher."),
+        "not_stackable": said("It can't be used together with the others."),
+        "no_gain": said("Nothing is left for it to take off."),
+        **_voucher_words(said),
+    }.get(reason) or wrong_code(said)
+
+
+def _voucher_words(said: Words) -> dict[str, str]:
+    """What is in a voucher's way, by the code of the refusal."""
+    return {
         "items": said("This voucher is for certain items. Enter what they cost on this bill."),
         "hours": said("This voucher isn't for now. Look at its days and hours."),
         "customer": said("This code is for known customers. Find the customer first."),
-    }  # fmt: skip
-    return {
-        "amount": seen.amount, "discount": seen.discount, "points_max": seen.points_max, "points": seen.points_used,
-        "points_paid": seen.points_paid, "paid": seen.paid, "earns": seen.earns,
-        "refusal": refusals.get(seen.refusal or ""), "part": seen.refusal == "items",
-    }  # fmt: skip
+        "limit_reached": said("This customer has used it as often as one may."),
+        "sold_out": said("This offer has run out."),
+        "budget_spent": said("This offer has run out."),
+        "voucher_unusable": said("This voucher has been used or has expired."),
+    }
 
 
 def sale(it: Sale, ranks: dict[str, int], zone: tzinfo, moment: datetime) -> dict[str, Any]:
@@ -104,13 +133,8 @@ def refusal(said: Words, error: RuleError) -> str | None:
     if isinstance(error, NotFoundError) and error.what == "sale":
         return said("This sale isn't yours to take back.")
     return {
-        "items": said("This voucher is for certain items. Enter what they cost on this bill."),
-        "hours": said("This voucher isn't for now. Look at its days and hours."),
-        "customer": said("This code is for known customers. Find the customer first."),
-        "limit_reached": said("This customer has used it as often as one may."),
-        "sold_out": said("This offer has run out."),
-        "budget_spent": said("This offer has run out."),
-        "voucher_unusable": said("This voucher has been used or has expired."),
+        **_voucher_words(said),
+        "not_stackable": said("These vouchers can't be used together. Take one of them out."),
         "insufficient_points": said(
             "The customer no longer has that many points. Look at the new number and try again."
         ),

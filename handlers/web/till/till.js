@@ -1,17 +1,19 @@
-// The till: find a customer, enter the bill, a voucher and points, see what will happen, take the money, take it back.
+// The till: find a customer, enter the bill, vouchers and points, see what will happen, take the money, take it back.
 //
 // boot: {shop, member, csrf, point_value, amount_max, strings}. Calls (JSON, each with the shop's number): find {query} → {card, phone, voucher};
-// preview {customer, amount, voucher, part, points} → {discount, points_max, points, points_paid, paid, earns, refusal, part};
-// sell {the same, phone, key} and undo {sale} → a sale; confirm-phone {customer, phone} → {card, points}.
+// preview {customer, amount, vouchers, without, part, points} → {discount, vouchers, others, part, points_max, points, points_paid, paid, earns};
+// sell {customer, amount, vouchers, part, points, phone, key} and undo {sale} → a sale; confirm-phone {customer, phone} → {card, points}.
 // The key is made for what is on the confirming sheet: pressing again after a lost answer is the same sale. Without a connection
-// a bill without voucher and points is noted in the queue (queue.js) under that key.
+// a bill without vouchers and points is noted in the queue (queue.js) under that key.
 
 import { Words, el, icon } from "../chat/dom.js";
 import { toast } from "../regulars.js";
 import { Day } from "./day.js";
+import { Done } from "./done.js";
 import { Lost, Queue } from "./queue.js";
 import { canScan, scan } from "./scanner.js";
 import { Turns } from "./turns.js";
+import { Vouchers } from "./vouchers.js";
 
 const boot = JSON.parse(document.getElementById("boot").textContent);
 const language = document.documentElement.lang;
@@ -25,11 +27,9 @@ const money = (value) => {
 
 const count = (what, value) => words.say(value === 1 ? `${what}_one` : what, { n: number(value) });
 
-const fresh = () => ({ card: null, phone: null, query: null, voucher: null, part: null, amount: 0, points: 0, seen: null, key: null });
+const fresh = () => ({ card: null, phone: null, query: null, codes: [], without: [], part: null, amount: 0, points: 0, seen: null, key: null });
 let entry = fresh();
 let asked = 0; // numbers the previews, so that a slow answer for an earlier entry is dropped
-let last = null; // the sale on the last screen
-let left = 0; // seconds in which it can be taken back
 let busy = false;
 
 async function ask(path, { json } = {}) {
@@ -120,7 +120,7 @@ async function look(query) {
 }
 
 function begin({ card = null, phone = null, voucher = null, query = null }) {
-  entry = { ...fresh(), card, phone: card ? null : phone, voucher, query };
+  entry = { ...fresh(), card, phone: card ? null : phone, codes: voucher ? [voucher] : [], query };
   find("query").value = "";
   show("sale");
   document.activeElement?.blur();
@@ -129,7 +129,7 @@ function begin({ card = null, phone = null, voucher = null, query = null }) {
 
 function restart() {
   entry = fresh();
-  last = null;
+  done.last = null;
   show("find");
 }
 
@@ -188,18 +188,18 @@ async function see() {
   let seen;
   try {
     seen = await ask("/till/preview", { json: {
-      customer: entry.card?.id ?? null, amount: entry.amount, voucher: entry.voucher?.code ?? null, points: entry.points,
-      part: entry.voucher ? entry.part : null,
+      customer: entry.card?.id ?? null, amount: entry.amount, vouchers: entry.codes.map(({ code }) => code), without: entry.without,
+      part: entry.part, points: entry.points,
     } });
   } catch (error) {
     if (!(error instanceof Lost)) throw error;
-    if (entry.voucher || entry.points) throw new Error(words.say("offline_extras"));
-    seen = { amount: entry.amount, discount: 0, points: 0, points_paid: 0, points_max: 0, paid: entry.amount, earns: null, refusal: null };
+    if (entry.codes.length || entry.points) throw new Error(words.say("offline_extras"));
+    seen = { amount: entry.amount, discount: 0, vouchers: [], others: [], points: 0, points_paid: 0, points_max: 0, paid: entry.amount, earns: null };
   }
   if (mine !== asked) return null;
   entry.seen = seen;
   entry.points = seen.points;
-  tell("sale-error", seen.refusal ?? "");
+  tell("sale-error", vouchers.refused(seen));
   draw();
   return seen;
 }
@@ -211,9 +211,8 @@ function draw() {
   const { seen } = entry;
   const off = seen && seen.discount + seen.points_paid;
   find("figure-off").textContent = off ? `−${money(off)}` : "";
-  find("voucher-words").textContent = entry.voucher?.name ?? words.say("voucher");
-  find("pick-voucher").classList.toggle("used", Boolean(entry.voucher));
-  find("part-row").hidden = !entry.voucher || !(seen?.part || entry.part !== null);
+  vouchers.draw();
+  find("part-row").hidden = !(seen?.part || entry.part !== null);
   if (entry.part === null && document.activeElement !== find("part")) find("part").value = "";
   const can = entry.card && entry.card.available > 0;
   find("points-words").textContent = entry.points ? count("points", entry.points) : words.say(can ? "use_points" : "no_points");
@@ -272,17 +271,7 @@ find("keypad").addEventListener("click", (event) => {
 
 const sheet = (id) => find(`${id}-sheet`);
 
-find("pick-voucher").addEventListener("click", () => {
-  tell("voucher-error", "");
-  find("voucher-code").value = "";
-  find("voucher-list").replaceChildren(...(entry.card?.vouchers ?? []).map((voucher) =>
-    el("button", {
-      type: "button", class: "choice", "aria-pressed": String(voucher.code === entry.voucher?.code),
-      onclick: () => { change({ voucher, part: null }); sheet("voucher").close(); },
-    }, icon("ticket"), el("span", { class: "name" }, el("b", {}, voucher.name), el("span", { class: "small muted" }, voucher.terms)))));
-  find("voucher-none").hidden = !entry.voucher;
-  sheet("voucher").showModal();
-});
+const vouchers = new Vouchers({ words, money, count, entry: () => entry, change });
 find("voucher-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const code = find("voucher-code").value.trim();
@@ -293,18 +282,13 @@ find("part").addEventListener("input", () => {
   find("part").value = typed ? number(Number(typed)) : "";
   change({ part: typed ? Number(typed) : null });
 });
-find("voucher-none").addEventListener("click", () => {
-  change({ voucher: null, part: null });
-  sheet("voucher").close();
-});
-
 /** A voucher by its code: the found one's name is shown, but it doesn't change who the customer is. */
 async function useCode(code) {
   const { voucher } = await ask("/till/find", { json: { query: code } });
   if (!voucher) throw new Error(words.say("no_voucher"));
   if (!voucher.free) throw new Error(words.say("voucher_taken"));
-  change({ voucher, part: null });
-  sheet("voucher").close();
+  vouchers.put(voucher);
+  find("voucher-code").value = "";
 }
 
 find("pick-points").addEventListener("click", () => acting(find("pick-points"), "sale-error", async () => {
@@ -343,21 +327,13 @@ find("phone-form").addEventListener("submit", (event) => {
 
 // ── Selling ──────────────────────────────────────────────────────────────────────────────────────
 
-const line = (name, value) => el("div", {}, el("dt", {}, name), el("dd", {}, value));
-
-function sums({ amount, discount, points, points_paid: worth }, voucher) {
-  return [
-    line(words.say("bill"), money(amount)),
-    ...(discount || voucher ? [line(voucher ?? words.say("voucher"), discount ? `−${money(discount)}` : "✓")] : []),
-    ...(points ? [line(count("points", points), `−${money(worth)}`)] : []),
-  ];
-}
+const done = new Done({ words, ask, money, number, count, show, restart, changed: () => day.load().catch(() => {}) });
 
 find("go-on").addEventListener("click", () => acting(find("go-on"), "sale-error", async () => {
   const seen = await see();
-  if (!seen || seen.refusal) throw new Error(seen?.refusal ?? words.say("lost"));
+  if (!seen) throw new Error(words.say("lost"));
   entry.key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  find("confirm-sums").replaceChildren(...(seen.paid === seen.amount && !entry.voucher ? [] : sums(seen, entry.voucher?.name)));
+  find("confirm-sums").replaceChildren(...(seen.paid === seen.amount && !seen.vouchers.length ? [] : done.sums(seen)));
   find("confirm-due").textContent = money(seen.paid);
   const who = entry.card ? entry.card.name || entry.card.phone || words.say("unnamed") : entry.phone?.shown;
   find("confirm-gets").textContent = seen.earns === null ? words.say("offline_gets") : !seen.earns ? words.say("gets_none")
@@ -370,97 +346,29 @@ find("go-on").addEventListener("click", () => acting(find("go-on"), "sale-error"
 
 find("sell").addEventListener("click", () => acting(find("sell"), "confirm-error", async () => {
   const sold = { key: entry.key, customer: entry.card?.id ?? null, phone: entry.card ? null : entry.phone?.number ?? null, amount: entry.amount };
+  const used = entry.seen.vouchers.map(({ code }) => code);
   let sale = null;
   try {
     if (entry.query) throw new Lost(words.say("lost"));
-    sale = await ask("/till/sell", { json: { ...sold, voucher: entry.voucher?.code ?? null, part: entry.voucher ? entry.part : null, points: entry.points } });
+    sale = await ask("/till/sell", { json: { ...sold, vouchers: used, part: used.length ? entry.part : null, points: entry.points } });
   } catch (error) {
-    // With a voucher or points only the server can say what it came to: press again, and it is the same sale.
-    if (!(error instanceof Lost) || entry.voucher || entry.points) throw error;
+    // With vouchers or points only the server can say what it came to: press again, and it is the same sale.
+    if (!(error instanceof Lost) || used.length || entry.points) throw error;
   }
   sheet("confirm").close();
   navigator.vibrate?.(60);
-  if (sale) finish(sale);
+  if (sale) done.sold(sale);
   else {
     const name = entry.query ?? entry.card?.name ?? entry.card?.phone ?? entry.phone?.shown ?? "";
-    finishQueued(queue.add({ ...sold, query: entry.query, name }));
+    done.queued(queue.add({ ...sold, query: entry.query, name }));
     queue.send();
   }
   day.load().catch(() => {});
 }));
 
-function finish(sale) {
-  last = sale;
-  left = sale.undo_seconds;
-  const name = sale.name || sale.phone || words.say("unnamed");
-  find("done").classList.remove("waits");
-  find("done").classList.toggle("undone", sale.undone);
-  find("tick").replaceChildren(icon(sale.undone ? "undo" : "check"));
-  find("done-title").textContent = sale.undone ? words.say("undone_mark")
-    : !sale.customer ? words.say("collected", { amount: money(sale.paid) }) : sale.earned ? words.say("earned", { n: number(sale.earned) }) : words.say("earned_none");
-  find("done-words").textContent = sale.undone ? words.say("undone", { amount: money(sale.amount) })
-    : sale.customer ? words.say("now_has", { name, n: number(sale.balance) }) : "";
-  find("receipt").hidden = !sale.claim;
-  if (sale.claim) {
-    find("receipt-code").src = `/till/receipt/${boot.shop}/${sale.id}.png`;
-    find("receipt-words").textContent = words.say("scan_for", { n: number(sale.earned) });
-  }
-  const parts = sale.paid === sale.amount ? [] : sums(sale);
-  find("done-sums").replaceChildren(...parts, line(words.say("collected_label"), money(sale.paid)));
-  find("done-sums").hidden = sale.undone || (!sale.customer && !parts.length);
-  countDown();
-  show("done");
-  find("next").focus({ preventScroll: true });
-}
-
-/** A bill that waits for a connection. */
-function finishQueued(item) {
-  last = null;
-  find("done").classList.remove("undone");
-  find("done").classList.add("waits");
-  find("tick").replaceChildren(icon("clock"));
-  find("done-title").textContent = words.say("queued", { amount: money(item.amount) });
-  find("done-words").textContent = words.say("queued_words");
-  find("receipt").hidden = find("done-sums").hidden = true;
-  countDown();
-  show("done");
-  find("next").focus({ preventScroll: true });
-}
-
-function countDown() {
-  const over = !last || last.undone || left <= 0;
-  find("undo").hidden = over;
-  if (!over) find("undo-words").textContent = words.say("undo_left", { time: words.length(left) });
-}
-setInterval(() => {
-  left -= 1;
-  if (!find("done").hidden) countDown();
-}, 1000);
-
-find("next").addEventListener("click", restart);
-find("undo").addEventListener("click", () => askUndo(last));
-
-let undoing = null;
-function askUndo(sale) {
-  undoing = sale;
-  find("undo-ask").textContent = words.say("undo_ask", { amount: money(sale.amount) });
-  sheet("undo").showModal();
-}
-find("undo-sure").addEventListener("click", async () => {
-  sheet("undo").close();
-  try {
-    const sale = await ask("/till/undo", { json: { sale: undoing.id } });
-    toast(words.say("undone", { amount: money(sale.amount) }));
-    if (last?.id === sale.id) finish(sale);
-  } catch (error) {
-    toast(error.message);
-  }
-  day.load().catch(() => {});
-});
-
 // ── The day, keys, sheets ────────────────────────────────────────────────────────────────────────
 
-const day = new Day({ words, ask, money, number, count, shop: boot.shop, undo: askUndo, queue });
+const day = new Day({ words, ask, money, number, count, shop: boot.shop, undo: (sale) => done.askUndo(sale), queue });
 new Turns({ words, ask, money, number, count, shop: boot.shop, queue, changed: () => day.load().catch(() => {}) });
 const showDay = (on) => find("till").classList.toggle("shows-day", on);
 for (const id of ["show-today", "day-brief", "queued"]) {

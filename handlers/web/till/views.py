@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -18,25 +18,35 @@ from handlers.web.till.turns import setup_turns
 from loyalty import programme
 from loyalty.customers import counter
 from loyalty.customers.counter import Found
-from loyalty.orders import sales
+from loyalty.orders import bills, sales
 from loyalty.orders.sales import Sale
+from loyalty.vouchers.stacking import CODES_MAX
 from store import shops
 from store.errors import NotFoundError
 from store.staff import Member, Right
 
 TEXT_CHARS_MAX = 200
+LEFT_OUT_MAX = 200
 
 
 class Query(Asked):
     query: str = Field(max_length=TEXT_CHARS_MAX)
 
 
+Code = Annotated[str, Field(max_length=TEXT_CHARS_MAX)]
+
+
 class Entry(Asked):
     customer: int | None = Field(default=None, ge=1, le=NUMBER_MAX)
     amount: int = Field(ge=-NUMBER_MAX, le=NUMBER_MAX)
-    voucher: str | None = Field(default=None, max_length=TEXT_CHARS_MAX)
-    part: int | None = Field(default=None, ge=0, le=sales.AMOUNT_MAX)
+    vouchers: list[Code] = Field(default_factory=list, max_length=CODES_MAX)
+    part: int | None = Field(default=None, ge=0, le=bills.AMOUNT_MAX)
     points: int = Field(default=0, ge=-NUMBER_MAX, le=NUMBER_MAX)
+
+
+class Drafted(Entry):
+    without: list[Code] = Field(default_factory=list, max_length=LEFT_OUT_MAX)
+    """The customer's own vouchers that the cashier left out."""
 
 
 class Sold(Entry):
@@ -78,7 +88,7 @@ async def page(request: web.Request) -> web.StreamResponse:
     chosen = next((shop for shop in mine if str(shop.id) == request.query.get("shop")), mine[0])
     boot = {
         "shop": chosen.id, "csrf": await site.csrf_token(request), "point_value": value,
-        "amount_max": sales.AMOUNT_MAX, "member": member.id,
+        "amount_max": bills.AMOUNT_MAX, "member": member.id,
     }  # fmt: skip
     context = {"boot": boot, "shop": chosen, "shops": mine, "brand": chosen.brand}
     return await site.render(request, "till/till.html", context)
@@ -111,10 +121,10 @@ async def find(request: web.Request) -> web.Response:
 
 async def preview(request: web.Request) -> web.Response:
     """What an entry would come to."""
-    told, said = await asked(request, Entry), site.words_of(request)
+    told, said = await asked(request, Drafted), site.words_of(request)
     seen = await site.store_of(request).write(
-        sales.preview, shop_id=told.shop, staff_id=site.member_of(request).id, customer_id=told.customer,
-        amount=told.amount, voucher_code=told.voucher or None, points_to_use=told.points,
+        bills.preview, shop_id=told.shop, staff_id=site.member_of(request).id, customer_id=told.customer,
+        amount=told.amount, voucher_codes=told.vouchers, without=told.without, points_to_use=told.points,
         voucher_part=told.part,
     )  # fmt: skip
     return web.json_response(shown.preview(said, seen))
@@ -125,7 +135,7 @@ async def sell(request: web.Request) -> web.Response:
     told, said = await asked(request, Sold), site.words_of(request)
     sold = await site.store_of(request).write(
         sales.sell, shop_id=told.shop, staff_id=site.member_of(request).id, key=told.key, amount=told.amount,
-        customer_id=told.customer, phone=told.phone, voucher_code=told.voucher or None, points_to_use=told.points,
+        customer_id=told.customer, phone=told.phone, voucher_codes=told.vouchers, points_to_use=told.points,
         voucher_part=told.part,
         at=None if told.at is None else datetime.fromtimestamp(told.at / 1000, UTC),
     )  # fmt: skip
