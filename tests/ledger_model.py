@@ -36,6 +36,13 @@ class Hold:
 
 
 @dataclass
+class Gift:
+    """What waits for whoever opens a link: the hold of that key."""
+
+    taken_by: str | None = None
+
+
+@dataclass
 class Person:
     lots: list[Lot] = field(default_factory=list)
     debt: int = 0
@@ -65,6 +72,7 @@ class Ledger:
         self.expired = 0
         self.people: dict[str, Person] = {}
         self.holds: dict[str, Hold] = {}
+        self.gifts: dict[str, Gift] = {}
         self.done: set[str] = set()
         self.time = 0
         self._lots = 0
@@ -134,6 +142,35 @@ class Ledger:
         self.redeemed += posted
         hold.state, hold.amount = state, posted
 
+    def give(self, who: str, to: str, points: int) -> None:
+        """Points go to a friend at once, out of the lots that expire soonest; each part expires as it would have."""
+        if who == to or points > self.people[who].available:
+            raise RefusedError
+        self._receive(to, self.take(self.people[who], points))
+
+    def offer(self, key: str, who: str, points: int, lapses: int) -> None:
+        """Points wait for a friend who opens the link."""
+        self.hold(key, who, points, lapses)
+        self.gifts[key] = Gift()
+
+    def accept(self, key: str, who: str) -> None:
+        gift, hold = self.gifts[key], self.holds[key]
+        if gift.taken_by == who:
+            return
+        if hold.state != "placed" or hold.lapses <= self.time or hold.who == who:
+            raise RefusedError
+        hold.state, gift.taken_by = "posted", who
+        self._receive(who, hold.taken)
+
+    def _receive(self, who: str, taken: list[tuple[Lot, int]]) -> None:
+        """What somebody else's lots gave; what is owed is paid first, out of what expires soonest."""
+        person = self.people[who]
+        for lot, part in sorted(taken, key=lambda one: (one[0].expires, one[0].number)):
+            paid = min(person.debt, part)
+            person.debt -= paid
+            self._lots += 1
+            person.lots.append(Lot(self._lots, part - paid, lot.expires))
+
     def claw_back(self, who: str, order: str, points: int) -> None:
         """Take back what an order gave: of its own lot, then of others; the rest is owed."""
         person = self.people[who]
@@ -161,9 +198,10 @@ class Ledger:
                     self.expired += lot.left
                     lot.left = 0
 
-    def lapse(self) -> None:
-        for key, hold in self.holds.items():
-            if hold.state == "placed" and hold.lapses <= self.time:
+    def lapse(self, *, gifts: bool) -> None:
+        """Waiting gifts, or all other holds."""
+        for key, hold in sorted(self.holds.items(), key=lambda one: one[1].lapses):
+            if (key in self.gifts) == gifts and hold.state == "placed" and hold.lapses <= self.time:
                 self.end_hold(key, 0, "lapsed")
 
     def merge(self, who: str, into: str) -> None:
@@ -175,6 +213,9 @@ class Ledger:
         for hold in self.holds.values():
             if hold.who == who:
                 hold.who = into
+        for gift in self.gifts.values():
+            if gift.taken_by == who:
+                gift.taken_by = into
 
     def copy(self) -> "Ledger":
         return deepcopy(self)

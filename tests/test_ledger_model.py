@@ -23,7 +23,8 @@ from sqlalchemy.orm import Session
 
 from loyalty import programme
 from loyalty.customers import customers
-from loyalty.points import holds, ledger, points, proof
+from loyalty.points import gifts, holds, ledger, points, proof
+from loyalty.points.gifts import GiftOverError, OwnGiftError
 from loyalty.points.holds import HoldEndedError
 from loyalty.points.ledger import UncoveredError
 from store.base import to_micros
@@ -34,6 +35,7 @@ from tests.ledger_model import NEVER, Ledger, Person, RefusedError
 
 WALLET = programme.WALLET_POINTS
 HOUR = timedelta(hours=1)
+REFUSALS = (UncoveredError, HoldEndedError, GiftOverError, OwnGiftError)
 
 
 class CrashError(Exception):
@@ -56,6 +58,12 @@ def crashing(session: Session, after: int, what: Callable[..., Any], *args: Any,
         sa.event.remove(connection, "before_cursor_execute", count)
 
 
+def merge_points(session: Session, gone: int, stays: int, shop: int) -> None:
+    """What a merge does to the books."""
+    points.move_to(session, gone, stays, shop)
+    gifts.move(session, gone, stays)
+
+
 class Books(RuleBasedStateMachine):
     """The store on one database, and the model."""
 
@@ -73,9 +81,12 @@ class Books(RuleBasedStateMachine):
         self.model = Ledger(WALLET)
         self.names = ["a", "b", "c"]
         self.ids: dict[str, int] = {}
+        self.phones: dict[str, str] = {}
         self.log: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
         self.number = 0
         self.held: dict[str, int] = {}
+        self.links: dict[str, str] = {}
+        """The tokens of waiting gifts by their keys."""
         self.before = self.model
         self.orders: list[tuple[str, int, str, int]] = []
         """(who, order number, its key in the model, points that still stand)."""
@@ -97,7 +108,7 @@ class Books(RuleBasedStateMachine):
                 self.loop.run_until_complete(self.store.write(crashing, crash, what, *args, **values))
             except CrashError:
                 self.compare(self.before)
-            except (UncoveredError, HoldEndedError):
+            except REFUSALS:
                 pass
             else:
                 # It had fewer statements than that: done is done, and what follows is a second time.
@@ -111,6 +122,7 @@ class Books(RuleBasedStateMachine):
         self.shop = self.loop.run_until_complete(
             self.store.write(programme.open_shop, "Phố", timezone="Asia/Ho_Chi_Minh", language="vi")
         )
+        self.loop.run_until_complete(self.store.write(programme.change, gift_points=1_000_000, gift_count=1_000))
         self.redeemed = self.loop.run_until_complete(self.store.write(ledger.account, "shop", self.shop, "redeemed"))
         for who, name in enumerate(self.names):
             self.add(name)
@@ -118,7 +130,11 @@ class Books(RuleBasedStateMachine):
                 self.earn_lot(who, 20, expires, None, None)
 
     def add(self, name: str) -> None:
-        self.ids[name] = self.loop.run_until_complete(self.store.write(customers.create, home_shop_id=self.shop))
+        phone = f"+8490{len(self.ids):07}"
+        self.ids[name] = self.loop.run_until_complete(
+            self.store.write(customers.create, phone=phone, home_shop_id=self.shop)
+        )
+        self.phones[name] = phone
         self.model.people[name] = Person()
 
     def same(self, ours: Callable[[], Any], theirs: Callable[[], Any]) -> Any:
@@ -126,7 +142,7 @@ class Books(RuleBasedStateMachine):
         try:
             theirs()
         except RefusedError:
-            with pytest.raises((UncoveredError, HoldEndedError)):
+            with pytest.raises(REFUSALS):
                 ours()
             return None
         return ours()
@@ -209,6 +225,39 @@ class Books(RuleBasedStateMachine):
             lambda: self.run(holds.void, self.held[key], crash=crash), lambda: self.model.end_hold(key, 0, "voided")
         )
 
+    @rule(who=who, to=who, amount=amounts, crash=crash)
+    def give(self, who: int, to: int, amount: int, crash: int | None) -> None:
+        """Points to a friend whose phone is known."""
+        name, friend, key = self.names[who], self.names[to], self.key()
+        self.same(
+            lambda: self.run(
+                gifts.give, key, crash=crash, giver_id=self.ids[name], points=amount, phone=self.phones[friend]
+            ),
+            lambda: self.model.give(name, friend, amount),
+        )
+
+    @rule(who=who, amount=amounts, crash=crash)
+    def offer(self, who: int, amount: int, crash: int | None) -> None:
+        """Points to whoever opens a link."""
+        name, key = self.names[who], self.key()
+        ends = self.model.time + int(gifts.OPEN_FOR / HOUR)
+        given = self.same(
+            lambda: self.run(gifts.give, key, crash=crash, giver_id=self.ids[name], points=amount),
+            lambda: self.model.offer(key, name, amount, ends),
+        )
+        if given is not None:
+            self.links[key] = given.token
+
+    @rule(pick=st.integers(0, 9), who=who, crash=crash)
+    def accept(self, pick: int, who: int, crash: int | None) -> None:
+        if not self.links:
+            return
+        key, name = sorted(self.links)[pick % len(self.links)], self.names[who]
+        self.same(
+            lambda: self.run(gifts.take, self.links[key], self.ids[name], crash=crash),
+            lambda: self.model.accept(key, name),
+        )
+
     @rule(pick=st.integers(0, 9), part=st.integers(1, 40), crash=crash)
     def refund(self, pick: int, part: int, crash: int | None) -> None:
         if not self.orders:
@@ -226,14 +275,15 @@ class Books(RuleBasedStateMachine):
         )  # fmt: skip
         self.orders[index] = (name, order, key, stands - back)
 
-    @rule(hours=st.integers(1, 12), crash=crash)
+    @rule(hours=st.integers(1, 12) | st.just(90), crash=crash)
     def time_passes(self, hours: int, crash: int | None) -> None:
         """The clock jumps and what is due is done, in the chores' order."""
         self.model.time += hours
         self.clock.advance(hours * HOUR)
         for theirs, ours in (
             (self.model.mature, points.release_due), (self.model.expire, points.expire_due),
-            (self.model.lapse, holds.lapse_due),
+            (lambda: self.model.lapse(gifts=True), gifts.lapse_due),
+            (lambda: self.model.lapse(gifts=False), holds.lapse_due),
         ):  # fmt: skip
             theirs()
             self.run_due(ours, crash)
@@ -252,7 +302,7 @@ class Books(RuleBasedStateMachine):
             return
         gone, stays = self.names[one], self.names[other]
         self.model.merge(gone, stays)
-        self.run(points.move_to, self.ids[gone], self.ids[stays], self.shop, crash=crash)
+        self.run(merge_points, self.ids[gone], self.ids[stays], self.shop, crash=crash)
         self.orders = [(stays if name == gone else name, *rest) for name, *rest in self.orders]  # type: ignore[misc]
         self.names[one] = f"{gone}{self.number}x"
         self.number += 1
@@ -264,9 +314,9 @@ class Books(RuleBasedStateMachine):
         if not self.log:
             return
         what, args, values = self.log[-1 - back % len(self.log)]
-        if what is points.move_to:
+        if what is merge_points:
             return
-        with suppress(HoldEndedError, UncoveredError):
+        with suppress(*REFUSALS):
             self.loop.run_until_complete(self.store.write(what, *args, **values))
         # A hold whose time was over may have been let go by the look at it.
         if what in {holds.post, holds.void}:
