@@ -11,10 +11,12 @@ from store import audit, erasure, forum
 from store.base import table
 from store.outbox import OutboxRow
 from store.signals import signal
-from support import thread
+from support import fields, thread
 from support.answers import asking
+from support.changes import CHANGE_RULE
 from support.deadlines import promises
-from support.messages import NOTE, RULE, attachments, ticket_files, ticket_messages
+from support.drafts import drafts
+from support.messages import NOTE, RULE, attachments, places, ticket_files, ticket_messages
 from support.ratings import ratings
 from support.tickets import ticket_events, tickets
 
@@ -29,9 +31,11 @@ def export(session: Session, customer_id: int) -> dict[str, Any]:
     rows = session.execute(
         select(t.id, t.state, t.topic, t.created_at).where(t.customer_id == number).order_by(t.id)
     ).all()
+    filled = fields.filled_of(session, [row.id for row in rows])
     told["tickets"] = [
         {
             "id": row.id, "state": row.state, "topic": row.topic, "created_at": row.created_at.isoformat(),
+            "fields": filled.get(row.id, {}),
             "messages": [_message(message) for message in thread.whole(session, row.id) if message.who != NOTE],
             "promises": [
                 {"what": one.what, "until": one.due_at.isoformat(), "state": one.state}
@@ -52,8 +56,8 @@ def erase(session: Session, customer_id: int, actor: str) -> None:
     t = tickets.c
     rows = session.execute(select(t.id, t.shop_id, t.preview).where(t.customer_id.in_(numbers))).all()
     shas = _forget_messages(session, [row.id for row in rows])
-    asking.forget(session, numbers)
     promises.forget(session, [row.id for row in rows])
+    asking.forget(session, numbers)
     for row in rows:
         preview = {**row.preview, "text": ""} if row.preview else row.preview
         session.execute(update(tickets).where(t.id == row.id).values(subject="", folded="", preview=preview))
@@ -78,12 +82,25 @@ def _forget_messages(session: Session, ticket_ids: Sequence[int]) -> set[str]:
     session.execute(
         update(ticket_messages)
         .where(m.id.in_(messages))
-        .values(text="", folded="", history=[], location=None, account=None, chat=None, message=None, reason=None)
+        .values(
+            text="",
+            folded="",
+            history=[],
+            location=None,
+            account=None,
+            chat=None,
+            message=None,
+            reason=None,
+            reactions={},
+        )
     )
+    session.execute(delete(places).where(places.c.message_id.in_(messages)))
+    session.execute(delete(drafts).where(drafts.c.ticket_id.in_(ticket_ids)))
+    session.execute(delete(fields.field_values).where(fields.field_values.c.ticket_id.in_(ticket_ids)))
     sent = table(OutboxRow)
     session.execute(
         update(sent)
-        .where(sent.c.rule == RULE, sent.c.subject.in_(messages), sent.c.state != "queued")
+        .where(sent.c.rule.in_((RULE, CHANGE_RULE)), sent.c.subject.in_(messages), sent.c.state != "queued")
         .values(payload="{}", result=None, error=None)
     )
     session.execute(update(ratings).where(ratings.c.ticket_id.in_(ticket_ids)).values(comment=""))

@@ -1,12 +1,12 @@
 """The queue: the tickets a member of staff has before them, in views, by search, with what they haven't read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
@@ -15,22 +15,29 @@ from store import shops
 from store.base import table
 from store.clock import now
 from store.staff import Member, Right, StaffRow
+from support import views
 from support.answers import finding
 from support.messages import AGENT, CUSTOMER, ticket_messages
 from support.ratings import ratings
 from support.seen import agent_views
-from support.tickets import ACTIVE, State, Ticket, hold, tickets, view
+from support.tickets import ACTIVE, AWAKE, State, Ticket, hold, tickets, view
 from support.turns import counters
+from support.views import Filters
 
 PAGE = 40
+COUNT_MAX = 1_000
+"""As far as tickets are counted."""
 
 
 class View(StrEnum):
-    """Which tickets a list shows: the member's own, those that nobody looks after, all unresolved ones, the others."""
+    """Which tickets a list shows: the member's own, those that nobody looks after, all unresolved ones (snoozed ones only by
+    themselves), the solved ones. What else somebody wants to see, they save (support.views).
+    """
 
     MINE = "mine"
     UNASSIGNED = "unassigned"
     OPEN = "open"
+    SNOOZED = "snoozed"
     RESOLVED = "resolved"
 
 
@@ -50,59 +57,121 @@ class Line:
 
 _staff = table(StaffRow)
 _PRIORITY = func.coalesce(tier_table.c.priority, 0)
+_LATEST = (tickets.c.updated_at.desc(), tickets.c.id.desc())
 _TICKET = tuple(tickets.c[name] for name in Ticket.__dataclass_fields__)
 
 
 def page(
     session: Session,
     member: Member,
-    in_view: View,
+    in_view: View | Filters,
     *,
     search: str = "",
     shop_id: int | None = None,
     before: int | None = None,
     limit: int = PAGE,
 ) -> list[Line]:
-    """A page of a view, the latest word first (of those nobody looks after, whose tier brings priority before the others),
-    from below the ticket `before` on. A search looks at all tickets of the
-    member's desks, whatever the view; see support.answers.finding.
+    """A page of a view or of what fits some filters, the latest word first (of those nobody looks after, whose tier brings
+    priority before the others; snoozed ones as they wake), from below the ticket `before` on. A search looks at all tickets
+    of the member's desks, whatever the view; see support.answers.finding.
     """
-    within = _within(session, member, shop_id)
+    t = tickets.c
+    shop_ids = [shop for shop in desks_of(session, member) if shop_id in {None, shop}]
     if search.strip():
-        desks = [shop for shop in desks_of(session, member) if shop_id in {None, shop}]
-        wanted = [within, finding.among(session, desks, search)]
+        wanted = [t.shop_id.in_(shop_ids), finding.among(session, shop_ids, search)]
+        return _lines(session, member, [*wanted, *_below(session, before)], _LATEST, limit)
+    if in_view is View.UNASSIGNED:
+        wanted = [t.shop_id.in_(shop_ids), t.state.in_(AWAKE), t.assignee_id.is_(None)]
+        order = (_PRIORITY.desc(), *_LATEST)
+        return _lines(session, member, [*wanted, *_below(session, before, tiers_first=True)], order, limit)
+    if in_view is View.SNOOZED:
+        wanted = [t.shop_id.in_(shop_ids), t.snoozed_until.is_not(None), *_later(session, before)]
+        return _lines(session, member, wanted, (t.snoozed_until, t.id), limit)
+    if isinstance(in_view, Filters):
+        states, wanted = views.states_of(in_view), views.conditions(member, in_view)
     else:
-        wanted = [within, _of_view(in_view, member)]
-    first = _PRIORITY if in_view is View.UNASSIGNED and not search.strip() else literal(0)
-    if before is not None:
-        place = session.execute(
-            select(tickets.c.updated_at, _PRIORITY)
-            .join(customers, customers.c.id == tickets.c.customer_id)
-            .outerjoin(tier_table, tier_table.c.id == customers.c.tier_id)
-            .where(tickets.c.id == before)
-        ).first()
-        if place is None:
-            return []
-        later = or_(tickets.c.updated_at < place[0], and_(tickets.c.updated_at == place[0], tickets.c.id < before))
-        wanted.append(or_(first < place[1], and_(first == place[1], later)) if first is _PRIORITY else later)
-    order = (first.desc(), tickets.c.updated_at.desc(), tickets.c.id.desc())
-    return _lines(session, member, wanted, order if first is _PRIORITY else order[1:], limit)
+        states = (State.RESOLVED, State.CLOSED) if in_view is View.RESOLVED else AWAKE
+        wanted = [t.assignee_id == member.id] if in_view is View.MINE else []
+    # Each desk and state by itself, in the order of its index: who asks for forty reads forty of each, not all of them.
+    parts = [
+        select(t.id, t.updated_at)
+        .where(t.shop_id == shop, t.state == state, *wanted, *_below(session, before))
+        .order_by(*_LATEST)
+        .limit(limit)
+        .subquery()
+        for shop in shop_ids
+        for state in states
+    ]
+    if not parts:
+        return []
+    every = union_all(*(select(part) for part in parts)).subquery()
+    newest = select(every.c.id).order_by(every.c.updated_at.desc(), every.c.id.desc()).limit(limit)
+    return _lines(session, member, [t.id.in_(newest.subquery().select())], _LATEST, limit)
 
 
 def counts(session: Session, member: Member, shop_id: int | None = None) -> dict[View, int]:
-    """How many tickets are in each of the views of unresolved ones."""
-    whose = case(
-        (tickets.c.assignee_id.is_(None), "unassigned"), (tickets.c.assignee_id == member.id, "mine"), else_="others"
-    )
-    rows = session.execute(
-        select(whose.label("whose"), func.count().label("tickets"))
-        .where(_within(session, member, shop_id), tickets.c.state.in_(ACTIVE))
-        .group_by(whose)
-    )
-    by = {row.whose: int(row.tickets) for row in rows}
-    return {
-        View.MINE: by.get("mine", 0), View.UNASSIGNED: by.get("unassigned", 0), View.OPEN: sum(by.values()),
+    """How many tickets are in each of the views of unresolved ones, at most COUNT_MAX."""
+    t = tickets.c
+    within = t.shop_id.in_([shop for shop in desks_of(session, member) if shop_id in {None, shop}])
+    awake = t.state.in_(AWAKE)
+    wanted = {
+        View.MINE: [awake, t.assignee_id == member.id], View.UNASSIGNED: [awake, t.assignee_id.is_(None)],
+        View.OPEN: [awake], View.SNOOZED: [t.snoozed_until.is_not(None)],
     }  # fmt: skip
+    return dict(zip(wanted, _count(session, [[within, *one] for one in wanted.values()]), strict=True))
+
+
+def counts_of(session: Session, member: Member, filters: Sequence[Filters], shop_id: int | None = None) -> list[int]:
+    """How many tickets fit each of some filters, at most COUNT_MAX, in one look."""
+    t = tickets.c
+    within = t.shop_id.in_([shop for shop in desks_of(session, member) if shop_id in {None, shop}])
+    return _count(
+        session, [[within, t.state.in_(views.states_of(one)), *views.conditions(member, one)] for one in filters]
+    )
+
+
+def _count(session: Session, wanted: Sequence[list[ColumnElement[bool]]]) -> list[int]:
+    """Count several kinds of tickets by one statement; none beyond COUNT_MAX, which nobody reads as a number."""
+    if not wanted:
+        return []
+    each = [
+        select(func.count())
+        .select_from(select(literal(1)).select_from(tickets).where(*one).limit(COUNT_MAX).subquery())
+        .scalar_subquery()
+        for one in wanted
+    ]
+    return [int(number) for number in session.execute(select(*each)).one()]
+
+
+def _below(session: Session, before: int | None, *, tiers_first: bool = False) -> list[ColumnElement[bool]]:
+    """What stands below a ticket in a list, by the latest word."""
+    if before is None:
+        return []
+    place = session.execute(
+        select(tickets.c.updated_at, _PRIORITY.label("priority"))
+        .join(customers, customers.c.id == tickets.c.customer_id)
+        .outerjoin(tier_table, tier_table.c.id == customers.c.tier_id)
+        .where(tickets.c.id == before)
+    ).first()
+    if place is None:
+        return [false()]
+    later = or_(
+        tickets.c.updated_at < place.updated_at, and_(tickets.c.updated_at == place.updated_at, tickets.c.id < before)
+    )
+    if not tiers_first:
+        return [later]
+    return [or_(place.priority > _PRIORITY, and_(place.priority == _PRIORITY, later))]
+
+
+def _later(session: Session, before: int | None) -> list[ColumnElement[bool]]:
+    """What wakes after a ticket."""
+    if before is None:
+        return []
+    t = tickets.c
+    at = session.execute(select(t.snoozed_until).where(t.id == before)).scalar()
+    if at is None:
+        return [false()]
+    return [or_(t.snoozed_until > at, and_(t.snoozed_until == at, t.id > before))]
 
 
 def cursor(session: Session, member: Member) -> dict[int, int]:
@@ -187,15 +256,6 @@ def desks_of(session: Session, member: Member) -> list[int]:
 def _within(session: Session, member: Member, shop_id: int | None) -> ColumnElement[bool]:
     desks = desks_of(session, member)
     return tickets.c.shop_id.in_([shop for shop in desks if shop_id in {None, shop}])
-
-
-def _of_view(in_view: View, member: Member) -> ColumnElement[bool]:
-    if in_view is View.RESOLVED:
-        return tickets.c.state.in_((State.RESOLVED, State.CLOSED))
-    whose: dict[View, list[ColumnElement[bool]]] = {
-        View.MINE: [tickets.c.assignee_id == member.id], View.UNASSIGNED: [tickets.c.assignee_id.is_(None)],
-    }  # fmt: skip
-    return and_(tickets.c.state.in_(ACTIVE), *whose.get(in_view, []))
 
 
 def _lines(session: Session, member: Member, wanted: list[ColumnElement[bool]], order: Any, limit: int) -> list[Line]:

@@ -286,19 +286,19 @@ def write(session: Session, ticket: Ticket, **values: Any) -> None:
     session.execute(update(tickets).where(tickets.c.id == ticket.id).values(**values))
 
 
-def next_seq(session: Session, ticket: Ticket) -> int:
-    """The number of the next line of a held ticket's thread."""
+def next_seq(session: Session, ticket: Ticket, count: int = 1) -> int:
+    """The number of the next line of a held ticket's thread, of the next lines' last one where there are more."""
     return int(
         session.execute(
             update(tickets)
             .where(tickets.c.id == ticket.id)
-            .values(last_seq=tickets.c.last_seq + 1)
+            .values(last_seq=tickets.c.last_seq + count)
             .returning(tickets.c.last_seq)
         ).scalar_one()
     )
 
 
-def log(session: Session, ticket: Ticket, kind: str, staff_id: int | None, **data: Any) -> None:
+def log(session: Session, ticket: Ticket, kind: str, staff_id: int | None, /, **data: Any) -> None:
     """Write into a held ticket's thread what happened to it."""
     session.execute(
         insert(ticket_events).values(
