@@ -90,6 +90,25 @@ class Held(CallbackData, prefix="held"):
     """Send what was not understood to the staff."""
 
 
+class Helped(CallbackData, prefix="helped"):
+    """Whether the article that answered a question helped."""
+
+    question: Number
+    yes: bool
+
+
+class Mine(CallbackData, prefix="mine"):
+    """A member of staff sees to what is late."""
+
+    escalation: Number
+
+
+class KeepPromise(CallbackData, prefix="pkept"):
+    """What was promised is done."""
+
+    promise: Number
+
+
 class Rate(CallbackData, prefix="rate"):
     ticket: Number
     stars: int
@@ -99,6 +118,12 @@ class Offers(CallbackData, prefix="ads"):
     """Agree to offers, or stop them."""
 
     agree: bool
+
+
+class Stop(CallbackData, prefix="stop"):
+    """Hear no more of a purpose (see store.outbox.Purpose): on every message that was sent to many."""
+
+    purpose: int
 
 
 class Invite(CallbackData, prefix="inv"):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date
 
 from handlers import tier_words
-from handlers.chat import cheers, point_notices, staff_news, voucher_news
+from handlers.chat import cheers, complaint_notices, deadline_news, point_notices, staff_news, voucher_news
 from handlers.chat.commands import go
 from handlers.chat.help import rating_buttons
 from handlers.chat.told import Change, Params, Told
@@ -290,6 +290,8 @@ KINDS: dict[str, Callable[[Voice, Params], Told]] = {
     "ticket_reaction": _ticket_reaction,
     "ticket_resolved": _ticket_resolved,
     **cheers.KINDS,
+    **complaint_notices.KINDS,
+    **deadline_news.KINDS,
     **point_notices.KINDS,
     **staff_news.KINDS,
 }

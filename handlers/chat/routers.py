@@ -8,13 +8,18 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message
 
 from handlers.chat import (
+    answers,
     challenges,
+    deadlines,
+    feedback,
     forum,
+    forum_desk,
     free_text,
     gifting,
     help,  # noqa: A004  # the noun of /help
     history,
     invite,
+    outreach,
     phone,
     points,
     privacy,
@@ -28,21 +33,27 @@ from handlers.chat.commands import (
     EntryFor,
     Go,
     Held,
+    Helped,
     History,
     Invite,
+    KeepPromise,
     KeepVoucher,
     Leave,
+    Mine,
     Offers,
     Present,
     PresentVoucher,
     Rate,
     Show,
     Speak,
+    Stop,
     Topic,
     by_label,
 )
+from handlers.chat.forum_buttons import Do
 from handlers.chat.gifting import Giving
 from handlers.chat.phone import Phone
+from handlers.chat.questions import Decide, Score, Wants, Well
 from loyalty.customers import customers
 from store.engine import Work
 
@@ -70,6 +81,7 @@ def build() -> Dispatcher:
     said.register(gifting.amount, StateFilter(Giving.amount), F.text.func(gifting.may_be_amount))
     said.register(gifting.friend, StateFilter(Giving.friend), F.text.func(phone.may_be_number))
     said.register(help.comment, StateFilter(help.Support.commenting))
+    said.register(feedback.comment, StateFilter(feedback.Feedback.commenting))
     said.register(free_text.free_text)
     private.edited_message.register(help.edited)
 
@@ -87,18 +99,34 @@ def build() -> Dispatcher:
     tapped.register(invite.show_qr, Invite.filter())
     tapped.register(leave, Leave.filter())
     tapped.register(privacy.choose, Offers.filter())
+    tapped.register(outreach.stop, Stop.filter())
     tapped.register(help.choose_topic, Topic.filter())
     tapped.register(help.send_held, Held.filter())
+    tapped.register(answers.tapped, Helped.filter())
     tapped.register(help.rate, Rate.filter())
+    tapped.register(feedback.wants, Wants.filter())
+    tapped.register(feedback.well, Well.filter())
+    tapped.register(feedback.score, Score.filter())
+    tapped.register(feedback.decide, Decide.filter())
+    tapped.register(deadlines.mine, Mine.filter())
+    tapped.register(deadlines.keep, KeepPromise.filter())
     tapped.register(free_text.tapped, Go.filter())
     tapped.register(free_text.stale)
 
     dispatcher.include_router(private)
     groups = Router(name="groups")
     groups.message.filter(F.chat.type.in_({"group", "supergroup"}))
+    groups.edited_message.filter(F.chat.type.in_({"group", "supergroup"}))
+    groups.callback_query.filter(F.message.chat.type.in_({"group", "supergroup"}))
+    groups.message.register(forum_desk.moved, F.migrate_to_chat_id)
     groups.message.register(forum.bind, Command(*forum.COMMANDS, ignore_case=True))
+    groups.message.register(forum_desk.said)
+    groups.edited_message.register(forum_desk.edited)
+    groups.callback_query.register(forum_desk.tapped, Do.filter())
     dispatcher.include_router(groups)
     dispatcher.my_chat_member.register(membership, F.chat.type == "private")
+    dispatcher.message_reaction.register(help.reacted, F.chat.type == "private")
+    dispatcher.message_reaction.register(forum_desk.reacted, F.chat.type.in_({"group", "supergroup"}))
     return dispatcher
 
 
