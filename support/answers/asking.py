@@ -21,6 +21,8 @@ from support.answers.matching import Entry
 from support.tickets import State, tickets
 
 QUESTION_CHARS_MAX = 500
+GAP_LETTERS_MIN = 4
+"""Who says less ("ok", "hmm") has not asked for anything."""
 
 
 class QuestionRow(Base):
@@ -98,12 +100,15 @@ def answer(session: Session, customer_id: int, shop_id: int, text: str, language
         return None
     shelf = articles.published(session, shop_id)
     found = matching.best(text, [entry_of(one) for one in shelf])
+    key = matching.key(text)
+    if found is None and len(key) < GAP_LETTERS_MIN:
+        return None
     number = int(
         session.execute(
             insert(questions)
             .values(
                 shop_id=shop_id, customer_id=customer_id, at=now(session), text=text[:QUESTION_CHARS_MAX],
-                key=matching.key(text), article_id=found.id if found else None,
+                key=key, article_id=found.id if found else None,
             )
             .returning(questions.c.id)
         ).scalar_one()
@@ -169,9 +174,8 @@ def gaps(session: Session, shop_id: int, within: timedelta = timedelta(days=90),
         )
         .where(*mine).group_by(q.key).order_by(func.count().desc(), func.max(q.at).desc()).limit(limit)
     ).all()  # fmt: skip
-    said = dict(
-        session.execute(select(q.id, q.text).where(q.id.in_([row.last for row in rows]))).tuples().all()
-    )  # fmt: skip
+    last = session.execute(select(q.id, q.text).where(q.id.in_([row.last for row in rows])))
+    said = {row.id: row.text for row in last}
     return [
         Gap(row.key, said[row.last], row.times, row.people, int(row.unhelped), row.article_id, row.last_at)
         for row in rows
