@@ -6,7 +6,7 @@ from aiogram.filters import CommandObject
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
-from handlers.chat import challenges, invite, phone, points, privacy, start, vouchers
+from handlers.chat import answers, challenges, invite, phone, points, privacy, start, vouchers
 from handlers.chat import help as helping
 from handlers.chat.commands import Go, by_label, menu
 from handlers.chat.sayings import Saying, understand
@@ -55,10 +55,12 @@ async def unknown_command(message: Message, talk: Talk) -> None:
 
 
 async def free_text(message: Message, talk: Talk, state: FSMContext) -> None:
-    """Whatever isn't a command: for the open ticket, else understood, else offered to a colleague."""
+    """Whatever isn't a command: for the open ticket, else understood, else answered by an article, else offered to a colleague."""
     text = message.text or ""
     if await talk.work.read(tickets.current, talk.customer_id) is not None:
         await helping.into_ticket(message, talk, state)
+        return
+    if await answers.replied(message, talk, state):
         return
     saying = understand(text or message.caption or "")
     if saying is Saying.COMPLAINT:
@@ -80,7 +82,7 @@ async def free_text(message: Message, talk: Talk, state: FSMContext) -> None:
         await run(saying.value, message, talk, state)
     elif phone.is_number(text) and not talk.person.has_phone:
         await phone.number(message, talk, state)
-    else:
+    elif not await answers.answer(message, talk, state):
         await helping.hold(message, talk, state, talk.say("I'm not sure I understood. Shall a colleague answer you?"))
 
 
