@@ -20,6 +20,8 @@ from store import deliveries, inbox, leases, media, outbox
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
 from support import waking
+from support.complaints import loop
+from support.feedback import asking, surveys
 from support.deadlines import alerts, clocks, escalations, promises
 from support.routing import router
 
@@ -48,6 +50,10 @@ DUE: tuple[Callable[[Session], int], ...] = (
     alerts.digest_due,
     waking.wake_due,
     waking.close_due,
+    loop.ask_due,
+    asking.remind_due,
+    surveys.plan_due,
+    surveys.ask_due,
     router.leave_due,
     router.drain_due,
 )

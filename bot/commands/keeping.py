@@ -26,9 +26,10 @@ def check() -> None:
     first fault; all of them are printed.
     """
     from loyalty.points import proof
+    from support.complaints import goodwill_book
 
     async def work(_settings: Settings, store: Store) -> None:
-        faults = await store.read(proof.faults)
+        faults = [*await store.read(proof.faults), *await store.read(goodwill_book.check)]
         for fault in faults:
             show(f"{fault.what} {fault.subject}: expected {fault.expected}, found {fault.found}")
         if faults:

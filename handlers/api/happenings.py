@@ -51,6 +51,10 @@ KINDS: Mapping[str, Kind] = {
     "draw.opened": Kind("A lucky draw is open.", {"draw": 3}),
     "draw.closed": Kind("A lucky draw is over.", {"draw": 3}),
     "ticket.opened": Kind("A customer opened a ticket.", {"ticket": 1042, "topic": "complaint"}),
+    "complaint.opened": Kind("A ticket is a complaint, of level 1 (the gravest) to 4.",
+                             {"ticket": 1042, "level": 2, "repeated": False}),
+    "complaint.closed": Kind("A complaint ended: `satisfied` on the customer's word, `unanswered`, or it was a `mistake`.",
+                             {"ticket": 1042, "outcome": "satisfied"}),
     "ticket.resolved": Kind("A ticket was resolved.", {"ticket": 1042}),
     "ticket.late": Kind(
         "A ticket's deadline passed: for its `first` answer, the `next` one, or its `resolution`.",
@@ -133,6 +137,11 @@ def _referral(kind: str, moved: str) -> Teller:
     return tell
 
 
+def _goodwill(kind: str) -> Teller:
+    """Points alone: a voucher is told of as such."""
+    return lambda data: [_points(kind, int(data["points"]), "goodwill", data)] if data.get("points") else []
+
+
 TELLERS: Mapping[str, Teller] = {
     "order_pending": _order("order.pending"),
     "order_completed": _order("order.completed"),
@@ -156,6 +165,10 @@ TELLERS: Mapping[str, Teller] = {
     "draw_opened": _same("draw.opened", "draw"),
     "draw_closed": _same("draw.closed", "draw"),
     "ticket_opened": _same("ticket.opened", "ticket", "topic"),
+    "complaint_opened": _same("complaint.opened", "ticket", "level", "repeated"),
+    "complaint_closed": _same("complaint.closed", "ticket", outcome="state"),
+    "goodwill_given": _goodwill("points.earned"),
+    "goodwill_taken_back": _goodwill("points.taken_back"),
     "ticket_resolved": _same("ticket.resolved", "ticket"),
     "ticket_rated": _same("ticket.rated", "ticket", "stars"),
     "deadline_missed": _same("ticket.late", "ticket", deadline="cause"),
@@ -173,8 +186,8 @@ TELLERS: Mapping[str, Teller] = {
 """What the store's events tell; one that is not named here is told to nobody outside."""
 
 PRIVATE = frozenset({
-    "badge_taken_back", "bonus_missed", "drawn", "gift_given", "prize_missed", "prize_taken_back", "quest_undone",
-    "referral_refused", "thanked", "tier_gift_missed", "voucher_gift_taken", "voucher_offered", "voucher_withdrawn",
+    "badge_taken_back", "bonus_missed", "compliment", "drawn", "gift_given", "prize_missed", "prize_taken_back", "quest_undone",
+    "referral_refused", "survey_answered", "thanked", "tier_gift_missed", "voucher_gift_taken", "voucher_offered", "voucher_withdrawn",
 })  # fmt: skip
 """Events that are nobody's business outside."""
 

@@ -6,12 +6,13 @@ from aiogram.filters import CommandObject
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
-from handlers.chat import answers, challenges, invite, phone, points, privacy, start, vouchers
+from handlers.chat import answers, challenges, feedback, invite, phone, points, privacy, start, vouchers
 from handlers.chat import help as helping
 from handlers.chat.commands import Go, by_label, menu
 from handlers.chat.sayings import Saying, understand
 from handlers.chat.talk import Talk
 from support import tickets
+from support.feedback import compliments
 
 Handler = Callable[[Message, Talk, FSMContext], Awaitable[None]]
 
@@ -26,7 +27,7 @@ RUN: dict[str, Handler] = {
 
 async def run(command: str, message: Message, talk: Talk, state: FSMContext) -> None:
     """Run a command. It ends the wait for a comment; the wait for a ticket's first words goes on."""
-    if await state.get_state() == helping.Support.commenting.state:
+    if await state.get_state() in {helping.Support.commenting.state, feedback.Feedback.commenting.state}:
         await state.clear()
     await RUN[command](message, talk, state)
 
@@ -62,6 +63,8 @@ async def free_text(message: Message, talk: Talk, state: FSMContext) -> None:
         return
     if await answers.replied(message, talk, state):
         return
+    if await feedback.in_words(message, talk, state):
+        return
     saying = understand(text or message.caption or "")
     if saying is Saying.COMPLAINT:
         await helping.into_ticket(message, talk, state, topic="complaint")
@@ -72,6 +75,7 @@ async def free_text(message: Message, talk: Talk, state: FSMContext) -> None:
     elif saying is Saying.GREETING:
         await message.answer(talk.say("Hello {name}! What can we do for you?"), reply_markup=talk.keyboard)
     elif saying is Saying.THANKS:
+        await talk.work.write(compliments.said_to_shop, talk.customer_id, text)
         await message.answer(talk.say("You're welcome. See you soon at {shop}!", shop=talk.shop.name))
     elif saying is Saying.STOP:
         await privacy.set_offers(talk, agree=False)

@@ -18,6 +18,7 @@ from aiogram.types import (
     ReactionTypeEmoji,
 )
 
+from handlers.chat import questions
 from handlers.chat.commands import Held, Rate, Topic, button, go, go_button
 from handlers.chat.sayings import Saying, understand
 from handlers.chat.talk import Talk
@@ -25,6 +26,8 @@ from store.engine import Work
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.media import File
 from support import changes, messages, ratings, tickets
+from support.complaints import complaints
+from support.feedback import surveys
 from support.messages import Source
 from support.tickets import Joined, Ticket
 from support.topics import OTHER, own
@@ -149,6 +152,9 @@ async def into_ticket(message: Message, talk: Talk, state: FSMContext, *, topic:
 async def confirm(message: Message, talk: Talk, joined: Joined) -> None:
     """One answer when a ticket opens; what follows joins it in silence."""
     number = str(joined.ticket.id)
+    if joined.opened and await talk.work.read(complaints.find, joined.ticket.id) is not None:
+        # A complaint has an acknowledgement of its own, which is on its way.
+        return
     if joined.opened:
         await message.answer(
             talk.say("We have received your request <b>#{number}</b>. A colleague will answer you here.", number=number)
@@ -319,12 +325,33 @@ async def rate(query: CallbackQuery, callback_data: Rate, talk: Talk, state: FSM
     await query.answer()
     await await_words(talk, state, Support.commenting, ticket=callback_data.ticket)
     if isinstance(query.message, Message):
-        await query.message.edit_text(
-            talk.say("{stars} ★ Thank you! Would you like to add a word?", stars=callback_data.stars)
-            if callback_data.stars >= GOOD_STARS
-            else talk.say(
-                "{stars} ★ Thank you for being frank. What should we have done better?", stars=callback_data.stars
-            )
+        await query.message.edit_text(thanks_for(talk, callback_data.stars))
+        await ask_effort(query.message, talk, callback_data.ticket)
+
+
+async def rated(message: Message, talk: Talk, state: FSMContext, ticket_id: int, stars: int) -> None:
+    """The same in their own words ("5 sao"). Raises as ratings.rate."""
+    await talk.work.write(ratings.rate, ticket_id, talk.customer_id, stars)
+    await await_words(talk, state, Support.commenting, ticket=ticket_id)
+    await message.answer(thanks_for(talk, stars))
+    await ask_effort(message, talk, ticket_id)
+
+
+def thanks_for(talk: Talk, stars: int) -> str:
+    """The answer to a rating, which asks for a word."""
+    if stars >= GOOD_STARS:
+        return talk.say("{stars} ★ Thank you! Would you like to add a word?", stars=stars)
+    return talk.say("{stars} ★ Thank you for being frank. What should we have done better?", stars=stars)
+
+
+async def ask_effort(message: Message, talk: Talk, ticket_id: int) -> None:
+    """Ask how easy it was, where the shop wants to know."""
+    ticket = await talk.work.read(tickets.get, ticket_id)
+    survey = await talk.work.write(surveys.after_rating, ticket)
+    if survey is not None:
+        await message.answer(
+            talk.say("And how easy was it to get help from us?"),
+            reply_markup=questions.effort_buttons(talk.words, survey),
         )
 
 

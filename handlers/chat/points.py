@@ -158,6 +158,8 @@ def reason(voice: Voice, entry: Entry) -> str:
         "hold": set_aside(voice, entry.reason or ""),
         "unhold": voice.say("set aside, and back again"),
         "forgive": voice.say("let off by the shop"),
+        "goodwill": voice.say("with our apology"),
+        "goodwill_back": voice.say("given by mistake, taken back"),
         "bonus": bonus(voice, entry.reason or ""),
     }
     return texts.get(entry.kind) or voice.say("correction by the shop")

@@ -76,6 +76,7 @@ def transfer(said: Words, kind: str) -> str:
         "release": said("Now available"), "adjust": said("Changed by hand"), "merge": said("Two accounts became one"),
         "referral": said("Friend brought along"), "opening": said("Opening balance"),
         "bonus": said("Bonus"), "gift": said("Gift between customers"), "hold": said("Set aside"),
+        "goodwill": said("Goodwill"), "goodwill_back": said("Goodwill taken back"),
         "recover": said("Taken back: the points were spent"), "forgive": said("Debt let off"),
     }.get(kind, said("Other change"))  # fmt: skip
 

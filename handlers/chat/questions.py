@@ -1,0 +1,92 @@
+"""Questions that we ask customers after their case, with their buttons: what would make it good, whether all is well, how
+likely they would recommend us, how easy it was.
+"""
+
+from typing import Annotated
+
+from aiogram.filters.callback_data import CallbackData
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from pydantic import Field
+
+from handlers.chat.commands import Number, button
+from handlers.words import Words
+from support.complaints.complaints import Remedy
+
+
+class Wants(CallbackData, prefix="wants"):
+    """What would make a complaint good (see Remedy)."""
+
+    ticket: Number
+    remedy: Annotated[str, Field(max_length=10)]
+
+
+class Well(CallbackData, prefix="well"):
+    """Whether all is well after a complaint."""
+
+    ticket: Number
+    good: bool
+
+
+class Score(CallbackData, prefix="score"):
+    """The answer to a survey."""
+
+    survey: Number
+    score: Annotated[int, Field(ge=0, le=10)]
+
+
+class Decide(CallbackData, prefix="gw"):
+    """A supervisor decides goodwill that waits."""
+
+    goodwill: Number
+    yes: bool
+
+
+def remedies(said: Words) -> dict[str, str]:
+    """What can make a complaint good, in words."""
+    return {
+        Remedy.REPLACE: said("A replacement"), Remedy.REFUND: said("A refund"),
+        Remedy.GOODWILL: said("Points or a voucher"), Remedy.APOLOGY: said("An explanation"),
+        Remedy.OTHER: said("Something else"),
+    }  # fmt: skip
+
+
+def remedy_buttons(said: Words, ticket_id: int) -> InlineKeyboardMarkup:
+    every = [button(label, Wants(ticket=ticket_id, remedy=remedy)) for remedy, label in remedies(said).items()]
+    return InlineKeyboardMarkup(inline_keyboard=[every[:2], every[2:4], every[4:]])
+
+
+def well_buttons(said: Words, ticket_id: int) -> InlineKeyboardMarkup:
+    row = [
+        button(said("Yes, all is well"), Well(ticket=ticket_id, good=True)),
+        button(said("Not yet"), Well(ticket=ticket_id, good=False)),
+    ]
+    return InlineKeyboardMarkup(inline_keyboard=[row])
+
+
+def nps_buttons(survey_id: int) -> InlineKeyboardMarkup:
+    """0 to 10, in two rows."""
+    every = [
+        InlineKeyboardButton(text=str(score), callback_data=Score(survey=survey_id, score=score).pack())
+        for score in range(11)
+    ]
+    return InlineKeyboardMarkup(inline_keyboard=[every[6:], every[:6]])
+
+
+def efforts(said: Words) -> dict[int, str]:
+    """How easy it was, in words, the best first."""
+    return {
+        5: said("Very easy"), 4: said("Easy"), 3: said("So-so"), 2: said("Hard"), 1: said("Very hard"),
+    }  # fmt: skip
+
+
+def effort_buttons(said: Words, survey_id: int) -> InlineKeyboardMarkup:
+    every = [button(label, Score(survey=survey_id, score=score)) for score, label in efforts(said).items()]
+    return InlineKeyboardMarkup(inline_keyboard=[every[:2], every[2:]])
+
+
+def decide_buttons(said: Words, goodwill_id: int) -> InlineKeyboardMarkup:
+    row = [
+        button(said("Approve"), Decide(goodwill=goodwill_id, yes=True)),
+        button(said("Refuse"), Decide(goodwill=goodwill_id, yes=False)),
+    ]
+    return InlineKeyboardMarkup(inline_keyboard=[row])
