@@ -1,11 +1,12 @@
 """Views: saved filters over the desk's tickets, one's own or, saved by a supervisor, everybody's at a shop."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, Text, delete, insert, or_, select, update
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, Select, Text, delete, insert, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store import audit
@@ -14,6 +15,7 @@ from store.clock import now
 from store.errors import InvalidError, NotFoundError
 from store.staff import Member, Right
 from store.text import fold
+from support.routing import teams
 from support.tags import tag_table, ticket_tags
 from support.tickets import ACTIVE, Priority, State, tickets
 
@@ -21,7 +23,7 @@ NAME_CHARS_MAX = 40
 VIEWS_MAX = 30
 """Of one member, and shared ones of one shop."""
 VALUES_MAX = 50
-ME, NOBODY = "me", "nobody"
+ME, NOBODY, MINE = "me", "nobody", "mine"
 
 
 class SavedViewRow(Base):
@@ -42,7 +44,7 @@ class SavedViewRow(Base):
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What a view shows: tickets that fit each of these; one that names nothing asks for nothing. Without `states` it shows
-    what isn't solved. `assignees` are members' numbers, "me" and "nobody".
+    what isn't solved. `assignees` are members' numbers, "me" and "nobody", `teams` numbers and "mine".
     """
 
     states: tuple[str, ...] = ()
@@ -50,7 +52,7 @@ class Filters:
     topics: tuple[str, ...] = ()
     priorities: tuple[str, ...] = ()
     assignees: tuple[str | int, ...] = ()
-    teams: tuple[int, ...] = ()
+    teams: tuple[str | int, ...] = ()
     shops: tuple[int, ...] = ()
     languages: tuple[str, ...] = ()
     complaint: bool | None = None
@@ -112,7 +114,9 @@ def conditions(member: Member, filters: Filters) -> list[ColumnElement[bool]]:
         none = [t.assignee_id.is_(None)] if NOBODY in filters.assignees else []
         found.append(or_(t.assignee_id.in_(people), *none))
     if filters.teams:
-        found.append(t.team_id.in_(filters.teams))
+        numbers = [one for one in filters.teams if one != MINE]
+        own = [t.team_id.in_(_teams_of(member))] if MINE in filters.teams else []
+        found.append(or_(t.team_id.in_(numbers), *own))
     if filters.complaint is not None:
         about = or_(t.severity.is_not(None), t.topic == "complaint")
         found.append(about if filters.complaint else ~about)
@@ -122,6 +126,12 @@ def conditions(member: Member, filters: Filters) -> list[ColumnElement[bool]]:
 def states_of(filters: Filters) -> tuple[str, ...]:
     """The states a view shows."""
     return filters.states or ACTIVE
+
+
+def fitting(session: Session, member: Member, filters: Filters, ticket_ids: Sequence[int]) -> set[int]:
+    """Which of these tickets fit."""
+    fits = (tickets.c.id.in_(ticket_ids), tickets.c.state.in_(states_of(filters)), *conditions(member, filters))
+    return set(session.execute(select(tickets.c.id).where(*fits)).scalars())
 
 
 def listed(session: Session, member: Member) -> list[SavedView]:
@@ -218,6 +228,11 @@ def _need_lead(member: Member, shop_id: int | None) -> None:
         raise InvalidError("shop", "unknown")
 
 
+def _teams_of(member: Member) -> Select[tuple[int]]:
+    t, m = teams.team_table.c, teams.members.c
+    return select(t.id).where(or_(t.everyone, t.id.in_(select(m.team_id).where(m.staff_id == member.id))))
+
+
 def _named(name: str) -> str:
     name = re.sub(r"\s+", " ", name.replace("\x00", "")).strip()
     if not name or len(name) > NAME_CHARS_MAX:
@@ -236,5 +251,5 @@ def _word(value: Any) -> bool:
 _VALUE = {
     "states": lambda one: one in set(State), "tags": _word, "topics": _word,
     "priorities": lambda one: one in set(Priority), "languages": _word, "shops": _number,
-    "assignees": lambda one: one in (ME, NOBODY) or _number(one), "teams": _number,
+    "assignees": lambda one: one in (ME, NOBODY) or _number(one), "teams": lambda one: one == MINE or _number(one),
 }  # fmt: skip

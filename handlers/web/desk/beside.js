@@ -9,6 +9,7 @@ export class Beside {
   #pane = document.getElementById("customer");
   #boxes = Object.fromEntries([...document.querySelectorAll("#customer [data-box]")].map((box) => [box.dataset.box, box]));
   #shown = new Map(); // what each part was last filled with
+  #sent = new WeakSet(); // forms that went through: what stands in them is no longer being filled in
 
   constructor(desk) {
     this.#desk = desk;
@@ -21,8 +22,7 @@ export class Beside {
       else desk.sheet(sheet.dataset.sheet);
     });
     sendForms(this.#pane, { ask: desk.ask, words: desk.words, done: (answer, form) => {
-      form.reset();
-      document.activeElement?.blur();
+      this.#sent.add(form);
       desk.done(answer);
     } });
   }
@@ -46,7 +46,7 @@ export class Beside {
     this.#shown.set("", page);
     const parsed = el("template");
     parsed.innerHTML = page; // the server's own template, escaped there
-    const rest = [...parsed.content.querySelectorAll(":scope > .side")];
+    const rest = [...parsed.content.children].filter((one) => one.matches(".side"));
     this.#boxes.rest.replaceChildren(...rest);
     this.#boxes.who.replaceChildren(parsed.content);
   }
@@ -63,9 +63,12 @@ export class Beside {
     } catch {
       return; // The next look tries again.
     }
-    if (this.#desk.ticket()?.id !== ticket.id || isBeingFilled(box)) return;
+    if (this.#desk.ticket()?.id !== ticket.id || this.#isBeingFilled(box)) return;
     if (typeof made === "string") {
-      if (this.#shown.get(panel.id) === made) return;
+      if (this.#shown.get(panel.id) === made) {
+        for (const form of box.querySelectorAll("form")) if (this.#sent.has(form)) form.reset();
+        return;
+      }
       this.#shown.set(panel.id, made);
       const parsed = el("template");
       parsed.innerHTML = made; // the server's own template, escaped there
@@ -73,7 +76,9 @@ export class Beside {
     }
     box.hidden = !made;
     const title = panel.title ? el("h4", { id: `panel-${panel.id}` }, this.#desk.words.say(panel.title)) : null;
+    const focused = box.contains(document.activeElement) ? document.activeElement.id : "";
     box.replaceChildren(...[title, made].filter(Boolean));
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
   #box(panel) {
@@ -84,9 +89,10 @@ export class Beside {
     boxes.insertBefore(box, [...boxes.children].find((one) => Number(one.dataset.order) > panel.order) ?? null);
     return box;
   }
-}
 
-function isBeingFilled(box) {
-  if (!box.contains(document.activeElement)) return false;
-  return document.activeElement.matches("input, textarea, select");
+  /** Whether somebody has begun something in it that isn't sent. */
+  #isBeingFilled(box) {
+    const field = document.activeElement;
+    return box.contains(field) && field.matches("input, textarea") && field.value !== field.defaultValue && !this.#sent.has(field.form);
+  }
 }

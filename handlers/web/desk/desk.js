@@ -50,6 +50,7 @@ const desk = {
   sure: askSure,
   done: (answer) => {
     if (answer?.open) openTicket(answer.open);
+    if (answer && "show" in answer) list.show(answer.show);
     beside.refresh();
   },
   composer: { insert: (text) => composer.insert(text), kind: () => composer.kind, focus: () => composer.focus() },
@@ -62,7 +63,7 @@ const company = new Company(desk, () => {
 });
 desk.faces = (ticket) => company.faces(ticket);
 const lightbox = new Lightbox();
-const list = new List({ desk, took, counted });
+const list = new List({ desk, took, counted, turned: () => live.open() });
 const thread = new Thread({ desk, showPicture: (photos, index) => lightbox.show(photos, index), quote: (seq) => composer.quote(seq), sawAll });
 const composer = new Composer({
   rewordLast: () => thread.rewordLast(),
@@ -89,6 +90,7 @@ const live = new Live({
   address: () => {
     const query = new URLSearchParams({ after: Object.entries(cursor).map((one) => one.join(":")).join(",") });
     if (list.shop) query.set("shop", list.shop);
+    if (list.filters) query.set("filters", list.filters);
     if (open) {
       query.set("ticket", open.line.id);
       query.set("thread", thread.cursor);
@@ -256,7 +258,8 @@ find("owner").addEventListener("click", (event) => {
 for (const id of ["resolve", "reopen"]) find(id).addEventListener("click", () => open && solve(open.line, desk));
 
 const titleOf = (action) => (typeof action.title === "function" ? action.title(open?.line ?? null, desk) : words.say(action.title));
-const offered = (place) => actions.filter((one) => one.place === place && (place === "me" || open) && one.when(open?.line ?? null, desk));
+const offered = (place) => actions.filter((one) => one.place === place && (place === "me" || open) && one.when(open?.line ?? null, desk))
+  .sort((one, other) => one.danger - other.danger);
 const asItem = (opener) => (action) => ({ icon: action.icon, title: titleOf(action), key: action.key, danger: action.danger, run: () => action.run(open?.line ?? null, desk, opener) });
 
 find("more").addEventListener("click", (event) => showMenu(event.currentTarget, offered("thread").map(asItem(event.currentTarget))));
@@ -308,7 +311,7 @@ for (const button of document.querySelectorAll("[data-notes]")) button.addEventL
 const palette = new Palette(desk, () => [
   ...offered("thread").map(asItem(find("more"))), ...offered("composer").map(asItem(find("more"))),
   ...(open ? [{ icon: "reply", title: words.say("write_reply"), key: "r", run: () => composer.write("reply") }, { icon: "note", title: words.say("write_note"), key: "n", run: () => composer.write("note") }] : []),
-  ...list.views().map((view) => ({ icon: "ticket", title: view.title, key: view.key, run: () => list.choose(view.id) })),
+  ...list.views().map((view) => ({ icon: "ticket", ...view })),
   ...offered("me").map(asItem(find("me"))),
   ...[...document.querySelectorAll("[data-go]")].map((door) => ({ icon: "open", title: door.textContent.trim(), run: () => location.assign(door.dataset.go) })),
   { icon: "help", title: find("show-keys").title, key: "?", run: () => find("show-keys").click() },

@@ -3,7 +3,7 @@
 import { el, icon } from "../chat/dom.js";
 import { drawMarks } from "./marks.js";
 
-const ACTIVE = ["new", "open", "waiting_customer"];
+const AWAKE = ["new", "open", "waiting_customer"];
 const HUES = 8;
 const SEARCH_PAUSE = 200;
 
@@ -21,17 +21,21 @@ export class List {
   #search = document.getElementById("search");
   #lines = new Map();
   #rows = new Map();
-  #view = localStorage.getItem("desk-view") ?? "mine";
+  #chips = document.getElementById("chips");
+  #view = localStorage.getItem("desk-view") ?? "mine"; // one of everybody's; "" while a filter is on
+  #filter = null; // {id of the saved view, name, filters}
+  #saved = [];
   #selected = null;
   #more = false;
   #loading = 0;
   #failed = false;
   shop = "";
 
-  /** hands: desk; took({lines, cursor}) after each reading, counted(unread) */
+  /** hands: desk; took({lines, cursor}) after each reading, counted(unread), turned() when another view is shown */
   constructor(hands) {
     this.#hands = hands;
-    if (!this.#tabs.some((tab) => tab.dataset.view === this.#view)) this.#view = "mine";
+    if (this.#view !== "snoozed" && !this.#tabs.some((tab) => tab.dataset.view === this.#view)) this.#view = "mine";
+    document.getElementById("filter").addEventListener("click", () => this.#openFilter());
     for (const tab of this.#tabs) tab.addEventListener("click", () => this.choose(tab.dataset.view));
     this.#tabs[0].parentElement.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -57,7 +61,13 @@ export class List {
 
   /** The views as the palette offers them. */
   views() {
-    return this.#tabs.map((tab, index) => ({ id: tab.dataset.view, title: tab.firstChild.data.trim(), key: String(index + 1) }));
+    const { words } = this.#hands.desk;
+    return [
+      ...this.#tabs.map((tab, index) => ({ title: tab.firstChild.data.trim(), key: String(index + 1), run: () => this.choose(tab.dataset.view) })),
+      { title: words.say("view_snoozed"), run: () => this.choose("snoozed") },
+      ...this.#saved.map((one) => ({ title: one.name, run: () => this.show(one) })),
+      { title: words.say("filters"), icon: "settings", run: () => this.#openFilter() },
+    ];
   }
 
   chooseAt(place) {
@@ -66,9 +76,30 @@ export class List {
 
   choose(view) {
     this.#view = view;
+    this.#filter = null;
     localStorage.setItem("desk-view", view);
     this.#search.value = "";
+    this.#hands.turned();
     this.load();
+  }
+
+  /** Show what fits a filter, mostly a saved one; null: the view of before. */
+  show(filter) {
+    if (!filter) return this.choose(localStorage.getItem("desk-view") ?? "mine");
+    this.#filter = filter;
+    this.#search.value = "";
+    this.#hands.turned();
+    return this.load();
+  }
+
+  /** What the stream must look at to say whether a changed ticket belongs here. */
+  get filters() {
+    return this.#filter ? JSON.stringify(this.#filter.filters) : "";
+  }
+
+  #openFilter() {
+    const query = new URLSearchParams(this.#filter?.id ? { view: this.#filter.id } : { filters: this.filters });
+    this.#hands.desk.sheet(`/desk/filters?${query}`);
   }
 
   load() {
@@ -78,7 +109,7 @@ export class List {
 
   async #load(further) {
     const number = ++this.#loading;
-    const query = new URLSearchParams({ view: this.#view, search: this.#search.value.trim(), shop: this.shop });
+    const query = new URLSearchParams({ view: this.#view, search: this.#search.value.trim(), shop: this.shop, filters: this.filters });
     if (further) query.set("before", [...this.#lines.keys()].at(-1));
     else this.#box.setAttribute("aria-busy", "true");
     try {
@@ -92,7 +123,7 @@ export class List {
       for (const line of found.lines) this.#lines.set(line.id, line);
       this.#more = found.more;
       this.#failed = false;
-      this.count(found.counts);
+      this.count({ views: found.counts, saved: found.saved });
     } catch {
       if (number !== this.#loading) return;
       this.#failed = !further;
@@ -118,8 +149,25 @@ export class List {
     this.draw();
   }
 
-  count(counts) {
-    for (const place of document.querySelectorAll("[data-count]")) place.textContent = counts[place.dataset.count] || "";
+  /** How many tickets are in each view, and what is saved. */
+  count({ views, saved }) {
+    for (const place of document.querySelectorAll("[data-count]")) place.textContent = views[place.dataset.count] || "";
+    this.#saved = saved;
+    this.#drawChips(views.snoozed);
+  }
+
+  /** Below the views of everybody: what is put aside, saved views, and the filter that is on. */
+  #drawChips(snoozed) {
+    const { words } = this.#hands.desk;
+    const chip = (title, count, on, run) => el("button", { type: "button", class: `chip${on ? " on" : ""}`, "aria-pressed": String(on), onclick: run }, title, count ? el("span", { class: "count" }, String(count)) : null);
+    const chips = this.#saved.map((one) => chip(one.name, one.count, this.#filter?.id === one.id, () => (this.#filter?.id === one.id ? this.show(null) : this.show(one))));
+    if (snoozed || this.#view === "snoozed") chips.unshift(chip(words.say("view_snoozed"), snoozed, !this.#filter && this.#view === "snoozed", () => this.choose("snoozed")));
+    if (this.#filter && !this.#filter.id) chips.unshift(el("button", { type: "button", class: "chip on", "aria-pressed": "true", title: words.say("filters_off"), onclick: () => this.show(null) }, words.say("filtered"), icon("close")));
+    const focused = [...this.#chips.children].indexOf(document.activeElement);
+    this.#chips.replaceChildren(...chips);
+    this.#chips.hidden = !chips.length;
+    this.#chips.children[focused]?.focus();
+    document.getElementById("filter").classList.toggle("on", Boolean(this.#filter));
   }
 
   select(id) {
@@ -140,26 +188,30 @@ export class List {
 
   #belongs(line) {
     if (this.shop && String(line.shop) !== this.shop) return false;
-    const active = ACTIVE.includes(line.state);
+    if (this.#filter) return line.fits;
+    const active = AWAKE.includes(line.state);
     switch (this.#view) {
+      case "snoozed": return line.state === "snoozed";
       case "mine": return active && line.assignee_id === this.#hands.desk.boot.me.id;
       case "unassigned": return active && !line.assignee_id;
       case "open": return active;
-      default: return !active;
+      default: return line.state === "resolved" || line.state === "closed";
     }
   }
 
   #mark() {
     const searching = Boolean(this.#search.value.trim());
-    for (const tab of this.#tabs) {
-      const chosen = !searching && tab.dataset.view === this.#view;
+    for (const [index, tab] of this.#tabs.entries()) {
+      const chosen = !searching && !this.#filter && tab.dataset.view === this.#view;
       tab.setAttribute("aria-selected", String(chosen));
-      tab.tabIndex = tab.dataset.view === this.#view ? 0 : -1;
+      tab.tabIndex = tab.dataset.view === this.#view || (index === 0 && this.#view === "snoozed") ? 0 : -1;
     }
   }
 
   #sorted() {
-    const first = this.#view === "unassigned" && !this.#search.value.trim();
+    const own = !this.#filter && !this.#search.value.trim();
+    const first = own && this.#view === "unassigned";
+    if (own && this.#view === "snoozed") return [...this.#lines.values()].sort((one, other) => (one.snoozed_until ?? "").localeCompare(other.snoozed_until ?? "") || one.id - other.id);
     return [...this.#lines.values()].sort((one, other) =>
       (first ? other.priority - one.priority : 0) || other.at.localeCompare(one.at) || other.id - one.id);
   }
@@ -185,7 +237,7 @@ export class List {
   #row(line) {
     const ago = this.#ago(new Date(line.at));
     const faces = this.#hands.desk.faces(line.id);
-    const signature = JSON.stringify([line, ago, faces?.outerHTML]);
+    const signature = JSON.stringify([line, ago, faces?.outerHTML, drawMarks(line, this.#hands.desk).map((mark) => mark.outerHTML)]);
     let known = this.#rows.get(line.id);
     if (!known) {
       const row = el("a", { class: "ticket", href: `/desk/${line.id}` });
@@ -261,10 +313,11 @@ export class List {
 
   #empty() {
     const { words } = this.#hands.desk;
-    const what = this.#search.value.trim() ? "search" : this.#view;
+    const what = this.#search.value.trim() ? "search" : this.#filter ? "filtered" : this.#view;
     const node = el("div", { class: "empty" }, icon(what === "search" ? "search" : what === "resolved" ? "ticket" : "check"),
       el("b", {}, words.say(`empty_${what}`)), el("p", {}, words.say(`empty_${what}_words`)));
     if (what === "mine") node.append(el("button", { type: "button", class: "button", onclick: () => this.choose("unassigned") }, words.say("show_unassigned")));
+    if (what === "filtered") node.append(el("button", { type: "button", class: "button", onclick: () => this.show(null) }, words.say("filters_off")));
     return node;
   }
 

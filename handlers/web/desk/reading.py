@@ -9,14 +9,15 @@ from sqlalchemy.orm import Session
 
 from handlers import tier_words
 from handlers.web import site
-from handlers.web.desk import frame, shown
+from handlers.web.desk import filters, frame, shown
 from handlers.web.desk.frame import Part, desk, ticket_of
 from loyalty.customers import phones
 from loyalty.customers.addressing import Address, given_name, vocative
 from loyalty.points.lots import last_day
 from store.staff import Member, Right
-from support import beside, drafts, handling, messages, queue, thread
+from support import beside, drafts, handling, messages, queue, thread, topics
 from support.queue import View
+from support.views import Filters
 
 
 def setup_reading(app: web.Application) -> None:
@@ -32,7 +33,7 @@ async def listed(request: web.Request) -> web.Response:
     """A page of a view or of a search, with the views' counts and the cursor that its events go on from."""
     asked = request.query
     try:
-        view = View(asked.get("view", View.MINE))
+        view = filters.asked(request) or View(asked.get("view", View.MINE))
         shop_id, before = (int(asked[name]) if asked.get(name) else None for name in ("shop", "before"))
     except ValueError:
         raise web.HTTPBadRequest from None
@@ -52,7 +53,7 @@ def _list(
     session: Session,
     parts: Sequence[Part],
     member: Member,
-    view: View,
+    view: View | Filters,
     search: str,
     shop_id: int | None,
     before: int | None,
@@ -62,7 +63,7 @@ def _list(
     found = queue.page(session, member, view, search=search, shop_id=shop_id, before=before)
     return {
         "lines": frame.lines(session, parts, member, found), "more": len(found) == queue.PAGE,
-        "counts": queue.counts(session, member, shop_id), "cursor": cursor,
+        "counts": queue.counts(session, member, shop_id), "saved": filters.saved(session, member, shop_id), "cursor": cursor,
     }  # fmt: skip
 
 
@@ -101,9 +102,11 @@ async def customer(request: web.Request) -> web.Response:
     store, said = site.store_of(request), site.words_of(request)
     found = await store.read(beside.of, ticket_of(request), site.member_of(request))
     person, zone = found.customer, found.shop.timezone
+    by_shop = await store.read(topics.of_shops, sorted({one.shop_id for one in found.tickets}))
+    own = [one for each in by_shop.values() for one in each]
     name = given_name(person.name, person.language)
     context = {
-        "beside": found, "topics": shown.topics(said),
+        "beside": found, "topics": shown.topics(said, own), "states": shown.states(said),
         "called": vocative(Address(person.address), name) if person.address and person.language == "vi" else name,
         "phone": phones.local(person.phone) if person.phone else "",
         "day": lambda at: at.astimezone(ZoneInfo(zone)).date(), "last_day": lambda at: last_day(at, zone),

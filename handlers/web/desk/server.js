@@ -31,8 +31,9 @@ export function asker(csrf, words) {
   };
 }
 
-/** Send the forms below `root` that have `data-desk` as panels.js says; done(answer, form) after each that went through. */
+/** Send the forms below `root` that have `data-desk` as panels.js says (at once when a field with `data-submits` changes); done(answer, form) after each that went through. */
 export function sendForms(root, { ask, words, done }) {
+  root.addEventListener("change", (event) => event.target.matches("[data-desk] [data-submits]") && event.target.form.requestSubmit());
   root.addEventListener("submit", async (event) => {
     const form = event.target.closest("form[data-desk]");
     if (!form) return;

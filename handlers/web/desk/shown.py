@@ -1,5 +1,6 @@
 """What the desk's page is given: tickets, threads and refusals as JSON, in the reader's words."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from handlers.words import Words
@@ -8,6 +9,7 @@ from store.staff import Member, Right
 from support import handling, thread
 from support.queue import Line
 from support.tickets import TicketStateError
+from support.topics import Topic
 
 
 def line(found: Line, ranks: dict[int, int]) -> dict[str, Any]:
@@ -16,7 +18,9 @@ def line(found: Line, ranks: dict[int, int]) -> dict[str, Any]:
     return {
         "id": ticket.id, "shop": ticket.shop_id, "customer": found.customer, "customer_id": ticket.customer_id,
         "rank": ranks.get(found.tier_id or 0, 0), "priority": found.priority, "subject": ticket.subject, "topic": ticket.topic,
-        "state": ticket.state, "urgent": ticket.priority == "urgent", "assignee_id": ticket.assignee_id,
+        "state": ticket.state, "urgent": ticket.priority == "urgent", "hurry": ticket.priority,
+        "snoozed_until": ticket.snoozed_until.isoformat() if ticket.snoozed_until else None, "merged_into": ticket.merged_into,
+        "assignee_id": ticket.assignee_id,
         "assignee": found.assignee, "unread": found.unread, "stars": found.stars,
         "at": ticket.updated_at.isoformat(), "created": ticket.created_at.isoformat(), "changed": ticket.changed,
         "last_seq": ticket.last_seq, "preview": ticket.preview,
@@ -28,7 +32,7 @@ def thread_line(said: Words, member: Member, found: thread.Message | thread.Happ
     if isinstance(found, thread.Happened):
         return {
             "seq": found.seq, "changed": found.changed, "at": found.at.isoformat(), "event": found.kind,
-            "words": happened(said, found),
+            "words": happened(said, found), "left": found.data.get("seqs", []) if found.kind == "split" else [],
         }  # fmt: skip
     return {
         "seq": found.seq, "changed": found.changed, "id": found.id, "who": found.who, "staff": found.staff,
@@ -67,12 +71,7 @@ def happened(said: Words, event: thread.Happened) -> str:
         case "reopened":
             return said("{name} opened this again", name=who) if who else said("The customer wrote again")
         case "closed":
-            return said("{name} closed this", name=who)
-        case "priority":
-            return (
-                said("{name} marked this as urgent", name=who) if data["priority"] == "urgent"
-                else said("{name} took the urgent mark away", name=who)
-            )  # fmt: skip
+            return said("{name} closed this", name=who) if who else said("This closed by itself")
         case "rated":
             stars = "★" * data["stars"] + "☆" * (5 - data["stars"])
             return said("The customer rated the help: {stars}", stars=stars)
@@ -100,7 +99,7 @@ def refusal(said: Words, error: RuleError) -> str | None:
     if isinstance(error, handling.TakenError):
         return said("{name} is already on this.", name=error.name)
     if isinstance(error, TicketStateError):
-        return said("This is closed. Open it again to write to the customer.")
+        return said("This is closed. Open it again to write to the customer.") if error.state != "merged" else None
     if isinstance(error, InvalidError):
         known = {
             ("text", "empty"): said("Write something first."),
@@ -113,9 +112,17 @@ def refusal(said: Words, error: RuleError) -> str | None:
     return None
 
 
-def topics(said: Words) -> dict[str, str]:
-    """What tickets are about, by support.tickets.TOPICS."""
+def states(said: Words) -> dict[str, str]:
+    return {
+        "new": said("New"), "open": said("Our turn"), "waiting_customer": said("Customer's turn"), "snoozed": said("Put aside"),
+        "resolved": said("Solved"), "closed": said("Closed"),
+    }  # fmt: skip
+
+
+def topics(said: Words, own: Sequence[Topic] = ()) -> dict[str, str]:
+    """What tickets are about, by key: those of support.topics.SHIPPED and a shop's own."""
     return {
         "order": said("Order"), "product": said("Product"), "points": said("Points and vouchers"),
-        "complaint": said("Complaint"), "other": said("Something else"),
+        "complaint": said("Complaint"), **{one.key: one.english or one.name if said.language == "en" else one.name for one in own},
+        "other": said("Something else"),
     }  # fmt: skip

@@ -12,13 +12,13 @@ from aiohttp_sse import EventSourceResponse
 from sqlalchemy.orm import Session
 
 from handlers.web import site
-from handlers.web.desk import frame, together
+from handlers.web.desk import filters, frame, together
 from handlers.web.desk.frame import desk
 from handlers.web.lines import open_line
 from store import staff
 from store.errors import NotFoundError
 from store.staff import Member
-from support import queue, thread
+from support import queue, thread, views
 
 PING_SECONDS = 15
 BEAT_SECONDS = 20
@@ -113,14 +113,17 @@ async def _still(request: web.Request, member: Member) -> bool:
 
 async def _tell_list(request: web.Request, stream: EventSourceResponse, after: dict[int, int]) -> None:
     store, member, parts = site.store_of(request), site.member_of(request), frame.parts_of(request)
-    told = False
+    told, wanted = False, filters.asked(request)
     while found := await store.read(queue.changes, member, after):
+        fits = await store.read(views.fitting, member, wanted, [one.ticket.id for one in found]) if wanted else set()
         for line, drawn in zip(found, await store.read(frame.lines, parts, member, found), strict=True):
             after[line.ticket.shop_id] = line.ticket.changed
-            await _send(stream, "ticket", drawn)
+            await _send(stream, "ticket", {**drawn, "fits": line.ticket.id in fits})
         told = True
     if told:
-        await _send(stream, "counts", await store.read(queue.counts, member, _number(request, "shop")))
+        shop_id = _number(request, "shop")
+        counts = await store.read(queue.counts, member, shop_id)
+        await _send(stream, "counts", {"views": counts, "saved": await store.read(filters.saved, member, shop_id)})
 
 
 async def _tell_thread(

@@ -67,6 +67,7 @@ export class Thread {
     this.cursor = Math.max(this.cursor, line.changed);
     if (fresh && line.seq < oldest && !this.#older.hidden) return; // loading the earlier ones brings it
     this.#lines.set(line.seq, line);
+    for (const gone of line.left ?? []) this.#lines.delete(gone); // they went on in another ticket
     this.#draw(fresh);
     if (fresh) this.see();
   }
@@ -190,7 +191,11 @@ export class Thread {
 
   #drawEvent(line) {
     const at = new Date(line.at);
-    return el("div", { class: "row happened" }, el("p", {}, line.words, " · ", el("time", { datetime: line.at }, this.#hands.words.time(at))));
+    const [words, ...reasons] = line.words.split("\n");
+    const said = el("p", {}, words, " · ", el("time", { datetime: line.at }, this.#hands.words.time(at)));
+    if (!reasons.length) return el("div", { class: "row happened" }, said);
+    return el("div", { class: "row happened" },
+      el("details", {}, el("summary", {}, said, el("span", { class: "why small" }, this.#hands.words.say("why"))), el("ul", {}, ...reasons.map((one) => el("li", {}, one)))));
   }
 }
 

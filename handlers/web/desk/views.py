@@ -4,7 +4,7 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from handlers.web import site
-from handlers.web.desk import frame, shown, together
+from handlers.web.desk import deadlines, filing, filters, frame, promises, shown, together
 from handlers.web.desk.frame import Part, desk, ticket_of
 from handlers.web.desk.letters import setup_letters, supervises_all
 from handlers.web.desk.reading import setup_reading
@@ -13,10 +13,10 @@ from handlers.web.desk.writing import setup_writing
 from store import media, shops
 from store.errors import NotFoundError
 from store.staff import Member, Right
-from support import changes, queue
+from support import changes, queue, topics
 from support.messages import FILES_MAX, TEXT_CHARS_MAX
 
-PARTS: tuple[Part, ...] = (together.PART,)
+PARTS: tuple[Part, ...] = (together.PART, filing.PART, filters.PART, promises.PART, deadlines.PART)
 """What hangs in the desk beside its own frame, a line each: `promises.PART`, … Their scripts are listed in pieces.js."""
 
 
@@ -39,6 +39,9 @@ async def page(request: web.Request) -> web.StreamResponse:
     member, said = site.member_of(request), site.words_of(request)
     store, status = site.store_of(request), 200
     mine = await store.read(_desks, member)
+    own_topics = [
+        one for each in (await store.read(topics.of_shops, [shop.id for shop in mine])).values() for one in each
+    ]
     if "ticket" in request.match_info:
         try:
             await store.read(queue.line, ticket_of(request), member)
@@ -46,7 +49,7 @@ async def page(request: web.Request) -> web.StreamResponse:
             status = 404
     boot = {
         "me": {"id": member.id, "name": member.name}, "shops": {shop.id: shop.name for shop in mine},
-        "csrf": await site.csrf_token(request), "topics": shown.topics(said),
+        "csrf": await site.csrf_token(request), "topics": shown.topics(said, own_topics),
         "reactions": changes.REACTIONS, "limits": {"bytes": media.BYTES_MAX, "files": FILES_MAX, "chars": TEXT_CHARS_MAX},
     }  # fmt: skip
     own = {key: words for part in PARTS if part.words for key, words in part.words(said).items()}
