@@ -19,7 +19,7 @@ from handlers.chat import outreach
 from loyalty.customers.customers import customers
 from loyalty.outreach import deliveries, links, manners, templates
 from loyalty.outreach.campaigns import campaigns
-from loyalty.outreach.campaigns.campaigns import Campaign, State
+from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
 from loyalty.outreach.deliveries import CAMPAIGN, Delivery
 from loyalty.outreach.manners import Reach, Reason
 from loyalty.points import ledger
@@ -96,7 +96,7 @@ class Broadcaster:
             async for _ in self._store.stream(campaigns.freeze, campaign.id):
                 if not await self._mine():
                     return
-        if campaign.state == State.APPROVED and not await self._store.write(campaigns.begin, campaign.id):
+        if campaign.state == CampaignState.APPROVED and not await self._store.write(campaigns.begin, campaign.id):
             return
         while await self._mine():
             async with self._store.work() as work:
@@ -118,7 +118,10 @@ class Broadcaster:
         campaign = campaigns.get(session, campaign_id, lock=True)
         purpose, kept = Purpose(campaign.purpose), manners.rules(session)
         shop = shops.get(session, campaign.shop_id)
-        if campaign.state != State.SENDING or manners.opens(purpose, now(session), shop.timezone, kept) is not None:
+        if (
+            campaign.state != CampaignState.SENDING
+            or manners.opens(purpose, now(session), shop.timezone, kept) is not None
+        ):
             return 0, []
         due = deliveries.due(session, CAMPAIGN, campaign_id, min(BATCH, self._room(session)))
         if not due:

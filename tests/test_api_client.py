@@ -130,6 +130,26 @@ async def test_a_generated_client_makes_every_call(api: Api, made: ModuleType) -
     assert (await call("vouchers_reserve_many", body=many, status=201)).discount == 30_000
     asked = m.AskedCriteria.from_dict({"field": "points", "op": ">=", "value": 1})
     assert (await call("segments_preview", body=m.Asked(criteria=asked))).sample == [lan.id]
+    draft = m.NewCampaign(
+        name="Hi", criteria=m.NewCampaignCriteria.from_dict({"all": []}), purpose=m.NewCampaignPurpose("care"),
+        messages=m.NewCampaignMessages.from_dict({"vi": "Chào {{ name }}"}), send_at=datetime(2026, 11, 30, tzinfo=UTC),
+    )  # fmt: skip
+    campaign = await call("campaigns_add", body=draft, status=201)
+    assert (await call("campaigns_approve", campaign.id)).state == "approved"
+    assert (await call("campaigns_pause", campaign.id)).state == "paused"
+    assert (await call("campaigns_resume", campaign.id)).state == "approved"
+    assert (await call("campaigns_stop", campaign.id)).state == "stopped"
+    assert (await call("campaigns_get", campaign.id)).report.sent == 0
+    kept = await call("insights_retained", from_=date(2026, 11, 1), to=date(2026, 11, 30))
+    assert kept.orders >= 1
+    for week in (1, 8):
+        again = m.OrderBody(
+            customer=m.CustomerRef(phone=LAN), total=50_000, currency="VND", status=m.Status("completed"),
+            placed_at=datetime(2026, 7, week, tzinfo=UTC),
+        )  # fmt: skip
+        await call("orders_put", f"HD-F{week}", body=again)
+    foretold = await call("insights_foretold", calibrate_until=date(2026, 7, 31), horizon_weeks=2)
+    assert (foretold.customers, foretold.actual_orders) == (1, 0)
     lines = await call("settlement_report", from_=date(2026, 11, 1), to=date(2026, 11, 30))
     assert [line.shop for line in lines.shops] == [api.shop]
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from handlers.api.bodies import Body, Moment, RowNumber, example
 from handlers.api.calls import Answer, Ask, Call
 from loyalty.outreach.campaigns import campaigns, reports
-from loyalty.outreach.campaigns.campaigns import HOLD_OUT_MAX, NAME_CHARS_MAX, Campaign, State
+from loyalty.outreach.campaigns.campaigns import HOLD_OUT_MAX, NAME_CHARS_MAX, Campaign, CampaignState
 from store.outbox import Purpose
 
 GROUP = "Outreach"
@@ -68,7 +68,7 @@ class Answered(BaseModel):
     id: int
     name: str
     purpose: Literal["care", "advertising"]
-    state: State
+    state: CampaignState
     hold_out: int
     send_at: Moment | None = None
     voucher_program: int | None = None
@@ -81,7 +81,7 @@ def _answered(session: Session, campaign: Campaign) -> Answered:
         id=campaign.id,
         name=campaign.name,
         purpose="advertising" if campaign.purpose == Purpose.ADVERTISING else "care",
-        state=State(campaign.state),
+        state=CampaignState(campaign.state),
         hold_out=campaign.hold_out,
         send_at=campaign.send_at,
         voucher_program=campaign.program_id,

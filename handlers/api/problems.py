@@ -82,6 +82,7 @@ KINDS: Mapping[str, Kind] = {
     "sold_out": Kind(409, "The programme has nothing left to give", "Raise its stock, or offer another."),
     "limit_reached": Kind(409, "The customer has as many as one may have", "Nothing was issued."),
     "campaign_state": Kind(409, "The campaign's state forbids it", "`detail` says how it stands."),
+    "too_few_orders": Kind(409, "There are too few orders to learn from", "Wait until customers have come again."),
     "campaign_late": Kind(409, "The campaign's time has passed", "Write it again with another `send_at`."),
     "too_many": Kind(429, "Too many wrong codes", "Wait as many seconds as `Retry-After` says."),
     "busy": Kind(503, "Many calls want the same thing at this moment", "Nothing was changed: send it again."),

@@ -6,7 +6,18 @@ from functools import partial
 import structlog
 from aiohttp import hdrs, web
 
-from handlers.api import campaigns, customers, orders, points, programs, segments, settlement, vouchers, webhooks
+from handlers.api import (
+    campaigns,
+    customers,
+    insights,
+    orders,
+    points,
+    programs,
+    segments,
+    settlement,
+    vouchers,
+    webhooks,
+)
 from handlers.api.calls import Ask, Call
 from handlers.api.docs import page, stylesheet
 from handlers.api.health import Metrics, setup_health
@@ -25,6 +36,7 @@ CALLS: Sequence[Call] = (
     *settlement.CALLS,
     *segments.CALLS,
     *campaigns.CALLS,
+    *insights.CALLS,
     *webhooks.CALLS,
 )
 LIMITER = web.AppKey("api_limiter", Limiter)

@@ -53,7 +53,9 @@ def follow(session: Session, token: str) -> str:
     url = session.execute(
         update(links)
         .where(links.c.token == token.upper())
-        .values(clicks=links.c.clicks + 1, clicked_at=func.coalesce(links.c.clicked_at, literal(now(session), UtcTime())))
+        .values(
+            clicks=links.c.clicks + 1, clicked_at=func.coalesce(links.c.clicked_at, literal(now(session), UtcTime()))
+        )
         .returning(links.c.url)
     ).scalar()
     if url is None:

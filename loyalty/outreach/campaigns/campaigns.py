@@ -41,7 +41,7 @@ AHEAD_MAX = timedelta(days=366)
 PURPOSES = {"care": Purpose.CARE, "advertising": Purpose.ADVERTISING}
 
 
-class State(StrEnum):
+class CampaignState(StrEnum):
     DRAFT = "draft"
     APPROVED = "approved"
     SENDING = "sending"
@@ -153,7 +153,7 @@ def add(
     number = session.execute(
         insert(campaigns)
         .values(
-            **values, shop_id=shop_id, state=State.DRAFT.value, created_at=now(session), created_by=actor, frozen_to=0,
+            **values, shop_id=shop_id, state=CampaignState.DRAFT.value, created_at=now(session), created_by=actor, frozen_to=0,
             planned=0,
         )
         .returning(campaigns.c.id)
@@ -215,58 +215,58 @@ def approve(session: Session, campaign_id: int, shop_id: int, actor: str) -> Cam
     Raises NotFoundError, CampaignStateError, LateError.
     """
     campaign = get(session, campaign_id, shop_id, lock=True)
-    if campaign.state in {State.APPROVED, State.SENDING, State.DONE}:
+    if campaign.state in {CampaignState.APPROVED, CampaignState.SENDING, CampaignState.DONE}:
         return campaign
-    if campaign.state != State.DRAFT:
+    if campaign.state != CampaignState.DRAFT:
         raise CampaignStateError(campaign_id, campaign.state)
     moment = now(session)
     if campaign.send_at is not None and campaign.send_at < moment - LATE:
         raise LateError(f"{campaign.send_at} has passed")
-    return _write(session, campaign, actor, state=State.APPROVED.value, approved_at=moment, approved_by=actor)
+    return _write(session, campaign, actor, state=CampaignState.APPROVED.value, approved_at=moment, approved_by=actor)
 
 
 def pause(session: Session, campaign_id: int, shop_id: int, actor: str) -> Campaign:
     """Send no more of it until it goes on; what is in the outbox and hasn't left waits too."""
     campaign = get(session, campaign_id, shop_id, lock=True)
-    if campaign.state == State.PAUSED:
+    if campaign.state == CampaignState.PAUSED:
         return campaign
-    if campaign.state not in {State.APPROVED, State.SENDING}:
+    if campaign.state not in {CampaignState.APPROVED, CampaignState.SENDING}:
         raise CampaignStateError(campaign_id, campaign.state)
     deliveries.take_back(session, deliveries.CAMPAIGN, campaign_id)
-    return _write(session, campaign, actor, state=State.PAUSED.value)
+    return _write(session, campaign, actor, state=CampaignState.PAUSED.value)
 
 
 def resume(session: Session, campaign_id: int, shop_id: int, actor: str) -> Campaign:
     """Go on with a paused one."""
     campaign = get(session, campaign_id, shop_id, lock=True)
-    if campaign.state in {State.APPROVED, State.SENDING}:
+    if campaign.state in {CampaignState.APPROVED, CampaignState.SENDING}:
         return campaign
-    if campaign.state != State.PAUSED:
+    if campaign.state != CampaignState.PAUSED:
         raise CampaignStateError(campaign_id, campaign.state)
-    state = State.SENDING if campaign.started_at else State.APPROVED
+    state = CampaignState.SENDING if campaign.started_at else CampaignState.APPROVED
     return _write(session, campaign, actor, state=state.value)
 
 
 def stop(session: Session, campaign_id: int, shop_id: int, actor: str) -> Campaign:
     """End it for good: nobody more is written to."""
     campaign = get(session, campaign_id, shop_id, lock=True)
-    if campaign.state == State.STOPPED:
+    if campaign.state == CampaignState.STOPPED:
         return campaign
-    if campaign.state not in {State.APPROVED, State.SENDING, State.PAUSED}:
+    if campaign.state not in {CampaignState.APPROVED, CampaignState.SENDING, CampaignState.PAUSED}:
         raise CampaignStateError(campaign_id, campaign.state)
     deliveries.take_back(session, deliveries.CAMPAIGN, campaign_id)
-    return _write(session, campaign, actor, state=State.STOPPED.value, ended_at=now(session))
+    return _write(session, campaign, actor, state=CampaignState.STOPPED.value, ended_at=now(session))
 
 
 def begin(session: Session, campaign_id: int) -> bool:
     """Start sending a frozen one whose time has come; whether it has begun now."""
     campaign = get(session, campaign_id, lock=True)
-    if campaign.state != State.APPROVED or campaign.frozen_at is None:
+    if campaign.state != CampaignState.APPROVED or campaign.frozen_at is None:
         return False
     moment = now(session)
     if campaign.send_at is not None and campaign.send_at > moment:
         return False
-    _set(session, campaign_id, state=State.SENDING.value, started_at=moment)
+    _set(session, campaign_id, state=CampaignState.SENDING.value, started_at=moment)
     return True
 
 
@@ -279,9 +279,9 @@ def finish(session: Session, campaign_id: int) -> bool:
         .where(deliveries.of(deliveries.CAMPAIGN, campaign_id), d.state.in_((deliveries.PLANNED, deliveries.QUEUED)))
         .limit(1)
     )
-    if campaign.state != State.SENDING or session.execute(waiting).first() is not None:
+    if campaign.state != CampaignState.SENDING or session.execute(waiting).first() is not None:
         return False
-    _set(session, campaign_id, state=State.DONE.value, ended_at=now(session))
+    _set(session, campaign_id, state=CampaignState.DONE.value, ended_at=now(session))
     return True
 
 
@@ -295,7 +295,7 @@ def freeze(session: Session, campaign_id: int) -> Generator[int, None, None]:
     """
     while True:
         campaign = get(session, campaign_id, lock=True)
-        if campaign.state != State.APPROVED or campaign.frozen_at is not None:
+        if campaign.state != CampaignState.APPROVED or campaign.frozen_at is not None:
             return
         assert campaign.approved_at is not None
         shop = shops.get(session, campaign.shop_id)
@@ -345,7 +345,9 @@ def get(session: Session, campaign_id: int, shop_id: int | None = None, *, lock:
 def running(session: Session) -> list[Campaign]:
     """Those that are to be frozen or sent, the oldest first."""
     rows = session.execute(
-        select(*_FIELDS).where(campaigns.c.state.in_((State.APPROVED, State.SENDING))).order_by(campaigns.c.id)
+        select(*_FIELDS)
+        .where(campaigns.c.state.in_((CampaignState.APPROVED, CampaignState.SENDING)))
+        .order_by(campaigns.c.id)
     )
     return [Campaign(*row) for row in rows]
 
@@ -357,7 +359,7 @@ def to_sweep(session: Session) -> list[int]:
         d.source == deliveries.CAMPAIGN, d.source_id == campaigns.c.id, d.state == deliveries.PLANNED
     )
     lately = campaigns.c.ended_at > now(session) - SWEPT
-    query = select(campaigns.c.id).where(campaigns.c.state == State.STOPPED, lately, planned)
+    query = select(campaigns.c.id).where(campaigns.c.state == CampaignState.STOPPED, lately, planned)
     return list(session.execute(query).scalars())
 
 
