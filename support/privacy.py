@@ -20,6 +20,9 @@ from support.messages import NOTE, RULE, attachments, places, ticket_files, tick
 from support.ratings import ratings
 from support.tickets import ticket_events, tickets
 
+WORDS_KEPT = erasure.WORDS_KEPT | {"priority", "language", "until", "what"}
+"""Words of a thread's events that say how a ticket was handled, and nothing of a person."""
+
 
 def export(session: Session, customer_id: int) -> dict[str, Any]:
     """All that is kept of a customer, in plain values. What colleagues note among themselves is not theirs. Raises
@@ -106,11 +109,22 @@ def _forget_messages(session: Session, ticket_ids: Sequence[int]) -> set[str]:
     session.execute(update(ratings).where(ratings.c.ticket_id.in_(ticket_ids)).values(comment=""))
     e = ticket_events.c
     for row in session.execute(select(e.ticket_id, e.seq, e.data).where(e.ticket_id.in_(ticket_ids))).all():
-        kept = erasure.impersonal(row.data)
+        kept = {key: _impersonal(key, value) for key, value in row.data.items()}
         if kept != row.data:
             where = (e.ticket_id == row.ticket_id, e.seq == row.seq)
             session.execute(update(ticket_events).where(*where).values(data=kept))
     return {row.sha for row in files if row.sha}
+
+
+def _impersonal(key: str, value: Any) -> Any:
+    """A fact of a thread's event without words that a person may be in: the thread stays readable."""
+    if isinstance(value, str):
+        return value if key in WORDS_KEPT else ""
+    if isinstance(value, list):
+        return [_impersonal(key, one) for one in value]
+    if isinstance(value, dict):
+        return {name: _impersonal(name, one) for name, one in value.items()}
+    return value
 
 
 def _message(message: thread.Message) -> dict[str, Any]:

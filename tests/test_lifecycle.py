@@ -358,7 +358,7 @@ async def test_views_show_what_fits_with_counts(store: Store, shop: int, lan: in
         ({"languages": ["en"]}, [numbers[2]]), ({"assignees": ["me"]}, [numbers[3]]),
         ({"assignees": ["me", "nobody"], "priorities": ["normal"]}, [numbers[2], numbers[3]]),
         ({"assignees": [minh.id], "shops": [shop]}, [numbers[3]]), ({"shops": [shop + 1]}, []),
-        ({"teams": [1]}, []),
+        ({"teams": [1]}, []), ({"teams": ["mine"]}, []),
     ]  # fmt: skip
     for asked, expected in cases:
         found = await store.read(queue.page, minh, views.parse(asked))
