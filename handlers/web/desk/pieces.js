@@ -2,5 +2,3 @@
 
 import "./handling.js";
 import "./filing.js";
-import "./promises.js";
-import "./deadlines.js";
