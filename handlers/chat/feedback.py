@@ -26,7 +26,7 @@ from support.feedback.surveys import Kind
 COMMENT_WITHIN = timedelta(hours=1)
 PROMOTERS, DETRACTORS = 9, 6
 """From 9 on they recommend us, up to 6 they don't."""
-_NUMBER = re.compile(r"(\d{1,2})(?:\s*/\s*(?:5|10))?\s*(?:sao|diem|stars?|points?|★|\*|⭐|a|nha|nhe|ban)*[\s.!]*")
+_NUMBER = re.compile(r"(\d{1,2})(?:\s*/\s*(?:5|10))?(?:\s*(?:sao|diem|stars?|points?|★|\*|⭐|a|nha|nhe|ban|shop))*[\s.!]*")
 
 
 class Feedback(StatesGroup):

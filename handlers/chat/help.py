@@ -123,7 +123,9 @@ async def first_words(message: Message, talk: Talk, state: FSMContext) -> None:
     await state.clear()
     if not awaited(talk, data, FIRST_WORDS_WITHIN):
         raise SkipHandler
-    await into_ticket(message, talk, state, topic=str(data.get("topic", "other")))
+    # Whoever chose no topic may have a complaint all the same.
+    complains = understand(words_of(message)) is Saying.COMPLAINT
+    await into_ticket(message, talk, state, topic=str(data.get("topic") or ("complaint" if complains else "other")))
 
 
 async def into_ticket(message: Message, talk: Talk, state: FSMContext, *, topic: str = "other") -> None:

@@ -56,7 +56,9 @@ def remind_due(session: Session, limit: int = 50) -> int:
     ).all()
     for row in rows:
         session.execute(
-            update(requests).where(requests.c.ticket_id == row.ticket_id).values(remind_at=None, reminded=True)
+            update(requests)
+            .where(requests.c.ticket_id == row.ticket_id)
+            .values(remind_at=None, reminded=True, asked_at=now(session))
         )
         ticket = tickets.get(session, row.ticket_id)
         if ticket.state in ACTIVE or ticket.merged_into is not None or ratings.of(session, ticket.id) is not None:

@@ -1,0 +1,250 @@
+"""Complaints and questions in the chat: by buttons and in the customer's own words, and a supervisor's yes or no."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from loyalty.points import points
+from store import staff
+from store.clock import SetClock
+from store.staff import Member, Role
+from support import handling, ratings, tickets
+from support.complaints import complaints, goodwill, loop, recovery
+from support.complaints.complaints import Outcome
+from support.feedback import asking, compliments, surveys, terms
+from support.feedback.terms import Terms
+from tests.botapi.people import Person
+from tests.chatting import (
+    Json,
+    customer_of,
+    labels,
+    last_with_buttons,
+    nothing_went_wrong,
+    open_shop,
+    put_order,
+    quiet,
+    say,
+    settled_person,
+    tap,
+    tickets_of,
+)
+from tests.conftest import NOON
+from tests.running import Running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def clock() -> SetClock:
+    return SetClock(NOON)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def opened(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, clock: SetClock
+) -> AsyncIterator[Running]:
+    async with open_shop(sqlite_template, tmp_path_factory.mktemp("shop"), clock) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shop(opened: Running) -> AsyncIterator[Running]:
+    yield opened
+    await nothing_went_wrong(opened)
+
+
+async def colleague(shop: Running, name: str, role: Role) -> tuple[Member, Person]:
+    """A member of staff with their own Telegram."""
+    number = await shop.store.write(staff.add, name, role, shop.shop_id)
+    person = shop.api.user(first_name=name, language_code="vi")
+    await say(shop, person, f"/start s_{await shop.store.write(staff.make_link, number, 'bind')}")
+    return await shop.store.read(staff.get, number), person
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def minh(opened: Running) -> tuple[Member, Person]:
+    return await colleague(opened, "Minh", Role.AGENT)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sup(opened: Running) -> tuple[Member, Person]:
+    return await colleague(opened, "Hạnh", Role.SUPERVISOR)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def lan(shop: Running) -> Person:
+    return await settled_person(shop)
+
+
+def shown(person: Person, message: Json) -> str:
+    """What a message says by now."""
+    return next(one["text"] for one in person.inbox if one["message_id"] == message["message_id"])
+
+
+async def solved(shop: Running, person: Person, minh: Member, text: str = "Ly bị vỡ rồi") -> int:
+    """A case of theirs that was solved, with all that was said about it."""
+    await say(shop, person, "/support")
+    await say(shop, person, text)
+    (ticket,) = await tickets_of(shop, (await customer_of(shop, person)).id)
+    await shop.store.write(handling.resolve, ticket.id, minh)
+    await quiet(shop)
+    return ticket.id
+
+
+async def later(shop: Running, clock: SetClock, by: timedelta) -> None:
+    clock.advance(by)
+    for rule in (loop.ask_due, asking.remind_due, surveys.plan_due, surveys.ask_due):
+        await shop.store.write(rule)
+    await quiet(shop)
+
+
+async def test_a_complaint_is_acknowledged_and_asks_what_would_make_it_good(
+    shop: Running, minh: tuple[Member, Person]
+) -> None:
+    anna = await settled_person(shop, first_name="Anna", last_name="", language_code="en")
+    (answer,) = await say(shop, anna, "my cup arrived broken")
+    assert answer.startswith("We are truly sorry, Anna. Your complaint #")
+    asked = last_with_buttons(anna)
+    assert labels(asked) == ["A replacement", "A refund", "Points or a voucher", "An explanation", "Something else"]
+    await tap(shop, anna, "A refund", asked)
+    assert shown(anna, asked).startswith("Noted: A refund.")
+    (ticket,) = await tickets_of(shop, (await customer_of(shop, anna)).id)
+    assert (await shop.store.read(complaints.get, ticket.id)).remedy == "refund"
+
+
+async def test_the_check_in_closes_by_a_tap_and_opens_again_in_own_words(
+    shop: Running, lan: Person, minh: tuple[Member, Person], clock: SetClock
+) -> None:
+    ticket = await solved(shop, lan, minh[0])
+    await later(shop, clock, timedelta(days=4))
+    asked = next(one for one in reversed(lan.inbox) if "Mấy hôm trước" in one.get("text", ""))
+    assert labels(asked) == ["Ổn rồi", "Chưa ổn"]
+    before = len(minh[1].texts)
+    answer = await say(shop, lan, "vẫn chưa được shop ơi")
+    assert "chỗ nào vẫn chưa ổn" in answer[-1]
+    assert "mở lại" in minh[1].texts[before:][0]
+    assert (await shop.store.read(tickets.get, ticket)).state == "open"
+    await shop.store.write(handling.resolve, ticket, minh[0])
+    await later(shop, clock, timedelta(days=4))
+    asked = next(one for one in reversed(lan.inbox) if "Mấy hôm trước" in one.get("text", ""))
+    await tap(shop, lan, "Ổn rồi", asked)
+    assert (await shop.store.read(complaints.get, ticket)).outcome == Outcome.SATISFIED
+    assert (await shop.store.read(tickets.get, ticket)).state != "open"
+
+
+async def test_good_words_to_the_check_in_close_it_and_open_nothing(
+    shop: Running, lan: Person, minh: tuple[Member, Person], clock: SetClock
+) -> None:
+    ticket = await solved(shop, lan, minh[0])
+    await later(shop, clock, timedelta(days=4))
+    answer = await say(shop, lan, "ok ổn rồi nha")
+    assert "mừng" in answer[0]
+    assert (await shop.store.read(complaints.get, ticket)).outcome == Outcome.SATISFIED
+    assert (await shop.store.read(tickets.get, ticket)).state == "resolved"
+
+
+async def test_a_rating_is_asked_for_once_more_and_taken_in_words(
+    shop: Running, lan: Person, minh: tuple[Member, Person], clock: SetClock
+) -> None:
+    ticket = await solved(shop, lan, minh[0], "cho mình hỏi giờ mở cửa")
+    before = len(lan.texts)
+    await later(shop, clock, timedelta(days=1))
+    (reminder,) = lan.texts[before:]
+    assert f"#{ticket}" in reminder
+    await later(shop, clock, timedelta(days=1))
+    assert len(lan.texts) == before + 1
+    staff_before = len(minh[1].texts)
+    (answer,) = await say(shop, lan, "5 sao nha")
+    assert answer.startswith("5 ★")
+    await say(shop, lan, "Bạn Minh nhiệt tình lắm")
+    rating = await shop.store.read(ratings.of, ticket)
+    assert rating is not None
+    assert (rating.stars, rating.comment) == (5, "Bạn Minh nhiệt tình lắm")
+    (praise,) = minh[1].texts[staff_before:]
+    assert "lời khen" in praise
+    assert "nhiệt tình" in praise
+
+
+async def test_thanks_said_to_the_shop_reach_who_helped_once(
+    shop: Running, lan: Person, minh: tuple[Member, Person]
+) -> None:
+    ticket = await solved(shop, lan, minh[0], "cho mình hỏi giờ mở cửa")
+    before = len(minh[1].texts)
+    for _ in range(2):
+        await say(shop, lan, "cảm ơn shop nhiều nhé")
+    assert len(minh[1].texts) == before + 1
+    found = await shop.store.read(compliments.of_shop, shop.shop_id, NOON)
+    assert [one.source for one in found if one.ticket_id == ticket] == ["words"]
+
+
+async def test_a_low_rating_brings_a_supervisor(
+    shop: Running, lan: Person, minh: tuple[Member, Person], sup: tuple[Member, Person]
+) -> None:
+    ticket = await solved(shop, lan, minh[0], "cho mình hỏi giờ mở cửa")
+    before = len(sup[1].texts)
+    answer = await tap(shop, lan, "1 ★")
+    assert "Người phụ trách" in answer[-1]
+    case = await shop.store.read(recovery.of_ticket, ticket)
+    assert case is not None
+    assert any(f"#{case.ticket_id}" in text and "vui trở lại" in text for text in sup[1].texts[before:])
+    await say(shop, lan, "trả lời cộc lốc")
+    rating = await shop.store.read(ratings.of, ticket)
+    assert rating is not None
+    assert rating.comment == "trả lời cộc lốc"
+
+
+async def test_goodwill_above_the_limit_is_approved_in_the_chat_once(
+    shop: Running, lan: Person, minh: tuple[Member, Person], sup: tuple[Member, Person]
+) -> None:
+    _, boss = await colleague(shop, "Bà chủ", Role.OWNER)
+    await say(shop, lan, "ly bị vỡ rồi")
+    customer = (await customer_of(shop, lan)).id
+    (ticket,) = await tickets_of(shop, customer)
+    await shop.store.write(goodwill.give, "key", ticket.id, minh[0], amount=5_000, reason="Ly vỡ hai lần")
+    await quiet(shop)
+    one, two = last_with_buttons(sup[1]), last_with_buttons(boss)
+    assert labels(one) == ["Duyệt", "Từ chối"]
+    assert "5.000 điểm" in one["text"]
+    assert "100.000 ₫" in one["text"].replace("\N{NO-BREAK SPACE}", " ")
+    await tap(shop, sup[1], "Duyệt", one)
+    await tap(shop, boss, "Từ chối", two)
+    assert (await shop.store.read(points.balances, customer))[0] == 5_000
+    assert shown(sup[1], one).endswith("✅ Đã duyệt.")
+    assert shown(boss, two).endswith("Đã có người quyết định rồi.")
+    assert any("+5.000 điểm" in text for text in lan.texts)
+
+
+async def test_nps_and_effort_are_asked_when_the_shop_wants_to_know(
+    shop: Running, lan: Person, minh: tuple[Member, Person], clock: SetClock
+) -> None:
+    await shop.store.write(terms.change, shop.shop_id, Terms(nps_days=90, effort=True), "staff:1")
+    customer = (await customer_of(shop, lan)).id
+    await put_order(shop, "N-1", 50_000, customer_id=customer)
+    await quiet(shop)
+    await later(shop, clock, timedelta())
+    before = len(lan.texts)
+    await later(shop, clock, timedelta(days=1))
+    assert "giới thiệu" in lan.texts[before:][0]
+    assert labels(last_with_buttons(lan)) == ["6", "7", "8", "9", "10", "0", "1", "2", "3", "4", "5"]
+    (answer,) = await say(shop, lan, "9/10 nha")
+    assert answer.startswith("9/10, cảm ơn bạn nhiều lắm")
+    await say(shop, lan, "Cà phê ngon, quán đẹp")
+    (found,) = await shop.store.read(surveys.of_customer, customer)
+    assert (found.score, found.comment) == (9, "Cà phê ngon, quán đẹp")
+    # Not again within the days.
+    await put_order(shop, "N-2", 50_000, customer_id=customer)
+    await quiet(shop)
+    await later(shop, clock, timedelta())
+    await later(shop, clock, timedelta(days=2))
+    assert len(await shop.store.read(surveys.of_customer, customer)) == 1
+    # After a rating: how easy it was.
+    await solved(shop, lan, minh[0], "cho mình hỏi giờ mở cửa")
+    await tap(shop, lan, "4 ★")
+    asked = last_with_buttons(lan)
+    assert labels(asked) == ["Rất dễ", "Dễ", "Tạm được", "Khó", "Rất khó"]
+    await tap(shop, lan, "Dễ", asked)
+    assert (await shop.store.read(surveys.of_customer, customer))[-1].score == 4
+    await shop.store.write(terms.change, shop.shop_id, Terms(), "staff:1")
