@@ -17,6 +17,7 @@ from aiohttp import web
 
 from bot import channels
 from bot.batches import batch_loop
+from bot.broadcaster import Broadcaster
 from bot.chores import clock_loop, fetch_loop
 from bot.import_loop import import_loop
 from bot.intake import Intake
@@ -25,6 +26,7 @@ from bot.messengers import web as webchat
 from bot.messengers.messenger import Messenger
 from bot.messengers.telegram import ALLOWED_UPDATES, Telegram
 from bot.messengers.web import Web
+from bot.mirror import Mirror
 from bot.nightly import backup_loop
 from bot.notifier import Notifier
 from bot.nursery import Nursery
@@ -32,14 +34,15 @@ from bot.sender import Sender
 from bot.settings import Settings
 from bot.webhooks import Webhooks
 from handlers.api.routes import setup_api
-from handlers.chat import routers
+from handlers.chat import forum_ended, routers
 from handlers.chat.commands import COMMANDS
 from handlers.web.pages import setup_pages
 from handlers.web.site import Site, setup_site
 from handlers.words import LANGUAGES, words
 from loyalty.customers import customers
+from loyalty.outreach import deliveries
 from loyalty.recognition import thanks
-from store import accounts, alone, leases, media, options, schema
+from store import accounts, alone, forum, leases, media, options, schema
 from store.engine import Store, open_store
 from store.errors import StoreUnreachableError
 from store.media import File
@@ -85,6 +88,9 @@ class App:
             demo=demo,
             codes=demo or CODES is not channels.to_log,
         )
+        self.broadcaster = Broadcaster(
+            store, self.messengers, self.owner, pushed=self.push, root=settings.public_url or ""
+        )
         self.notifier = Notifier(
             store,
             self.messengers,
@@ -119,6 +125,8 @@ class App:
     async def start(self, only: Part | None = None) -> None:
         """Open for people: the worker first, so that the first message finds a sender."""
         if self.telegram is not None:
+            if self.settings.telegram_staff_chat is not None:
+                await self.store.write(forum.follow_setting, self.telegram.account, self.settings.telegram_staff_chat)
             known = await self.store.read(accounts.username_of, self.telegram.account)
             if known:
                 self.telegram.named(known)
@@ -134,6 +142,7 @@ class App:
         for account, sender in self.senders.items():
             self.nursery.keep(sender.run, f"sender {account}")
         self.nursery.keep(self.notifier.run, "notifier")
+        self.nursery.keep(self.broadcaster.run, "broadcaster")
         self.nursery.keep(lambda: clock_loop(self.store, self.owner), "clock")
         self.nursery.keep(lambda: batch_loop(self.store, self.owner), "codes")
         self.nursery.keep(self.webhooks.run, "webhooks")
@@ -142,6 +151,8 @@ class App:
             self.nursery.keep(lambda: backup_loop(self.store, self.settings, self.owner), "backup")
         if self.telegram is not None:
             bot = self.telegram
+            mirror = Mirror(self.store, bot.account, self.owner, self.push)
+            self.nursery.keep(mirror.run, "forum")
             self.nursery.keep(lambda: fetch_loop(self.store, bot, self.owner), "files")
             if not self.settings.public_url:
                 self.nursery.keep(lambda: bot.poll(self.store, self._take_telegram, self.owner), "polling")
@@ -247,6 +258,7 @@ def _learnt(session: Any, ended: Ended) -> None:
         customers.reach(session, ended.call.account, ended.call.chat, reachable=False)
     for sha, method, file_id in facts.get("handles", ()):
         media.remember_handle(session, ended.call.account, sha, method, file_id)
+    forum_ended.learnt(session, ended)
 
 
 CODES: channels.CodeChannel = channels.to_log
@@ -254,7 +266,7 @@ CODES: channels.CodeChannel = channels.to_log
 
 END_RULES: dict[str, EndRule] = {
     "*": _learnt, messages.RULE: delivery.message_ended, changes.CHANGE_RULE: changes.change_ended,
-    thanks.RULE: thanks.card_ended,
+    thanks.RULE: thanks.card_ended, forum.RULE: forum_ended.ended, deliveries.RULE: deliveries.ended,
 }  # fmt: skip
 """Rules that rows of the outbox name; `*` hears every end that brought facts."""
 

@@ -217,7 +217,7 @@ class Intake:
             )  # fmt: skip
         await self._dispatcher.feed_update(
             bot, update, talk=talk, work=work, account=messenger.account, state=FSMContext(storage, key),
-            raw_state=opening.conversation.state,
+            raw_state=opening.conversation.state, files=lambda message: self._files(messenger.account, message),
         )  # fmt: skip
 
     async def _ignore(self, account: str, key: str, raw: dict[str, Any], body: str | None) -> None:

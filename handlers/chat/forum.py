@@ -1,4 +1,6 @@
-"""The team's forum: an owner types /forum in the group that is to be it. Whatever anybody else types there is ignored."""
+"""The team's forum: an owner types /forum in the group that is to be it. What is said in its topics then
+stands in forum_desk.
+"""
 
 from typing import Any
 
@@ -7,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from handlers.words import words
 from store import audit, options, staff
+from store import forum as topics
 from store.engine import Work
 from store.staff import Member, Right
 
@@ -41,8 +44,8 @@ async def bind(message: Message, work: Work, account: str, **_: Any) -> None:
 def _bind(session: Session, member: Member, account: str, chat_id: int, title: str) -> None:
     before = options.get(session, options.FORUM)
     after = {"account": account, "chat_id": chat_id, "title": title, "staff_id": member.id}
-    if before == after:
+    if before is not None and {**before, **after} == before:
         return
-    options.put(session, options.FORUM, after)
+    topics.choose(session, after)
     changed = {"forum": [before and before["title"], title]}
     audit.record(session, f"staff:{member.id}", "forum_bound", None, changed=changed, chat=chat_id)
