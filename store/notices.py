@@ -103,6 +103,15 @@ def withdraw(session: Session, rule: str, subject: int) -> None:
     )
 
 
+def postpone(session: Session, rule: str, subject: int, until: datetime) -> None:
+    """Tell what waits to be told of a rule's subject not before a time."""
+    session.execute(
+        update(NoticeRow)
+        .where(NoticeRow.state == "waiting", NoticeRow.rule == rule, NoticeRow.subject == subject)
+        .values(due_at=until)
+    )
+
+
 def tell_many(
     session: Session,
     told: Sequence[tuple[str, int, dict[str, Any]]],

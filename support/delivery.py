@@ -30,8 +30,7 @@ def message_ended(session: Session, ended: Ended) -> None:
     message = _read(session, row.id)
     calls = {**message.calls, str(ended.call.id): outcome}
     worst = next(state for state in _WORST_FIRST if state in calls.values())
-    number = _number(ended.result)
-    if outcome == "sent" and number is not None and ended.call.chat is not None:
+    for number in _numbers(ended.result) if outcome == "sent" and ended.call.chat is not None else ():
         place = Source(ended.call.account, ended.call.chat, number)
         if messages.by_source(session, place) is None:
             session.execute(
@@ -97,10 +96,9 @@ def _part(method: str, payload: str) -> str:
     return "caption" if '"caption"' in payload else "file"
 
 
-def _number(result: Any) -> int | None:
-    """The message number in a messenger's answer: a message, or an album's first."""
+def _numbers(result: Any) -> list[int]:
+    """The message numbers in a messenger's answer: a message's, or an album's."""
     if isinstance(result, str):
         result = json.loads(result)
-    first = result[0] if isinstance(result, list) and result else result
-    number = first.get("message_id") if isinstance(first, dict) else None
-    return number if isinstance(number, int) else None
+    found = result if isinstance(result, list) else [result]
+    return [one["message_id"] for one in found if isinstance(one, dict) and isinstance(one.get("message_id"), int)]

@@ -326,7 +326,7 @@ def send(session: Session, ticket: Ticket, message_id: int, agent: str) -> None:
     a, m = attachments.c, ticket_messages.c
     text, reply_to = session.execute(select(m.text, m.reply_to).where(m.id == message_id)).one()
     files = session.execute(
-        select(a.sha, a.kind, a.mime, a.name, a.size, a.width, a.height)
+        select(a.id, a.sha, a.kind, a.mime, a.name, a.size, a.width, a.height, a.account, a.file_id)
         .join(ticket_files, ticket_files.c.attachment_id == a.id)
         .where(ticket_files.c.message_id == message_id)
         .order_by(a.id)

@@ -292,6 +292,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_feedback_terms")),
     )
     op.create_table(
+        "macros",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("text_vi", sa.Text(), nullable=False),
+        sa.Column("text_en", sa.Text(), nullable=False),
+        sa.Column("actions", sa.JSON(), nullable=False),
+        sa.Column("seen_by", sa.Text(), nullable=False),
+        sa.Column("team_id", sa.BigInteger(), nullable=True),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("removed_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_macros_shop_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_macros_staff_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_macros")),
+    )
+    op.create_index("ix_macros_shop", "macros", ["shop_id", "removed_at"], unique=False)
+    op.create_table(
         "saved_views",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -609,6 +627,21 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'waiting'"),
         postgresql_where=sa.text("state = 'waiting'"),
     )
+    op.create_table(
+        "macro_uses",
+        sa.Column(
+            "ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("macro_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["macro_id"], ["macros.id"], name=op.f("fk_macro_uses_macro_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_macro_uses_staff_id")),
+        sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_macro_uses_ticket_id")),
+        sa.PrimaryKeyConstraint("ticket_id", "key", name=op.f("pk_macro_uses")),
+    )
+    op.create_index(op.f("ix_macro_uses_macro_id"), "macro_uses", ["macro_id"], unique=False)
     op.create_table(
         "promises",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -977,6 +1010,8 @@ def downgrade() -> None:
         postgresql_where=sa.text("rings_at IS NOT NULL"),
     )
     op.drop_table("promises")
+    op.drop_index(op.f("ix_macro_uses_macro_id"), table_name="macro_uses")
+    op.drop_table("macro_uses")
     op.drop_index(
         "ix_goodwill_waiting",
         table_name="goodwill",
@@ -1043,6 +1078,8 @@ def downgrade() -> None:
     op.drop_index("ix_saved_views_staff", table_name="saved_views")
     op.drop_index("ix_saved_views_shared", table_name="saved_views")
     op.drop_table("saved_views")
+    op.drop_index("ix_macros_shop", table_name="macros")
+    op.drop_table("macros")
     op.drop_table("feedback_terms")
     op.drop_table("desks")
     op.drop_index(
