@@ -15,6 +15,7 @@ from loyalty.customers import claims
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import NotFoundError
+from store.staff import Member, Right
 from support.answers import articles, matching, rendering
 from support.answers.articles import Article
 from support.answers.matching import Entry
@@ -172,7 +173,7 @@ def gaps(session: Session, shop_id: int, within: timedelta = timedelta(days=90),
             func.sum(case((q.helped.is_(False), 1), else_=0)).label("unhelped"),
             func.max(q.article_id).label("article_id"), func.max(q.id).label("last"), func.max(q.at).label("last_at"),
         )
-        .where(*mine).group_by(q.key).order_by(func.count().desc(), func.max(q.at).desc()).limit(limit)
+        .where(*mine).group_by(q.key).order_by(func.count().desc(), func.max(q.id).desc()).limit(limit)
     ).all()  # fmt: skip
     last = session.execute(select(q.id, q.text).where(q.id.in_([row.last for row in rows])))
     said = {row.id: row.text for row in last}
@@ -182,8 +183,11 @@ def gaps(session: Session, shop_id: int, within: timedelta = timedelta(days=90),
     ]
 
 
-def put_aside(session: Session, shop_id: int, key: str) -> int:
-    """Take a gap off the list, as it stands: questions to come count anew. How many questions that were."""
+def put_aside(session: Session, shop_id: int, member: Member, key: str) -> int:
+    """Take a gap off the list, as it stands: questions to come count anew. How many questions that were. Raises
+    ForbiddenError.
+    """
+    member.need(Right.CONSOLE, shop_id)
     found = session.execute(
         update(questions)
         .where(questions.c.shop_id == shop_id, questions.c.key == key, questions.c.settled_at.is_(None))

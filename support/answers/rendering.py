@@ -46,7 +46,8 @@ def plain(markdown: str) -> str:
 
 def chat(markdown: str, limit: int = CHAT_CHARS_MAX) -> str:
     """Telegram's HTML, whole paragraphs up to the limit, "…" where there is more."""
-    lines, room = [], limit
+    lines: list[str] = []
+    room = limit
     for line in _lines(markdown, marked=True):
         if len(line) > room and lines:
             return "\n".join([*lines, "…"]).strip()
