@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Text, UniqueConstraint, delete, insert, select, text, update
+from sqlalchemy import BigInteger, ForeignKey, Index, Text, UniqueConstraint, and_, delete, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers.customers import customers
 from store import events
 from store.base import MICROSECOND, Base, BigId, UtcTime, table
 from store.clock import now
+from store.staff import StaffRow
 from support import tickets
 from support.deadlines import alerts, calendars, escalations, policies
 from support.deadlines.calculator import Hours, Timer
@@ -97,7 +98,23 @@ class Clock:
         return Timer(allowance, self.spent * MICROSECOND, self.since)
 
 
+@dataclass(frozen=True, slots=True)
+class Pressing:
+    """What a ticket hurries for: `missed` once it has passed, `warned` when most of its time was gone. `escalation_id` can
+    be acknowledged, `acked_by` (a name) sees to it.
+    """
+
+    kind: str
+    due_at: datetime
+    missed: bool
+    warned: bool
+    escalation_id: int | None
+    level: int
+    acked_by: str | None
+
+
 clocks = table(ClockRow)
+_staff = table(StaffRow)
 _FIELDS = tuple(clocks.c[name] for name in Clock.__dataclass_fields__)
 
 
@@ -105,6 +122,24 @@ def of(session: Session, ticket_ids: Sequence[int]) -> list[Clock]:
     """The clocks of some tickets, the oldest first."""
     rows = session.execute(select(*_FIELDS).where(clocks.c.ticket_id.in_(ticket_ids)).order_by(clocks.c.id))
     return [Clock(*row) for row in rows]
+
+
+def pressing(session: Session, ticket_ids: Sequence[int]) -> dict[int, Pressing]:
+    """The deadline of each ticket that comes first, or passed first."""
+    c, e = clocks.c, escalations.escalations.c
+    rows = session.execute(
+        select(c.ticket_id, c.kind, c.due_at, c.breached_at, c.warned_at, e.id, e.level, _staff.c.name)
+        .outerjoin(
+            escalations.escalations, and_(e.cause == c.kind, e.subject_id == c.id, e.ended_at.is_(None))
+        )
+        .outerjoin(_staff, _staff.c.id == e.acked_by)
+        .where(c.ticket_id.in_(ticket_ids), c.state == RUNNING, c.due_at.is_not(None))
+        .order_by(c.due_at.desc())
+    )  # fmt: skip
+    return {
+        row[0]: Pressing(row[1], row[3] or row[2], row[3] is not None, row[4] is not None, row[5], row[6] or 0, row[7])
+        for row in rows
+    }
 
 
 # ── What happens to a ticket ───────────────────────────────────────────────────────────────────────

@@ -2,3 +2,5 @@
 
 import "./handling.js";
 import "./filing.js";
+import "./promises.js";
+import "./deadlines.js";

@@ -23,6 +23,7 @@ from handlers.web.shop import (
     today,
     webhooks,
 )
+from handlers.web.shop.deadlines.routes import add_deadlines
 from handlers.web.shop.frame import console
 from handlers.web.shop.recognition.routes import add_recognition
 from store.staff import Right
@@ -32,6 +33,7 @@ ID = r"{id:\d{1,15}}"
 
 def setup_shop(app: web.Application) -> None:
     add, shop, owner = app.router, console(), console(Right.STAFF)
+    add_deadlines(app)
     add_recognition(app)
     add.add_get("/shop", shop(today.page))
     add.add_get("/shop/customers", shop(people.page))
