@@ -1,7 +1,8 @@
 """Notices in words: what a kind of notice says to a person, with its buttons and pictures. How and when is the bot's."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from handlers import tier_words
 from handlers.chat import cheers, complaint_notices, deadline_news, point_notices, staff_news, voucher_news
@@ -262,11 +263,25 @@ def _ticket_resolved(voice: Voice, params: Params) -> Told:
     )
 
 
+def _shop_closed(voice: Voice, params: Params) -> Told:
+    zone = ZoneInfo(str(params["zone"]))
+    opens, asked = (datetime.fromisoformat(params[name]).astimezone(zone) for name in ("opens_at", "asked_at"))
+    at, days = f"{opens.hour}:{opens.minute:02}", (opens.date() - asked.date()).days
+    if days == 0:
+        when = voice.say("today at {time}", time=at)
+    elif days == 1:
+        when = voice.say("tomorrow at {time}", time=at)
+    else:
+        when = voice.say("at {time} on {day}", time=at, day=voice.words.day(opens.date()))
+    return Told(voice.say("We are closed at the moment and back {when}. We will answer you then.", when=when))
+
+
 def _only(params: Params, *names: str) -> Params:
     return {name: params.get(name, "") for name in names}
 
 
 KINDS: dict[str, Callable[[Voice, Params], Told]] = {
+    "shop_closed": _shop_closed,
     "points_earned": _points_earned,
     "points_taken_back": _points_taken_back,
     "points_spent": _points_spent,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store import notices
+from store import notices, shops
 from store.base import Base, UtcTime, table
 from store.clock import now
 from store.outbox import Purpose
@@ -43,6 +43,7 @@ def customer_said(session: Session, ticket: Ticket, _message_id: int, _text: str
     notices.tell(
         session, "shop_closed", customer_id=ticket.customer_id, shop_id=ticket.shop_id, purpose=Purpose.REPLY,
         ticket=ticket.id, opens_at=opens_at.isoformat(), asked_at=at.isoformat(),
+        zone=shops.get(session, ticket.shop_id).timezone,
     )  # fmt: skip
 
 

@@ -4,3 +4,4 @@ import "./handling.js";
 import "./filing.js";
 import "./promises.js";
 import "./deadlines.js";
+import "./availability.js";

@@ -194,8 +194,9 @@ export class Thread {
     const [words, ...reasons] = line.words.split("\n");
     const said = el("p", {}, words, " · ", el("time", { datetime: line.at }, this.#hands.words.time(at)));
     if (!reasons.length) return el("div", { class: "row happened" }, said);
+    said.append(" · ", el("span", { class: "why" }, this.#hands.words.say("why")));
     return el("div", { class: "row happened" },
-      el("details", {}, el("summary", {}, said, el("span", { class: "why small" }, this.#hands.words.say("why"))), el("ul", {}, ...reasons.map((one) => el("li", {}, one)))));
+      el("details", {}, el("summary", {}, said), el("ul", {}, ...reasons.map((one) => el("li", {}, one)))));
   }
 }
 
