@@ -197,6 +197,8 @@ async def test_the_settlement_says_who_issued_and_who_redeemed(api: Api, clock: 
     assert await settled("2026-11-21", "2026-11-21") == [(-5, 0, -5), (0, 0, 0)]
     assert await settled("2026-11-01", "2026-11-30") == [(80, 0, 80), (0, 30, -30)]
     assert await settled("2026-11-01", "2026-11-19") == [(0, 0, 0), (0, 0, 0)]
+    answer = await api.get("/settlement?from=2026-11-01&to=2026-11-30")
+    assert answer.body["debts"] == [{"debtor": api.shop, "creditor": other, "points": 30, "worth": 600}]
 
 
 async def test_a_wrong_period_is_422(api: Api) -> None:

@@ -219,7 +219,9 @@ async def test_the_settlement_comes_as_table_csv_and_xlsx(console: Console) -> N
     await console.store.write(points.spend, "s", "pay", points=30, customer_id=state.customer_id, shop_id=other)
     owner = await console.as_(Role.OWNER)
     period = "from=2026-11-21&to=2026-11-21"
-    assert "+100" in (await owner.get(f"/shop/points?{period}&shop={console.shop}")).text
+    page = (await owner.get(f"/shop/points?{period}&shop={console.shop}")).text.replace("\xa0", " ")
+    for there in ("+100", "Who owes whom", "₫600"):
+        assert there in page, there
     async with owner.http.get(f"{console.root}/shop/points/settlement.csv?{period}&shop={console.shop}") as response:
         rows = list(csv.reader(StringIO((await response.read()).decode("utf-8-sig"))))
     assert rows[1:] == [["Phố Cafe", "100", "0", "100"], ["'=Quán Hai", "0", "30", "-30"]]
@@ -228,6 +230,9 @@ async def test_the_settlement_comes_as_table_csv_and_xlsx(console: Console) -> N
     assert book.get_sheet_by_index(0).to_python()[1:] == [
         ["Phố Cafe", 100.0, 0.0, 100.0],
         ["=Quán Hai", 0.0, 30.0, -30.0],
+    ]
+    assert book.get_sheet_by_name("Who owes whom").to_python()[1:] == [
+        ["Phố Cafe", "=Quán Hai", 30.0, 0.0, 30.0, 600.0]
     ]
     manager = await console.as_(Role.MANAGER, console.shop)
     async with manager.http.get(f"{console.root}/shop/points/settlement.csv?{period}") as response:

@@ -29,18 +29,22 @@ def report(session: Session, first: date, last: date) -> list[Line]:
     """Every shop's line for the days `first` to `last`, both included, each shop's days being those of its own time zone.
     Read from the ledger. Raises InvalidError("to") when the period ends before it begins.
     """
-    if last < first:
-        raise InvalidError("to", "range", last)
     return [_line(session, shop, first, last) for shop in shops.every(session)]
 
 
 def _line(session: Session, shop: shops.Shop, first: date, last: date) -> Line:
-    zone = ZoneInfo(shop.timezone)
-    begin = datetime.combine(first, time(), zone)
-    end = datetime.combine(last + timedelta(days=1), time(), zone)
+    begin, end = bounds(shop, first, last)
     issued = -_flow(session, shop.id, "wallet", begin, end)
     redeemed = _flow(session, shop.id, "redeemed", begin, end)
     return Line(shop.id, shop.name, issued, redeemed, issued - redeemed)
+
+
+def bounds(shop: shops.Shop, first: date, last: date) -> tuple[datetime, datetime]:
+    """When a period of a shop's days begins, and when it is over. Raises InvalidError("to") when it ends before it begins."""
+    if last < first:
+        raise InvalidError("to", "range", last)
+    zone = ZoneInfo(shop.timezone)
+    return datetime.combine(first, time(), zone), datetime.combine(last + timedelta(days=1), time(), zone)
 
 
 def _flow(session: Session, shop_id: int, name: str, begin: datetime, end: datetime) -> int:

@@ -13,8 +13,9 @@ from handlers.web.shop import fields, frame, sheets_out
 from handlers.web.shop.frame import Frame
 from handlers.web.shop.person import key_of
 from loyalty.customers import customers
-from loyalty.points import adjustments, ledger, settlement, wallets
+from loyalty.points import adjustments, debts, ledger, settlement, wallets
 from loyalty.points.adjustments import DecidedError
+from loyalty.points.debts import Debt
 from loyalty.points.settlement import Line
 from store import staff
 from store.clock import today
@@ -35,7 +36,7 @@ async def _shown(
     def look(session: Session) -> dict[str, Any]:
         return {
             "figures": wallets.figures(session, here.shop.id), "waiting": _waiting(session, here),
-            "lines": _lines(session, here, first, last),
+            "lines": _lines(session, here, first, last), "debts": _debts(session, here, first, last),
         }  # fmt: skip
 
     context = await site.store_of(request).read(look)
@@ -61,6 +62,12 @@ def _lines(session: Session, here: Frame, first: date, last: date) -> list[Line]
     """The settlement of the shops whose console they may open."""
     mine = {shop.id for shop in here.shops}
     return [line for line in settlement.report(session, first, last) if line.shop_id in mine]
+
+
+def _debts(session: Session, here: Frame, first: date, last: date) -> list[Debt]:
+    """What those shops owe and are owed."""
+    mine = {shop.id for shop in here.shops}
+    return [debt for debt in debts.report(session, first, last) if {debt.debtor.id, debt.creditor.id} & mine]
 
 
 def _waiting(session: Session, here: Frame) -> list[dict[str, Any]]:
@@ -127,7 +134,18 @@ async def export(request: web.Request) -> web.StreamResponse:
     here, said = frame.frame_of(request), site.words_of(request)
     first, last = await _period(request)
     lines = await site.store_of(request).read(_lines, here, first, last)
+    name = f"settlement-{first.isoformat()}-{last.isoformat()}"
     head = [said("Shop"), said("Issued"), said("Redeemed"), said("Net")]
     rows: list[list[sheets_out.Cell]] = [[line.name, line.issued, line.redeemed, line.net] for line in lines]
-    make = sheets_out.as_xlsx if request.match_info["kind"] == "xlsx" else sheets_out.as_csv
-    return make(f"settlement-{first.isoformat()}-{last.isoformat()}", head, rows)
+    if request.match_info["kind"] == "csv":
+        return sheets_out.as_csv(name, head, rows)
+    owed = await site.store_of(request).read(_debts, here, first, last)
+    owing: list[list[sheets_out.Cell]] = [
+        [debt.debtor.name, debt.creditor.name, debt.spent, debt.back, debt.points, debt.worth] for debt in owed
+    ]
+    names = [
+        said("Owes"), said("Is owed"), said("Its points spent there"), said("The other way round"), said("Points"),
+        said("Worth"),
+    ]  # fmt: skip
+    book = [sheets_out.Sheet(said("Settlement"), head, rows), sheets_out.Sheet(said("Who owes whom"), names, owing)]
+    return sheets_out.as_xlsx(name, book)

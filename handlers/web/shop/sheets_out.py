@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO, StringIO
 
 import xlsxwriter
@@ -20,18 +21,28 @@ def as_csv(name: str, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> we
     return _file(text.getvalue().encode("utf-8-sig"), "text/csv", f"{name}.csv")
 
 
-def as_xlsx(name: str, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> web.Response:
-    """A table as XLSX: numbers are numbers, the head stays in sight."""
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet of a book: the name on its tab, its head, its rows."""
+
+    name: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+
+def as_xlsx(name: str, sheets: Sequence[Sheet]) -> web.Response:
+    """Tables as XLSX: numbers are numbers, the heads stay in sight."""
     content = BytesIO()
     book = xlsxwriter.Workbook(content, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
-    sheet = book.add_worksheet()
-    sheet.write_row(0, 0, head, book.add_format({"bold": True, "bottom": 1}))
-    grouped = book.add_format({"num_format": "#,##0"})
-    for line, row in enumerate(rows, start=1):
-        for place, cell in enumerate(row):
-            sheet.write(line, place, cell, grouped if isinstance(cell, int) else None)
-    sheet.freeze_panes(1, 0)
-    sheet.autofit()
+    bold, grouped = book.add_format({"bold": True, "bottom": 1}), book.add_format({"num_format": "#,##0"})
+    for one in sheets:
+        sheet = book.add_worksheet(one.name)
+        sheet.write_row(0, 0, one.head, bold)
+        for line, row in enumerate(one.rows, start=1):
+            for place, cell in enumerate(row):
+                sheet.write(line, place, cell, grouped if isinstance(cell, int) else None)
+        sheet.freeze_panes(1, 0)
+        sheet.autofit()
     book.close()
     return _file(content.getvalue(), XLSX, f"{name}.xlsx")
 
