@@ -4,6 +4,8 @@ They are sound (`regulars check` finds nothing), and of a shop's kind: what one 
 between.
 """
 
+import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -19,7 +21,6 @@ NOW = datetime(2026, 6, 15, 20, tzinfo=UTC)
 _TABLES = ("customers", "accounts", "orders", "transfers", "postings", "lots", "lot_moves")
 _SPREAD = 1_000_003
 """A prime: number n's customer is n * this, modulo the customers."""
-_HASH = "0" * 64
 _PAID = "CASE WHEN who % 1000 = 2 OR who % 10 = 1 THEN 600000 ELSE 300000 END"
 """đồng of each order."""
 
@@ -42,8 +43,12 @@ def _fill(
 ) -> None:
     run = connection.exec_driver_sql
     later = _without_indices(connection)
+    sealed = _sealing(connection)
     at = to_micros(NOW - timedelta(days=200))
     first = 100  # above the shop's own accounts, three to a customer: available, pending, tier
+    mine, ranked = f"({first} + 3 * who)", f"({first} + 3 * who + 2)"
+    earned = f"'[[{held['wallet']}, ' || {mine} || ', 10], [{held['tier_source']}, ' || {ranked} || ', 1]]'"
+    paid = f"'[[' || {mine} || ', {held['redeemed']}, 3]]'"
     run("CREATE TEMP TABLE n (i INTEGER PRIMARY KEY, who INTEGER)")
     run(
         "INSERT INTO n WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c "
@@ -52,7 +57,7 @@ def _fill(
     run(
         "INSERT INTO customers (id, name, folded, language, code, tags, tier_id, advertising, joined_at, spend_total, "
         "orders_count) SELECT i, 'Khách ' || i, 'khach ' || i, 'vi', 'B' || i, '[]', "
-        f"CASE WHEN i % 10 = 1 THEN 2 ELSE 1 END, false, {at}, {earns * orders} * {_PAID.replace('who', 'i')}, "
+        f"CASE WHEN i % 10 = 1 THEN {2 if orders else 1} ELSE 1 END, false, {at}, {earns * orders} * {_PAID.replace('who', 'i')}, "
         f"{earns * orders} FROM n ORDER BY i"
     )
     for place, (name, balance) in enumerate((
@@ -79,8 +84,8 @@ def _fill(
             )
         run(
             "INSERT INTO transfers (id, key, hash, kind, at, legs, shop_id, order_id) "
-            f"SELECT {base} + i, 'earn:order:' || ({base} + i) || ':1', '{_HASH}', 'earn', {at}, 2, 1, {base} + i "
-            "FROM n ORDER BY i"
+            f"SELECT {base} + i, 'earn:order:' || ({base} + i) || ':1', {sealed('earn', earned)}, 'earn', {at}, 2, 1, "
+            f"{base} + i FROM n ORDER BY i"
         )
         for source, place, amount in ((held["wallet"], 0, 10), (held["tier_source"], 2, 1)):
             run(
@@ -97,7 +102,7 @@ def _fill(
         base = 1_000 + (earns + turn) * customers
         run(
             "INSERT INTO transfers (id, key, hash, kind, at, legs, shop_id) "
-            f"SELECT {base} + i, 'till:' || ({base} + i), '{_HASH}', 'pay', {at}, 1, 1 FROM n ORDER BY i"
+            f"SELECT {base} + i, 'till:' || ({base} + i), {sealed('pay', paid)}, 'pay', {at}, 1, 1 FROM n ORDER BY i"
         )
         run(
             "INSERT INTO postings (transfer_id, source_id, target_id, amount) "
@@ -118,6 +123,16 @@ def _fill(
         for name in _TABLES:
             run(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT max(id) + 1 FROM {name}))")
     run("ANALYZE")
+
+
+def _sealing(connection: sa.Connection) -> Callable[[str, str], str]:
+    """What writes SQL for the seal of a kind and of legs, which are SQL for their JSON."""
+    if connection.dialect.name == "postgresql":
+        return lambda kind, legs: f"encode(sha256(convert_to('[\"{kind}\", ' || {legs} || ']', 'UTF8')), 'hex')"
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    raw.create_function("sha256_hex", 1, lambda text: hashlib.sha256(text.encode()).hexdigest(), deterministic=True)
+    return lambda kind, legs: f"sha256_hex('[\"{kind}\", ' || {legs} || ']')"
 
 
 def _without_indices(connection: sa.Connection) -> list[str]:

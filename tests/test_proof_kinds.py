@@ -217,6 +217,8 @@ SPENT_LEG = "(SELECT id FROM postings WHERE transfer_id = :spent)"
 OWN_LOT = "(SELECT {} FROM lots WHERE customer_id = :lan AND remaining > 100 AND pending_until IS NULL)"
 SPENT_MOVE = "(SELECT id FROM lot_moves WHERE transfer_id = :spent)"
 BACK_MOVE = "(SELECT id FROM lot_moves WHERE undoes = :spent)"
+OF_KIND = "(SELECT min(id) FROM transfers WHERE kind = '{}')"
+HIGHER = sa.select(sa.func.max(TABLES["tiers"].c.id)).scalar_subquery()
 LOG = "draw_log SET {} WHERE draw_id = :draw AND number = 1"
 
 WRONG: list[tuple[Callable[[World], None], str, str | None]] = [
@@ -260,6 +262,16 @@ WRONG: list[tuple[Callable[[World], None], str, str | None]] = [
     (change("orders", "order", counted=more), "spent", "lan"),
     (change("customers", "lan", spend_total=more), "spent", "lan"),
     (change("customers", "lan", orders_count=more), "orders counted", "lan"),
+    # Seals: what a transfer says of itself, and what it was asked for.
+    (change("transfers", "spent", hash="0" * 64), "hash", "spent"),
+    (change("transfers", "spent", kind="redeem"), "hash", "spent"),
+    (run(f"UPDATE transfers SET shop_id = NULL WHERE id = {OF_KIND.format('refund')}"), "hash", None),
+    (run(f"UPDATE transfers SET reason = 'more' WHERE id = {OF_KIND.format('adjust')}"), "hash", None),
+    (run(f"UPDATE transfers SET hash = '{'0' * 64}' WHERE id = {OF_KIND.format('pay_back')}"), "hash", None),
+    (run(f"UPDATE transfers SET hash = '{'0' * 64}' WHERE id = {OF_KIND.format('hold')}"), "hash", None),
+    (change("holds", "placed", kind="draw"), "hash", None),
+    # Tiers.
+    (change("customers", "lan", tier_id=HIGHER), "tier", "lan"),
     # Gifts and points by hand.
     (change("point_gifts", "waits", points=more), "gift's hold", "waits"),
     (change("point_gifts", "waits", state="returned"), "gift returned, hold placed", "waits"),

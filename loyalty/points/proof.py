@@ -6,9 +6,10 @@ from sqlalchemy.orm import Session
 
 from loyalty import recognition, shifts
 from loyalty.orders import order_book
-from loyalty.points import adjustments, gifts, holds, ledger, lots, points
+from loyalty.points import adjustments, gifts, holds, ledger, lots, points, seals
 from loyalty.points.ledger import Fault
 from loyalty.referrals import referral_rewards
+from loyalty.tiers import tier_review
 from loyalty.vouchers import batches, redemptions, rewards, voucher_gifts, voucher_programs, vouchers
 
 PROOFS: tuple[Callable[[Session], list[Fault]], ...] = (
@@ -20,6 +21,8 @@ PROOFS: tuple[Callable[[Session], list[Fault]], ...] = (
     order_book.check,
     gifts.check,
     adjustments.check,
+    seals.check,
+    tier_review.check,
     vouchers.check,
     rewards.check,
     redemptions.check_states,

@@ -7,7 +7,7 @@ review that is stopped goes on where it was: its place is in the policy's row.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -16,12 +16,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
+from loyalty.points import ledger
 from loyalty.tiers import qualification, tier_rule, tiers
 from loyalty.tiers.qualification import Looked, Move, policies
 from loyalty.tiers.tier_rule import Policy, Window
 from loyalty.tiers.tiers import Level, Tier
 from store import notices
-from store.base import raw
+from store.base import MICROSECOND, raw
 from store.clock import now
 
 BATCH = 3_000
@@ -148,6 +149,40 @@ def _morning(rule: Policy, moment: datetime) -> datetime:
 def _next_night(rule: Policy, moment: datetime) -> datetime:
     tomorrow = moment.astimezone(ZoneInfo(rule.zone)).date() + timedelta(days=1)
     return datetime.combine(tomorrow, time(), ZoneInfo(rule.zone))
+
+
+def check(session: Session) -> list[ledger.Fault]:
+    """Prove that everybody is on the tier that the rule gives them; a fault names the tier's number by the rule, and the one
+    found. What only time has brought since midnight the night's review will do, and while one is due for new rules nothing
+    can be said.
+    """
+    moment, rule, ladder = now(session), qualification.policy(session), tiers.every(session)
+    due = session.execute(select(policies.c.review_at).where(policies.c.id == qualification.ONLY)).scalar()
+    if due is not None and due <= moment:
+        return []
+    midnight = datetime.combine(moment.astimezone(ZoneInfo(rule.zone)).date(), time(), ZoneInfo(rule.zone))
+    before = midnight.astimezone(UTC) - MICROSECOND
+    faults, after = [], 0
+    while (last := _last(session, after)) is not None and len(faults) < ledger.FAULTS_MAX:
+        odd = _misplaced(session, ladder, rule, moment, _may_move(session, ladder, rule, moment, after, last))
+        if odd and not rule.still:
+            then = qualification.of_many(session, rule, before, sorted(odd))
+            odd = _misplaced(session, ladder, rule, before, then)
+        faults += [ledger.Fault("tier", number, ought, found) for number, (ought, found) in sorted(odd.items())]
+        after = last
+    return faults
+
+
+def _misplaced(
+    session: Session, ladder: Sequence[Tier], rule: Policy, moment: datetime, found: Sequence[Looked]
+) -> dict[int, tuple[int, int]]:
+    """By customer: the tier by the rule and the one they have, where they differ. Without one they are on the lowest."""
+    standings = qualification.standings_of(session, ladder, rule, found, moment)
+    pairs = {
+        looked.customer_id: (standing.tier.id, looked.facts.tier_id or ladder[0].id)
+        for looked, standing in zip(found, standings, strict=True)
+    }
+    return {number: pair for number, pair in pairs.items() if pair[0] != pair[1]}
 
 
 # ── Other rules ────────────────────────────────────────────────────────────────────────────────────
