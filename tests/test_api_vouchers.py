@@ -6,10 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from handlers.api import programs
 from loyalty.points import ledger
 from loyalty.vouchers import batches, redemptions, vouchers
+from store.audit import AuditRow
+from store.base import table
 from store.clock import SetClock
 from store.engine import Store
 from tests.api import LAN, Answer, Api, serving
@@ -46,6 +50,34 @@ async def test_a_program_is_made_with_what_it_was_given(api: Api) -> None:
     }  # fmt: skip
     gift = await api.post("/voucher-programs", {"name": "Bánh", "kind": "gift", "value": 0})
     assert gift.status == 201
+
+
+async def test_what_is_made_and_changed_by_a_key_is_audited_with_before_and_after(api: Api) -> None:
+    number = await program(api, stock=100, ends_at="2026-12-31T23:59:59+07:00")
+    await code_of(api, number, customer={"phone": LAN})
+    await code_of(api, number, count=3)
+    made = await api.post(f"/voucher-programs/{number}/batches", {"count": 20})
+    for action in ("stop", "stop", "resume"):
+        assert (await api.post(f"/batches/{made.body['id']}/{action}")).status == 200
+    assert (await api.post("/voucher-programs", {"name": "", "kind": "gift"})).status == 422
+
+    def look(session: Session) -> list[tuple[str, str, int | None, dict[str, Any]]]:
+        a = table(AuditRow).c
+        rows = session.execute(select(a.actor, a.action, a.shop_id, a.data).order_by(a.id))
+        return [tuple(row) for row in rows.all() if row.actor.startswith("key:")]
+
+    lines = await api.store.read(look)
+    assert {(actor, shop) for actor, _, shop, _ in lines} == {("key:1", api.shop)}
+    assert [action for _, action, _, _ in lines] == [
+        "offer_added", "voucher_given", "vouchers_given", "codes_begun", "codes_stop", "codes_resume"
+    ]  # fmt: skip
+    offer, _, given, begun, stopped, resumed = (data for *_, data in lines)
+    assert (offer["before"], offer["after"]["stock"], offer["after"]["kind"]) == ({}, 100, "percent")
+    assert given["changed"] == {"issued": [1, 4]}
+    assert begun["wanted"] == 20
+    assert (stopped["changed"], resumed["changed"]) == (
+        {"state": ["running", "stopped"]}, {"state": ["stopped", "running"]}
+    )  # fmt: skip
 
 
 async def test_a_wrong_program_is_422(api: Api) -> None:

@@ -17,7 +17,7 @@ from loyalty.points.points import POINTS_MAX
 from loyalty.vouchers import batches, shared_codes, voucher_limits, voucher_programs, vouchers
 from loyalty.vouchers.batches import BatchState
 from loyalty.vouchers.voucher_programs import LISTED_CHARS_MAX, LISTED_MAX, Kind, Returns, Stacks
-from store import shops
+from store import audit, shops
 
 GROUP = "Vouchers"
 PAGE = 50
@@ -210,7 +210,7 @@ class StoppedBatch(Batch):
 
 
 async def add(ask: Ask, body: NewProgram) -> Answer:
-    return 201, await ask.write(_add, ask.shop_id, body)
+    return 201, await ask.write(_add, ask, body)
 
 
 async def every(ask: Ask, query: Page) -> Answer:
@@ -232,13 +232,18 @@ async def get(ask: Ask) -> Answer:
 
 
 async def issue(ask: Ask, body: Issue) -> Answer:
-    return 201, Codes(codes=await ask.write(_issue, ask.number("voucher program"), await ask.shop(), body))
+    program_id, shop = ask.number("voucher program"), await ask.shop()
+    return 201, Codes(codes=await ask.write(_issue, program_id, shop, ask.actor, body))
 
 
 async def add_batch(ask: Ask, body: NewBatch) -> Answer:
     def begin(session: Session, program_id: int) -> batches.Batch:
         voucher_programs.get(session, program_id, ask.shop_id)
-        return batches.start(session, program_id, body.count, name=body.name, actor=ask.actor)
+        made = batches.start(session, program_id, body.count, name=body.name, actor=ask.actor)
+        audit.record(
+            session, ask.actor, "codes_begun", ask.shop_id, program=program_id, batch=made.id, wanted=made.wanted
+        )
+        return made
 
     return 202, _batch(await ask.write(begin, ask.number("voucher program")), Batch)
 
@@ -265,21 +270,27 @@ async def batch(ask: Ask) -> Answer:
 
 
 async def stop_batch(ask: Ask) -> Answer:
-    def stop(session: Session, number: int) -> batches.Batch:
-        return batches.stop(session, _own_batch(session, number, ask.shop_id).id)
-
-    return 200, _batch(await ask.write(stop, ask.number("batch")), StoppedBatch)
+    return 200, _batch(await ask.write(_turn, ask, ask.number("batch"), "stop"), StoppedBatch)
 
 
 async def resume_batch(ask: Ask) -> Answer:
-    def resume(session: Session, number: int) -> batches.Batch:
-        return batches.go_on(session, _own_batch(session, number, ask.shop_id).id)
-
-    return 200, _batch(await ask.write(resume, ask.number("batch")), Batch)
+    return 200, _batch(await ask.write(_turn, ask, ask.number("batch"), "resume"), Batch)
 
 
-def _own_batch(session: Session, number: int, shop_id: int) -> batches.Batch:
-    found = batches.get(session, number)
+def _turn(session: Session, ask: Ask, number: int, action: str) -> batches.Batch:
+    """Stop a batch, or let it go on."""
+    before = _own_batch(session, number, ask.shop_id, lock=True)
+    after = (batches.stop if action == "stop" else batches.go_on)(session, number)
+    if after.state != before.state:
+        audit.record(
+            session, ask.actor, f"codes_{action}", ask.shop_id, program=after.program_id, batch=number,
+            changed={"state": [before.state, after.state]},
+        )  # fmt: skip
+    return after
+
+
+def _own_batch(session: Session, number: int, shop_id: int, *, lock: bool = False) -> batches.Batch:
+    found = batches.get(session, number, lock=lock)
     voucher_programs.get(session, found.program_id, shop_id)
     return found
 
@@ -291,7 +302,7 @@ def _batch(found: batches.Batch, shape: type[Batch]) -> Batch:
     )  # fmt: skip
 
 
-def _add(session: Session, shop_id: int, body: NewProgram) -> Program:
+def _add(session: Session, ask: Ask, body: NewProgram) -> Program:
     given = body.model_dump(exclude_none=True)
     code = given.pop("shared_code", None)
     for name in ("from", "until"):
@@ -301,9 +312,11 @@ def _add(session: Session, shop_id: int, body: NewProgram) -> Program:
     for name in ("stacks", "returns"):
         if name in given:
             given[name] = given[name].value
-    offer = voucher_programs.add(session, shop_id=shop_id, shared=code is not None, **given)
+    offer = voucher_programs.add(session, shop_id=ask.shop_id, shared=code is not None, **given)
     if code is not None:
         shared_codes.add(session, offer.id, code)
+    after = body.model_dump(mode="json", exclude_none=True)
+    audit.record(session, ask.actor, "offer_added", ask.shop_id, program=offer.id, before={}, after=after)
     return _shown(session, offer)
 
 
@@ -324,12 +337,18 @@ def _hour(minutes: int | None) -> str | None:
     return None if minutes is None else f"{minutes // 60:02}:{minutes % 60:02}"
 
 
-def _issue(session: Session, program_id: int, shop: shops.Shop, body: Issue) -> list[str]:
-    voucher_programs.get(session, program_id, shop.id)
+def _issue(session: Session, program_id: int, shop: shops.Shop, actor: str, body: Issue) -> list[str]:
+    before = voucher_programs.get(session, program_id, shop.id, lock=True).issued
     if body.customer is None:
-        return [vouchers.shown(code) for code in vouchers.issue_many(session, program_id, body.count or 1)]
-    customer_id = named(session, body.customer, shop)
-    return [vouchers.shown(vouchers.issue(session, program_id, customer_id, tell=True).code)]
+        codes = vouchers.issue_many(session, program_id, body.count or 1)
+        changed = {"issued": [before, before + len(codes)]}
+        audit.record(session, actor, "vouchers_given", shop.id, program=program_id, changed=changed)
+        return [vouchers.shown(code) for code in codes]
+    given = vouchers.issue(session, program_id, named(session, body.customer, shop), tell=True)
+    audit.record(
+        session, actor, "voucher_given", shop.id, program=program_id, voucher=given.id, customer=given.customer_id
+    )
+    return [vouchers.shown(given.code)]
 
 
 CALLS = (

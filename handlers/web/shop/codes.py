@@ -138,10 +138,14 @@ async def act(request: web.Request) -> web.StreamResponse:
     action = request.match_info["action"]
 
     def write(session: Session) -> Batch:
-        found = batches.get(session, number)
+        found = batches.get(session, number, lock=True)
         _own(session, here, found.program_id)
         batch = batches.stop(session, number) if action == "stop" else batches.go_on(session, number)
-        _record(session, here, f"codes_{action}", batch)
+        if batch.state != found.state:
+            audit.record(
+                session, here.actor, f"codes_{action}", here.shop.id, program=batch.program_id, batch=batch.id,
+                changed={"state": [found.state, batch.state]},
+            )  # fmt: skip
         return batch
 
     batch = await site.store_of(request).write(write)
