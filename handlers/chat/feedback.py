@@ -13,6 +13,7 @@ from handlers.chat import questions
 from handlers.chat.questions import Decide, Score, Wants, Well
 from handlers.chat.sayings import understand
 from handlers.chat.talk import Talk
+from handlers.complaint_words import remedies
 from loyalty.points.ledger import UncoveredError
 from store import staff
 from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
@@ -26,7 +27,9 @@ from support.feedback.surveys import Kind
 COMMENT_WITHIN = timedelta(hours=1)
 PROMOTERS, DETRACTORS = 9, 6
 """From 9 on they recommend us, up to 6 they don't."""
-_NUMBER = re.compile(r"(\d{1,2})(?:\s*/\s*(?:5|10))?(?:\s*(?:sao|diem|stars?|points?|★|\*|⭐|a|nha|nhe|ban|shop))*[\s.!]*")
+_NUMBER = re.compile(
+    r"(\d{1,2})(?:\s*/\s*(?:5|10))?(?:\s*(?:sao|diem|stars?|points?|★|\*|⭐|a|nha|nhe|ban|shop))*[\s.!]*"
+)
 
 
 class Feedback(StatesGroup):
@@ -47,7 +50,7 @@ async def wants(query: CallbackQuery, callback_data: Wants, talk: Talk) -> None:
     if callback_data.remedy == Remedy.OTHER:
         text = talk.say("Please tell us what would make it right, just write here.")
     else:
-        wish = questions.remedies(talk.words)[callback_data.remedy]
+        wish = remedies(talk.words)[callback_data.remedy]
         text = talk.say("Noted: <b>{wish}</b>. We will answer {you} here as soon as we can.", wish=wish)
     await query.message.edit_text(text)
 

@@ -9,8 +9,8 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 from pydantic import Field
 
 from handlers.chat.commands import Number, button
+from handlers.complaint_words import remedies
 from handlers.words import Words
-from support.complaints.complaints import Remedy
 
 
 class Wants(CallbackData, prefix="wants"):
@@ -39,15 +39,6 @@ class Decide(CallbackData, prefix="gw"):
 
     goodwill: Number
     yes: bool
-
-
-def remedies(said: Words) -> dict[str, str]:
-    """What can make a complaint good, in words."""
-    return {
-        Remedy.REPLACE: said("A replacement"), Remedy.REFUND: said("A refund"),
-        Remedy.GOODWILL: said("Points or a voucher"), Remedy.APOLOGY: said("An explanation"),
-        Remedy.OTHER: said("Something else"),
-    }  # fmt: skip
 
 
 def remedy_buttons(said: Words, ticket_id: int) -> InlineKeyboardMarkup:

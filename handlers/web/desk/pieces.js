@@ -4,4 +4,5 @@ import "./handling.js";
 import "./filing.js";
 import "./promises.js";
 import "./deadlines.js";
+import "./complaints.js";
 import "./availability.js";
