@@ -11,6 +11,7 @@ from store import staff, webchat
 from store.clock import now
 from store.staff import Member, Role
 from support import handling, messages, ratings, tickets
+from support.deadlines import promises
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Ticket:
     stars: int | None = None
 
 
+PROMISED = timedelta(hours=3)
+"""How long after the demo began what an agent promised is due."""
 TICKETS = (
     Ticket(0, 1, "order", (("customer", "Chị ơi đơn sáng nay của em thiếu một cái croissant ạ"),)),
     Ticket(
@@ -32,6 +35,7 @@ TICKETS = (
             ("customer", "Mình mua hôm qua mà chưa thấy cộng điểm"),
             ("agent", "Dạ em chào chị, chị cho em xin mã trên hoá đơn để em kiểm tra ngay ạ."),
             ("customer", "Mã PC-1204 bạn nhé"),
+            ("promise", "Kiểm tra hoá đơn và cộng điểm cho khách"),
         ),
     ),
     Ticket(7, 26, "product", (("customer", "Bên mình có bán hạt cà phê nguyên hạt loại 500 g không ạ?"),)),
@@ -72,6 +76,9 @@ def ask(session: Session, customer_id: int, shop_id: int, ticket: Ticket) -> Non
             as_of(session, at, messages.agent_says, joined.ticket.id, agent, text, key=f"demo:{number}")
         elif who == "note":
             as_of(session, at, messages.note, joined.ticket.id, agent, text, key=f"demo:{number}")
+        elif who == "promise":
+            due_at = now(session) + PROMISED
+            as_of(session, at, promises.make, joined.ticket.id, agent, text, due_at, shown=True)
         else:
             as_of(session, at, handling.resolve, joined.ticket.id, agent)
     if ticket.stars:

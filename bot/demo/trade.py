@@ -20,6 +20,7 @@ from loyalty.tiers.tiers import Level
 from store import shops, staff
 from store.clock import now
 from store.staff import Role
+from support.deadlines import calendars
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 BRAND = "#0F766E"
@@ -69,6 +70,10 @@ BENEFITS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+OPEN = (((7 * 60, 22 * 60),),) * 7
+"""The shops' hours, each day of the week."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bought:
     """An order of the demo: which customer and shop, how long ago, what."""
@@ -88,6 +93,7 @@ def open_shops(session: Session) -> list[int]:
     for name, address, phone in SHOPS:
         shop_id = as_of(session, began, programme.open_shop, name, timezone=str(ZONE), language="vi", brand=BRAND)
         shops.change(session, shop_id, address=address, phone=phone)
+        as_of(session, began, calendars.save, shop_id, OPEN, "VN", {})
         ids.append(shop_id)
     for name, role, at in STAFF:
         as_of(session, began, staff.add, name, role, None if at is None else ids[at])

@@ -8,7 +8,8 @@ addAction({ id: "promise", title: "promise", icon: "bell", key: "p", run: (ticke
 
 addBadge((ticket, { words }) => {
   const promise = ticket.facts.promise;
-  if (!promise) return null;
+  // Two marks that hurry are one too many for a line: what is late already comes first.
+  if (!promise || (ticket.facts.deadline?.missed && !promise.missed)) return null;
   const at = new Date(promise.at);
   const today = at.toDateString() === new Date().toDateString();
   const day = `${String(at.getDate()).padStart(2, "0")}/${String(at.getMonth() + 1).padStart(2, "0")}`;

@@ -84,7 +84,7 @@ def _form(session: Session, said: Words, ticket_id: int, member: Member) -> dict
     return {
         "ticket": ticket, "colleagues": handling.colleagues(session, ticket_id, member), "me": member,
         "zone": shops.get(session, ticket.shop_id).timezone,
-        "choices": sorted(((name, at) for name, at in meant if at is not None), key=lambda one: one[1]),
+        "choices": sorted({at: (name, at) for name, at in reversed(meant) if at is not None}.values(), key=lambda one: one[1]),
     }  # fmt: skip
 
 
