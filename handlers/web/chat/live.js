@@ -57,6 +57,11 @@ export class Live {
     if (this.#source?.readyState !== EventSource.OPEN) this.open();
   }
 
+  /** The device says that it has no network. */
+  cut() {
+    this.#lost();
+  }
+
   #lost() {
     this.#source?.close();
     this.#source = null;

@@ -88,8 +88,10 @@ export class Composer {
   /** Change between answer and note; each keeps its own draft. */
   write(kind) {
     if (!this.#ticket) return;
-    this.#keep();
-    this.#takeUp(kind);
+    if (kind !== this.#kind) {
+      this.#keep();
+      this.#takeUp(kind);
+    }
     this.focus();
   }
 

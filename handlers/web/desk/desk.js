@@ -133,6 +133,7 @@ const live = new Live({
 });
 
 addEventListener("online", () => live.kick());
+addEventListener("offline", () => live.cut());
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
   live.kick();

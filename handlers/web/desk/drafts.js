@@ -31,7 +31,7 @@ export class Drafts {
 
   set(ticket, kind, text, reply_to) {
     const name = `${ticket}:${kind}`;
-    const draft = JSON.stringify(text.trim() ? { text, reply_to } : { text: "", reply_to: null });
+    const draft = JSON.stringify({ text: text.trim() ? text : "", reply_to });
     if (draft === (localStorage.getItem(this.#place(name)) ?? this.#known.get(name) ?? '{"text":"","reply_to":null}')) return;
     localStorage.setItem(this.#place(name), draft);
     this.#soon(name, SAVE_PAUSE);

@@ -18,7 +18,8 @@ from support import queue, tags, topics, views
 from support.routing import teams
 from support.views import Filters, SavedView
 
-MANY = ("states", "topics", "priorities", "assignees", "teams", "tags", "languages")
+MANY = ("states", "topics", "priorities", "assignees", "teams", "tags", "languages", "shops")
+EVERYWHERE = "all"
 TAGS_SHOWN = 24
 
 
@@ -50,14 +51,18 @@ async def sheet(request: web.Request) -> web.Response:
         people = [one for one in staff.every(session) if any(one.may(Right.DESK, shop) for shop in desks)]
         every_team = {team.id: team for shop in desks for team in teams.of(session, shop)}
         own = [one for each in topics.of_shops(session, desks).values() for one in each]
+        mine = [one for one in shops.every(session) if one.id in desks]
         return {
             "chosen": known.filters if known else chosen, "view": known, "states": shown.states(said),
             "topics": shown.topics(said, own), "priorities": filing.priorities(said),
             "tags": [one.name for one in tags.every(session, desks)[:TAGS_SHOWN]],
             "people": {"me": said("Me"), "nobody": said("Nobody"), **{one.id: one.name for one in people if one.id != member.id}},
             "teams": {"mine": said("My teams"), **{one.id: one.name for one in every_team.values()}} if every_team else {},
-            "languages": {"vi": "Tiếng Việt", "en": "English"}, "shops": [one for one in shops.every(session) if one.id in desks],
-            "leads": [one for one in shops.every(session) if one.id in desks and member.may(Right.SUPERVISE, one.id)],
+            "languages": {"vi": "Tiếng Việt", "en": "English"}, "shops": {one.id: one.name for one in mine} if len(mine) > 1 else {},
+            "leads": [
+                *((str(one.id), one.name) for one in mine if member.may(Right.SUPERVISE, one.id)),
+                *([(EVERYWHERE, "")] if len(mine) > 1 and member.everywhere(Right.SUPERVISE) else []),
+            ],
         }  # fmt: skip
 
     context = await site.store_of(request).read(look)
@@ -80,7 +85,7 @@ async def choose(request: web.Request) -> web.Response:
             views.change(session, int(known), member, name, filters)
             return views.get(session, member, int(known))
         at = int(shop) if shop.isdigit() else None
-        return views.get(session, member, views.add(session, member, name, filters, shared=at is not None, shop_id=at))
+        return views.get(session, member, views.add(session, member, name, filters, shared=bool(shop), shop_id=at))
 
     saved = await site.store_of(request).write(write)
     return web.json_response(

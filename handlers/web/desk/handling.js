@@ -4,7 +4,7 @@ import { el, icon } from "../chat/dom.js";
 import { addAction } from "./panels.js";
 
 const ENDED = ["resolved", "closed"];
-const ended = (ticket) => ENDED.includes(ticket.state);
+const ended = (ticket) => ENDED.includes(ticket?.state);
 
 export function drawOwner(button, ticket, desk) {
   const { words, boot } = desk;
@@ -52,7 +52,7 @@ addAction({ id: "take", title: "take", icon: "user", key: "a", run: take,
   when: (ticket, desk) => ticket.assignee_id !== desk.boot.me.id && !ended(ticket) });
 addAction({ id: "hand", title: "hand_to", icon: "users", key: "h", run: (ticket, desk) => handMenu(ticket, desk, document.getElementById("owner")) });
 addAction({ id: "solve", title: (ticket, desk) => desk.words.say(ended(ticket) ? "reopen" : "state_resolved"), icon: "check", key: "e", run: solve });
-addAction({ id: "urgent", title: (ticket, desk) => desk.words.say(ticket.urgent ? "unmark_urgent" : "mark_urgent"), icon: "warn",
+addAction({ id: "urgent", title: (ticket, desk) => desk.words.say(ticket?.urgent ? "unmark_urgent" : "mark_urgent"), icon: "warn",
   run: (ticket, desk) => desk.act(ticket.id, "priority", { priority: ticket.urgent ? "normal" : "urgent" }).catch(() => {}) });
 addAction({ id: "unread", title: "mark_unread", icon: "chat", key: "u", run: (ticket, desk) =>
   desk.act(ticket.id, "unread").then(() => {

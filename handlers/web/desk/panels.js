@@ -31,7 +31,7 @@ export function addPanel({ id, title = "", order = 50, load, render }) {
 /**
  * Something to do: in the thread's menu and the palette, or (place "composer") beside the text that is written, or (place "me") in
  * the menu of one's own account.
- * id, title (words' key, or a function of (ticket, desk) that gives words), icon (a name in icons.html, also in desk.html's sprite)
+ * id, title (words' key, or a function of (ticket, desk) that gives words; ticket is null in the sheet of keys while none is open), icon (a name in icons.html, also in desk.html's sprite)
  * key: a single key that runs it while nothing is being typed ("p"; a letter that is taken throws)
  * when(ticket, desk): whether it is there (always, if left out); run(ticket, desk, opener); danger: true paints it red
  * Actions of place "me" get ticket = null where none is open, the others are only there with an open ticket.
