@@ -12,9 +12,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-ROWS = ("updates", "postgres", "sending", "growth", "import", "reserve", "codes", "nightly", "check")
+ROWS = ("updates", "postgres", "sending", "growth", "import", "reserve", "codes", "nightly", "check", "desk")
 POSTINGS = 200_000
-"""Scales the set-based rows: so many postings are checked, a tenth as many customers are looked at and codes made."""
+"""Scales the set-based rows: so many postings are checked, a tenth as many customers are looked at and codes made, a hundredth
+as many tickets stand at the desk."""
 
 
 def postgres() -> tuple[str, object]:
@@ -97,6 +98,13 @@ def main() -> None:
         ours, beside = (postings / seconds for seconds in (proven.seconds, proven.plain_seconds))
         row(f"check of {postings:,} postings : plain SQL sums", ours, beside, "≥ 0.5", "/s")
         console.print(f"it takes {proven.seconds:.1f} s and {proven.megabytes} MB")
+    if "desk" in wanted:
+        from bench import desk
+
+        tickets = postings // 100
+        for page in desk.measure(tickets):
+            row(f"desk of {tickets:,} tickets, {page.name}, 99 of 100 : 100 ms", page.p99, 100, "≤ 1", "ms")
+            console.print(f"half within {page.p50:.1f} ms, {page.queries} queries (at most 12)")
     console.print(table)
 
 

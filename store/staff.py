@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Text, UniqueConstraint, delete, select, update
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Text, UniqueConstraint, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store import secret
@@ -177,28 +177,35 @@ def add(session: Session, name: str, role: Role, shop_id: int | None, language: 
 
 def get(session: Session, staff_id: int) -> Member:
     """An active member; raises NotFoundError."""
-    person = session.execute(
-        select(StaffRow.id, StaffRow.name, StaffRow.language, StaffRow.session_epoch).where(
-            StaffRow.id == staff_id, StaffRow.active
-        )
-    ).first()
-    if person is None:
+    found = _members(session, StaffRow.id == staff_id)
+    if not found:
         raise NotFoundError("staff", staff_id)
-    roles = session.execute(select(StaffRole.role, StaffRole.shop_id).where(StaffRole.staff_id == staff_id))
-    return Member(*person, roles=tuple((Role(row.role), row.shop_id) for row in roles))
+    return found[0]
 
 
 def every(session: Session) -> list[Member]:
     """All active members, by name."""
-    people = session.execute(
-        select(StaffRow.id, StaffRow.name, StaffRow.language, StaffRow.session_epoch)
-        .where(StaffRow.active)
-        .order_by(StaffRow.name, StaffRow.id)
-    ).all()
+    return _members(session)
+
+
+def _members(session: Session, *wanted: ColumnElement[bool]) -> list[Member]:
+    """Active members with their roles, by name, in one look: it stands on the way of every page."""
+    rows = session.execute(
+        select(
+            StaffRow.id, StaffRow.name, StaffRow.language, StaffRow.session_epoch, StaffRole.role, StaffRole.shop_id
+        )
+        .outerjoin(StaffRole, StaffRole.staff_id == StaffRow.id)
+        .where(StaffRow.active, *wanted)
+        .order_by(StaffRow.name, StaffRow.id, StaffRole.id)
+    )  # fmt: skip
+    people: dict[int, tuple[str, str, int]] = {}
     roles: dict[int, list[tuple[Role, int | None]]] = {}
-    for row in session.execute(select(StaffRole.staff_id, StaffRole.role, StaffRole.shop_id).order_by(StaffRole.id)):
-        roles.setdefault(row.staff_id, []).append((Role(row.role), row.shop_id))
-    return [Member(*person, roles=tuple(roles.get(person.id, ()))) for person in people]
+    for row in rows:
+        people[row.id] = (row.name, row.language, row.session_epoch)
+        held = roles.setdefault(row.id, [])
+        if row.role is not None:
+            held.append((Role(row.role), row.shop_id))
+    return [Member(number, *known, roles=tuple(roles[number])) for number, known in people.items()]
 
 
 def find(session: Session, name: str) -> list[Member]:

@@ -1,6 +1,5 @@
 """Drafts: what a member of staff has begun to write in a ticket, kept until it is sent, on whichever device they go on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -85,11 +84,3 @@ def of(session: Session, ticket_id: int, member: Member) -> list[Draft]:
         )
     )
     return [Draft(*row) for row in rows]
-
-
-def begun(session: Session, member: Member, ticket_ids: Sequence[int]) -> set[int]:
-    """In which of these tickets the member has a draft."""
-    rows = session.execute(
-        select(drafts.c.ticket_id).where(drafts.c.staff_id == member.id, drafts.c.ticket_id.in_(ticket_ids))
-    )
-    return set(rows.scalars())

@@ -149,8 +149,12 @@ def speak(session: Session, ticket_id: int, member: Member, language: str) -> No
 
 def colleagues(session: Session, ticket_id: int, member: Member) -> list[Member]:
     """Who may look after a ticket, by name."""
-    ticket = tickets.view(session, ticket_id, member)
-    return [one for one in staff.every(session) if one.may(Right.DESK, ticket.shop_id)]
+    return at_desk(session, tickets.view(session, ticket_id, member).shop_id)
+
+
+def at_desk(session: Session, shop_id: int) -> list[Member]:
+    """Who works at a shop's desk, by name."""
+    return [one for one in staff.every(session) if one.may(Right.DESK, shop_id)]
 
 
 def _taken(session: Session, ticket: Ticket) -> TakenError:

@@ -6,7 +6,22 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, false, func, literal, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
@@ -14,13 +29,18 @@ from loyalty.tiers.tiers import tier_table
 from store import shops
 from store.base import table
 from store.clock import now
+from store.errors import NotFoundError
 from store.staff import Member, Right, StaffRow
+from store.text import fold
 from support import views
 from support.answers import finding
+from support.drafts import drafts
+from support.mentions import mentions
 from support.messages import AGENT, CUSTOMER, ticket_messages
 from support.ratings import ratings
 from support.seen import agent_views
-from support.tickets import ACTIVE, AWAKE, State, Ticket, hold, tickets, view
+from support.tags import tag_table, ticket_tags
+from support.tickets import ACTIVE, AWAKE, State, Ticket, hold, tickets
 from support.turns import counters
 from support.views import Filters
 
@@ -43,16 +63,21 @@ class View(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A ticket in a list. `unread` counts the customer's messages that the member has not seen."""
+    """A ticket in a list. `rank` counts the customer's tier from 0, the lowest; `unread` the customer's messages that the
+    member has not seen; `mentioned`: a note calls them that they have not seen; `draft`: they have begun to write.
+    """
 
     ticket: Ticket
     customer: str
-    tier_id: int | None
+    rank: int
     priority: int
     """That the customer's tier brings; the higher, the sooner."""
     assignee: str | None
     stars: int | None
     unread: int
+    mentioned: bool
+    draft: bool
+    tags: tuple[str, ...]
 
 
 _staff = table(StaffRow)
@@ -76,22 +101,24 @@ def page(
     of the member's desks, whatever the view; see support.answers.finding.
     """
     t = tickets.c
-    shop_ids = [shop for shop in desks_of(session, member) if shop_id in {None, shop}]
+    within = _within(member, shop_id)
     if search.strip():
-        wanted = [t.shop_id.in_(shop_ids), finding.among(session, shop_ids, search)]
+        shop_ids = [shop for shop in desks_of(session, member) if shop_id in {None, shop}]
+        wanted = [within, finding.among(session, shop_ids, search)]
         return _lines(session, member, [*wanted, *_below(session, before)], _LATEST, limit)
     if in_view is View.UNASSIGNED:
-        wanted = [t.shop_id.in_(shop_ids), t.state.in_(AWAKE), t.assignee_id.is_(None)]
+        wanted = [within, t.state.in_(AWAKE), t.assignee_id.is_(None)]
         order = (_PRIORITY.desc(), *_LATEST)
         return _lines(session, member, [*wanted, *_below(session, before, tiers_first=True)], order, limit)
     if in_view is View.SNOOZED:
-        wanted = [t.shop_id.in_(shop_ids), t.snoozed_until.is_not(None), *_later(session, before)]
+        wanted = [within, t.snoozed_until.is_not(None), *_later(session, before)]
         return _lines(session, member, wanted, (t.snoozed_until, t.id), limit)
     if isinstance(in_view, Filters):
         states, wanted = views.states_of(in_view), views.conditions(member, in_view)
     else:
         states = (State.RESOLVED, State.CLOSED) if in_view is View.RESOLVED else AWAKE
         wanted = [t.assignee_id == member.id] if in_view is View.MINE else []
+    shop_ids = [shop for shop in desks_of(session, member) if shop_id in {None, shop}]
     # Each desk and state by itself, in the order of its index: who asks for forty reads forty of each, not all of them.
     parts = [
         select(t.id, t.updated_at)
@@ -111,8 +138,7 @@ def page(
 
 def counts(session: Session, member: Member, shop_id: int | None = None) -> dict[View, int]:
     """How many tickets are in each of the views of unresolved ones, at most COUNT_MAX."""
-    t = tickets.c
-    within = t.shop_id.in_([shop for shop in desks_of(session, member) if shop_id in {None, shop}])
+    t, within = tickets.c, _within(member, shop_id)
     awake = t.state.in_(AWAKE)
     wanted = {
         View.MINE: [awake, t.assignee_id == member.id], View.UNASSIGNED: [awake, t.assignee_id.is_(None)],
@@ -123,8 +149,7 @@ def counts(session: Session, member: Member, shop_id: int | None = None) -> dict
 
 def counts_of(session: Session, member: Member, filters: Sequence[Filters], shop_id: int | None = None) -> list[int]:
     """How many tickets fit each of some filters, at most COUNT_MAX, in one look."""
-    t = tickets.c
-    within = t.shop_id.in_([shop for shop in desks_of(session, member) if shop_id in {None, shop}])
+    t, within = tickets.c, _within(member, shop_id)
     return _count(
         session, [[within, t.state.in_(views.states_of(one)), *views.conditions(member, one)] for one in filters]
     )
@@ -176,9 +201,14 @@ def _later(session: Session, before: int | None) -> list[ColumnElement[bool]]:
 
 def cursor(session: Session, member: Member) -> dict[int, int]:
     """The newest number of each of the member's desks, by shop. Read it before the pages it belongs to."""
-    desks = {f"desk:{shop_id}": shop_id for shop_id in desks_of(session, member)}
-    rows = session.execute(select(counters.c.name, counters.c.value).where(counters.c.name.in_(desks)))
-    return dict.fromkeys(desks.values(), 0) | {desks[row.name]: int(row.value) for row in rows}
+    member.need(Right.DESK)
+    s = shops.shops.c
+    rows = session.execute(
+        select(s.id, func.coalesce(counters.c.value, 0)).outerjoin(
+            counters, counters.c.name == literal("desk:") + cast(s.id, Text)
+        )
+    )
+    return {shop_id: int(value) for shop_id, value in rows if member.may(Right.DESK, shop_id)}
 
 
 def changes(session: Session, member: Member, after: Mapping[int, int], limit: int = 100) -> list[Line]:
@@ -198,7 +228,7 @@ def unanswered(session: Session, member: Member, shop_id: int, longer_than: time
     return int(
         session.execute(
             select(func.count()).where(
-                _within(session, member, shop_id), tickets.c.state.in_((State.NEW, State.OPEN)),
+                _within(member, shop_id), tickets.c.state.in_((State.NEW, State.OPEN)),
                 since < now(session) - longer_than,
             )
         ).scalar_one()
@@ -227,8 +257,11 @@ def not_arrived(session: Session, shop_id: int, within: timedelta) -> int:
 
 def line(session: Session, ticket_id: int, member: Member) -> Line:
     """One ticket as lists show it; raises as tickets.view."""
-    view(session, ticket_id, member)
-    return _lines(session, member, [tickets.c.id == ticket_id], (tickets.c.id,), 1)[0]
+    member.need(Right.DESK)
+    found = _lines(session, member, [tickets.c.id == ticket_id], (tickets.c.id,), 1)
+    if not found or not member.may(Right.DESK, found[0].ticket.shop_id):
+        raise NotFoundError("ticket", ticket_id)
+    return found[0]
 
 
 def unsee(session: Session, ticket_id: int, member: Member) -> None:
@@ -250,37 +283,67 @@ def unsee(session: Session, ticket_id: int, member: Member) -> None:
 def desks_of(session: Session, member: Member) -> list[int]:
     """The shops whose tickets a member may see; raises ForbiddenError where there are none."""
     member.need(Right.DESK)
-    return member.shops(Right.DESK, [shop.id for shop in shops.every(session)])
+    if member.everywhere(Right.DESK):
+        return [shop.id for shop in shops.every(session)]
+    return _own_shops(member)
 
 
-def _within(session: Session, member: Member, shop_id: int | None) -> ColumnElement[bool]:
-    desks = desks_of(session, member)
-    return tickets.c.shop_id.in_([shop for shop in desks if shop_id in {None, shop}])
+def _own_shops(member: Member) -> list[int]:
+    """Those of a member who is not at every desk: no look at the store is needed."""
+    return sorted({at for _, at in member.roles if at is not None and member.may(Right.DESK, at)})
+
+
+def _within(member: Member, shop_id: int | None) -> ColumnElement[bool]:
+    """Tickets of the member's desks, or of one of them; raises ForbiddenError where there are none."""
+    member.need(Right.DESK)
+    if member.everywhere(Right.DESK):
+        return true() if shop_id is None else tickets.c.shop_id == shop_id
+    return tickets.c.shop_id.in_([shop for shop in _own_shops(member) if shop_id in {None, shop}])
 
 
 def _lines(session: Session, member: Member, wanted: list[ColumnElement[bool]], order: Any, limit: int) -> list[Line]:
+    t, m, d = tickets.c, ticket_messages.c, drafts.c
+    read = func.coalesce(agent_views.c.seq, 0)
     unread = (
         select(func.count())
-        .where(
-            ticket_messages.c.ticket_id == tickets.c.id, ticket_messages.c.who == CUSTOMER,
-            ticket_messages.c.seq > func.coalesce(agent_views.c.seq, 0),
-        )
+        .where(m.ticket_id == t.id, m.who == CUSTOMER, m.seq > read)
         .correlate(tickets, agent_views)
         .scalar_subquery()
-    )  # fmt: skip
+    )
+    mentioned = exists().where(mentions.c.staff_id == member.id, mentions.c.ticket_id == t.id, mentions.c.seq > read)
+    draft = exists().where(d.staff_id == member.id, d.ticket_id == t.id)
+    lower = tier_table.alias("lower")
+    rank = (
+        select(func.count())
+        .select_from(lower)
+        .where(lower.c.threshold >= 0, lower.c.threshold < tier_table.c.threshold)
+        .correlate(tier_table)
+        .scalar_subquery()
+    )
+    tagged = (
+        select(func.aggregate_strings(tag_table.c.name, "\x1f"))
+        .join(ticket_tags, ticket_tags.c.tag_id == tag_table.c.id)
+        .where(ticket_tags.c.ticket_id == t.id)
+        .correlate(tickets)
+        .scalar_subquery()
+    )
     rows = session.execute(
-        select(*_TICKET, customers.c.name, customers.c.tier_id, _PRIORITY.label("first"), _staff.c.name.label("assignee"),
-               ratings.c.stars, unread.label("unread"))
-        .join(customers, customers.c.id == tickets.c.customer_id)
+        select(*_TICKET, customers.c.name, rank.label("rank"), _PRIORITY.label("first"), _staff.c.name.label("assignee"),
+               ratings.c.stars, unread.label("unread"), mentioned.label("mentioned"), draft.label("draft"),
+               tagged.label("tagged"))
+        .join(customers, customers.c.id == t.customer_id)
         .outerjoin(tier_table, tier_table.c.id == customers.c.tier_id)
-        .outerjoin(_staff, _staff.c.id == tickets.c.assignee_id)
-        .outerjoin(ratings, ratings.c.ticket_id == tickets.c.id)
-        .outerjoin(agent_views, and_(agent_views.c.ticket_id == tickets.c.id, agent_views.c.staff_id == member.id))
+        .outerjoin(_staff, _staff.c.id == t.assignee_id)
+        .outerjoin(ratings, ratings.c.ticket_id == t.id)
+        .outerjoin(agent_views, and_(agent_views.c.ticket_id == t.id, agent_views.c.staff_id == member.id))
         .where(*wanted)
         .order_by(*order)
         .limit(limit)
     )  # fmt: skip
     return [
-        Line(Ticket(*row[: len(_TICKET)]), row.name, row.tier_id, row.first, row.assignee, row.stars, int(row.unread))
+        Line(
+            Ticket(*row[: len(_TICKET)]), row.name, int(row.rank), row.first, row.assignee, row.stars, int(row.unread),
+            bool(row.mentioned), bool(row.draft), tuple(sorted((row.tagged or "").split("\x1f"), key=fold)) if row.tagged else (),
+        )
         for row in rows
-    ]
+    ]  # fmt: skip

@@ -77,6 +77,11 @@ def page(
 ) -> list[Message | Happened]:
     """The last lines of a thread (those below `before`, where it is given), oldest first. Raises as tickets.view."""
     tickets.view(session, ticket_id, member)
+    return tail(session, ticket_id, before, limit)
+
+
+def tail(session: Session, ticket_id: int, before: int | None = None, limit: int = PAGE) -> list[Message | Happened]:
+    """The same, of a ticket that the member was let to see."""
     below = [] if before is None else [before]
     lines: list[Message | Happened] = [
         *_messages(session, ticket_id, [ticket_messages.c.seq < seq for seq in below], limit),

@@ -65,6 +65,8 @@ def own(session: Session, shop_id: int) -> list[Topic]:
 def of_shops(session: Session, shop_ids: list[int]) -> dict[int, list[Topic]]:
     """Own topics of several shops, by shop."""
     found: dict[int, list[Topic]] = {shop_id: [] for shop_id in shop_ids}
+    if not shop_ids:
+        return found
     rows = session.execute(
         select(topics.c.shop_id, topics.c.id, topics.c.name, topics.c.english, topics.c.offered)
         .where(topics.c.shop_id.in_(shop_ids))

@@ -218,8 +218,10 @@ def resolve(session: Session, customer_id: int) -> int:
 
 def get(session: Session, customer_id: int) -> Customer:
     """A customer, followed through merges; raises NotFoundError."""
-    row = session.execute(select(*_FIELDS).where(customers.c.id == resolve(session, customer_id))).one()
-    return Customer(*row)
+    row = session.execute(select(*_FIELDS, customers.c.merged_into).where(customers.c.id == customer_id)).first()
+    if row is not None and row.merged_into is None:
+        return Customer(*row[:-1])
+    return get(session, resolve(session, customer_id))
 
 
 def by_code(session: Session, code: str) -> int:

@@ -108,7 +108,12 @@ def _policy(row: Sequence[Any]) -> Policy:
 
 def of(session: Session, customer_id: int) -> Standing:
     """Where a customer stands now. On the way of every `/points`."""
-    (ladder, rule), moment = rules(session), now(session)
+    return among(session, customer_id, *rules(session))
+
+
+def among(session: Session, customer_id: int, ladder: list[Tier], rule: Policy) -> Standing:
+    """The same, where the tiers and the policy have been looked at."""
+    moment = now(session)
     found = of_many(session, rule, moment, [customer_id])
     if not found:
         return qualify(ladder, rule, Facts(None, 0, 0), moment)

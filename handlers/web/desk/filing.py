@@ -2,7 +2,7 @@
 belongs together with.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +18,6 @@ from store import shops
 from store.errors import InvalidError, RuleError
 from store.staff import Member, Right
 from support import fields, handling, linking, tags, thread, tickets, topics
-from support.queue import Line
 from support.thread import Happened, Message
 from support.tickets import Priority, Ticket, TicketStateError
 
@@ -267,13 +266,7 @@ def _words(said: Words) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _facts(session: Session, _member: Member, lines: Sequence[Line]) -> dict[int, dict[str, Any]]:
-    return {
-        ticket_id: {"tags": names} for ticket_id, names in tags.of(session, [one.ticket.id for one in lines]).items()
-    }
-
-
-PART = Part(setup=setup_filing, words=_words, facts=_facts, happened=_happened, refusal=_refusal)
+PART = Part(setup=setup_filing, words=_words, happened=_happened, refusal=_refusal)
 
 
 # ── Inside ─────────────────────────────────────────────────────────────────────────────────────────

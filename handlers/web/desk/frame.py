@@ -11,7 +11,6 @@ from handlers.web import site
 from handlers.web.desk import shown
 from handlers.web.site import Handler
 from handlers.words import Words
-from loyalty.tiers import tiers
 from store.errors import InvalidError, RuleError
 from store.staff import Member, Right
 from support.queue import Line
@@ -78,13 +77,14 @@ def ticket_of(request: web.Request) -> int:
 
 def lines(session: Session, parts: Sequence[Part], member: Member, found: Sequence[Line]) -> list[dict[str, Any]]:
     """Tickets as the list shows them, each with what the parts know of it."""
-    ranks = {tier.id: rank for rank, tier in enumerate(tiers.every(session))}
-    known: dict[int, dict[str, Any]] = {}
+    known: dict[int, dict[str, Any]] = {
+        one.ticket.id: {"mentioned": one.mentioned, "draft": one.draft, "tags": one.tags} for one in found
+    }
     for part in parts:
         if part.facts and found:
             for ticket_id, facts in part.facts(session, member, found).items():
                 known.setdefault(ticket_id, {}).update(facts)
-    return [{**shown.line(one, ranks), "facts": known.get(one.ticket.id, {})} for one in found]
+    return [{**shown.line(one), "facts": known.get(one.ticket.id, {})} for one in found]
 
 
 def thread_line(request: web.Request, line: Any) -> dict[str, Any]:

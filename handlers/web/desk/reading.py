@@ -73,8 +73,8 @@ async def opened(request: web.Request) -> web.Response:
 
     def look(session: Session) -> dict[str, Any]:
         line = queue.line(session, ticket_id, member)
-        lines = thread.page(session, ticket_id, member)
-        colleagues = handling.colleagues(session, ticket_id, member)
+        lines = thread.tail(session, ticket_id)
+        colleagues = handling.at_desk(session, line.ticket.shop_id)
         own = line.ticket.assignee_id in {None, member.id}
         return {
             "line": frame.lines(session, parts, member, [line])[0],

@@ -12,12 +12,12 @@ from support.tickets import TicketStateError
 from support.topics import Topic
 
 
-def line(found: Line, ranks: dict[int, int]) -> dict[str, Any]:
-    """A ticket in the list; `ranks` gives a tier's place by its number."""
+def line(found: Line) -> dict[str, Any]:
+    """A ticket in the list."""
     ticket = found.ticket
     return {
         "id": ticket.id, "shop": ticket.shop_id, "customer": found.customer, "customer_id": ticket.customer_id,
-        "rank": ranks.get(found.tier_id or 0, 0), "priority": found.priority, "subject": ticket.subject, "topic": ticket.topic,
+        "rank": found.rank, "priority": found.priority, "subject": ticket.subject, "topic": ticket.topic,
         "state": ticket.state, "urgent": ticket.priority == "urgent", "hurry": ticket.priority,
         "snoozed_until": ticket.snoozed_until.isoformat() if ticket.snoozed_until else None, "merged_into": ticket.merged_into,
         "assignee_id": ticket.assignee_id,

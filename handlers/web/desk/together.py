@@ -1,9 +1,6 @@
-"""Colleagues at the same desk: who looks at which ticket and writes in it, who calls whom in a note, and what
-one has begun oneself.
-"""
+"""Colleagues at the same desk: who looks at which ticket and writes in it."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -12,8 +9,7 @@ from sqlalchemy.orm import Session
 from handlers.web import site
 from handlers.web.desk.frame import Part, desk
 from store.staff import Member
-from support import drafts, looks, mentions, queue
-from support.queue import Line
+from support import looks, queue
 
 WINDOW = re.compile(r"[a-z0-9]{8,32}")
 
@@ -48,10 +44,4 @@ def company(session: Session, member: Member) -> dict[str, list[dict[str, Any]]]
     return found
 
 
-def _facts(session: Session, member: Member, lines: Sequence[Line]) -> dict[int, dict[str, Any]]:
-    ids = [line.ticket.id for line in lines]
-    called, begun = mentions.waiting(session, member, ids), drafts.begun(session, member, ids)
-    return {ticket_id: {"mentioned": ticket_id in called, "draft": ticket_id in begun} for ticket_id in called | begun}
-
-
-PART = Part(setup=setup_together, facts=_facts)
+PART = Part(setup=setup_together)
