@@ -7,6 +7,7 @@ message and voucher written, in one transaction, so a crash or a second process 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -20,7 +21,8 @@ from loyalty.customers.customers import customers
 from loyalty.outreach import deliveries, links, manners, templates
 from loyalty.outreach.campaigns import campaigns
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
-from loyalty.outreach.deliveries import CAMPAIGN, Delivery
+from loyalty.outreach.deliveries import CAMPAIGN, JOURNEY, Delivery
+from loyalty.outreach.journeys import journeys
 from loyalty.outreach.manners import Reach, Reason
 from loyalty.points import ledger
 from loyalty.tiers import tiers
@@ -40,8 +42,26 @@ BATCH = 40
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """What is sent to many: of a campaign, or of a journey's message steps. `words` by step and language."""
+
+    source: str
+    source_id: int
+    shop_id: int
+    purpose: Purpose
+    words: Mapping[int, Mapping[str, str]]
+    program_id: int | None = None
+
+
+def of_campaign(campaign: Campaign) -> Mailing:
+    return Mailing(
+        CAMPAIGN, campaign.id, campaign.shop_id, Purpose(campaign.purpose), {0: campaign.messages}, campaign.program_id
+    )
+
+
 class Broadcaster:
-    """Works on the campaigns that run, in whichever process holds the lease."""
+    """Works on the campaigns that run and the journeys' messages, in whichever process holds the lease."""
 
     def __init__(
         self,
@@ -87,6 +107,8 @@ class Broadcaster:
             except Exception:
                 # One that can't be worked on holds up no other.
                 log.exception("a campaign could not be worked on", campaign=campaign.id)
+        for journey_id, purpose in await self._store.read(deliveries.waiting, JOURNEY):
+            await self._send_all(partial(self._of_journey, journey_id=journey_id, purpose=purpose))
         for number in await self._store.read(campaigns.to_sweep):
             while await self._store.write(deliveries.abandon, CAMPAIGN, number, Reason.STOPPED.value):  # noqa: ASYNC110
                 await asyncio.sleep(0)
@@ -98,32 +120,51 @@ class Broadcaster:
                     return
         if campaign.state == CampaignState.APPROVED and not await self._store.write(campaigns.begin, campaign.id):
             return
+        if not await self._send_all(lambda session: self._of_running(session, campaign.id)):
+            await self._store.write(campaigns.finish, campaign.id)
+
+    async def _send_all(self, mailing: Callable[[Session], Mailing | None]) -> int:
+        """Batch after batch, while there is room; how many people were dealt with."""
+        done = 0
         while await self._mine():
             async with self._store.work() as work:
-                count, calls = await work.write(self._send, campaign.id)
+                count, calls = await work.write(self._send, mailing)
                 if calls:
-                    work.after_commit.append(lambda calls=calls: self._push(calls))  # type: ignore[misc]
+                    work.after_commit.append(partial(self._push, calls))
             if not count:
-                await self._store.write(campaigns.finish, campaign.id)
-                return
+                break
+            done += count
             # Others write between two batches.
             await asyncio.sleep(0)
+        return done
+
+    @staticmethod
+    def _of_running(session: Session, campaign_id: int) -> Mailing | None:
+        campaign = campaigns.get(session, campaign_id, lock=True)
+        return of_campaign(campaign) if campaign.state == CampaignState.SENDING else None
+
+    @staticmethod
+    def _of_journey(session: Session, journey_id: int, purpose: Purpose) -> Mailing | None:
+        journey = journeys.get(session, journey_id)
+        if not journey.on:
+            return None
+        return Mailing(JOURNEY, journey.id, journey.shop_id, purpose, journeys.messages(journey))
 
     def _push(self, calls: list[Call]) -> None:
         for account in {call.account for call in calls}:
             self._pushed(account, [call for call in calls if call.account == account])
 
-    def _send(self, session: Session, campaign_id: int) -> tuple[int, list[Call]]:
+    def _send(self, session: Session, found: Callable[[Session], Mailing | None]) -> tuple[int, list[Call]]:
         """One batch: how many people were dealt with, and what is to leave."""
-        campaign = campaigns.get(session, campaign_id, lock=True)
-        purpose, kept = Purpose(campaign.purpose), manners.rules(session)
-        shop = shops.get(session, campaign.shop_id)
-        if (
-            campaign.state != CampaignState.SENDING
-            or manners.opens(purpose, now(session), shop.timezone, kept) is not None
-        ):
+        mailing = found(session)
+        if mailing is None:
             return 0, []
-        due = deliveries.due(session, CAMPAIGN, campaign_id, min(BATCH, self._room(session)))
+        purpose, kept = mailing.purpose, manners.rules(session)
+        shop = shops.get(session, mailing.shop_id)
+        if manners.opens(purpose, now(session), shop.timezone, kept) is not None:
+            return 0, []
+        room = min(BATCH, self._room(session))
+        due = deliveries.due(session, mailing.source, mailing.source_id, purpose, room) if room else []
         if not due:
             return 0, []
         judged = manners.judge(session, [one.customer_id for one in due], purpose, list(self._messengers), kept)
@@ -131,18 +172,19 @@ class Broadcaster:
         skipped = {one.id: to.value for one in due if isinstance(to := judged[one.customer_id], Reason)}
         calls: list[Call] = []
         queued: list[tuple[int, str, int | None]] = []
-        for one, reach, values in self._values(session, campaign, shop.name, reached):
-            template = campaign.messages.get(reach.language) or next(iter(campaign.messages.values()))
+        for one, reach, values in self._values(session, mailing, shop.name, reached):
+            words = mailing.words.get(one.step)
+            if words is None:
+                # The journey was changed: this step is no more.
+                skipped[one.id] = Reason.NO_WORDS.value
+                continue
+            template = words.get(reach.language) or next(iter(words.values()))
             voucher_id = None
-            if campaign.program_id is not None:
+            if mailing.program_id is not None:
                 try:
                     with session.begin_nested():
-                        given = vouchers.issue(
-                            session,
-                            campaign.program_id,
-                            one.customer_id,
-                            key=f"campaign:{campaign.id}:{one.customer_id}",
-                        )
+                        key = f"{mailing.source}:{mailing.source_id}:{one.customer_id}"
+                        given = vouchers.issue(session, mailing.program_id, one.customer_id, key=key)
                 except ConflictError:
                     skipped[one.id] = Reason.NO_VOUCHER.value
                     continue
@@ -172,11 +214,11 @@ class Broadcaster:
         return max(0, ahead - outbox.waiting(session, Purpose.CARE))
 
     def _values(
-        self, session: Session, campaign: Campaign, shop: str, reached: Sequence[tuple[Delivery, Reach]]
+        self, session: Session, mailing: Mailing, shop: str, reached: Sequence[tuple[Delivery, Reach]]
     ) -> list[tuple[Delivery, Reach, dict[str, str]]]:
         """What the template's variables are for each."""
         ids = [one.customer_id for one, _ in reached]
-        named = set().union(*(templates.names(text) for text in campaign.messages.values()))
+        named = set().union(*(templates.names(text) for words in mailing.words.values() for text in words.values()))
         balances = ledger.balances_of_many(session, ids, "available") if "points" in named else {}
         levels: dict[int, str] = {}
         if "tier" in named:

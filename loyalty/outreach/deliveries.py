@@ -107,17 +107,35 @@ def plan(
     )  # fmt: skip
 
 
-def due(session: Session, source: str, source_id: int, limit: int) -> list[Delivery]:
-    """The next rows whose time has come, the earliest first; nobody else has them until this work ends."""
+def due(session: Session, source: str, source_id: int, purpose: Purpose, limit: int) -> list[Delivery]:
+    """The next rows of a purpose whose time has come, the earliest first; nobody else has them until this work ends."""
     d = deliveries.c
     rows = session.execute(
         select(*_FIELDS)
-        .where(d.source == source, d.source_id == source_id, d.state == PLANNED, d.due_at <= now(session))
+        .where(
+            d.source == source,
+            d.source_id == source_id,
+            d.purpose == int(purpose),
+            d.state == PLANNED,
+            d.due_at <= now(session),
+        )
         .order_by(d.due_at, d.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
     return [Delivery(*row) for row in rows]
+
+
+def waiting(session: Session, source: str) -> list[tuple[int, Purpose]]:
+    """Of which journeys (or campaigns), and for which purpose, rows are due."""
+    d = deliveries.c
+    rows = session.execute(
+        select(d.source_id, d.purpose)
+        .where(d.source == source, d.state == PLANNED, d.due_at <= now(session))
+        .distinct()
+        .order_by(d.source_id)
+    )
+    return [(row.source_id, Purpose(row.purpose)) for row in rows]
 
 
 def queue(session: Session, sent_by: Sequence[tuple[int, str, int | None]]) -> None:

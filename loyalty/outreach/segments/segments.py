@@ -53,3 +53,19 @@ def members(session: Session, criteria: Criteria, zone: str) -> Iterator[Sequenc
         if len(page) < PAGE:
             return
         last = page[-1]
+
+
+def among(session: Session, criteria: Criteria, zone: str, customer_ids: Sequence[int]) -> list[int]:
+    """Those of some customers who fit. Raises CriteriaError."""
+    seen = fields.look(session, zone)
+    fields.check(criteria, seen)
+    fits = fields.where(criteria, seen)
+    query = (
+        select(customers.c.id)
+        .select_from(seen.source)
+        .where(
+            customers.c.id.in_(customer_ids), customers.c.merged_into.is_(None), customers.c.erased_at.is_(None), fits
+        )
+        .order_by(customers.c.id)
+    )
+    return list(session.execute(query).scalars())

@@ -153,6 +153,33 @@ def upgrade() -> None:
         postgresql_where=sa.text("undressed_at IS NOT NULL"),
     )
     op.create_table(
+        "journey_runs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("journey_id", sa.BigInteger(), nullable=False),
+        sa.Column("occurrence", sa.Text(), nullable=False),
+        sa.Column(
+            "customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("step", sa.BigInteger(), nullable=True),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("begun_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_journey_runs")),
+        sa.UniqueConstraint(
+            "journey_id", "occurrence", "customer_id", name=op.f("uq_journey_runs_journey_id_occurrence_customer_id")
+        ),
+    )
+    op.create_index("ix_journey_runs_customer", "journey_runs", ["customer_id"], unique=False)
+    op.create_index(
+        "ix_journey_runs_due",
+        "journey_runs",
+        ["due_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'active'"),
+        postgresql_where=sa.text("state = 'active'"),
+    )
+    op.create_table(
         "links",
         sa.Column("token", sa.Text(), nullable=False),
         sa.Column(
@@ -290,6 +317,29 @@ def upgrade() -> None:
         sa.Column("effort", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_feedback_terms_shop_id")),
         sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_feedback_terms")),
+    )
+    op.create_table(
+        "journeys",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("trigger", sa.JSON(), nullable=False),
+        sa.Column("criteria", sa.JSON(), nullable=False),
+        sa.Column("steps", sa.JSON(), nullable=False),
+        sa.Column("on", sa.Boolean(), nullable=False),
+        sa.Column("on_since", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("removed_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_journeys_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_journeys")),
+    )
+    op.create_index(
+        "ix_journeys_on",
+        "journeys",
+        ["shop_id"],
+        unique=False,
+        sqlite_where=sa.text('"on"'),
+        postgresql_where=sa.text('"on"'),
     )
     op.create_table(
         "macros",
@@ -873,6 +923,8 @@ def upgrade() -> None:
         sqlite_where=sa.text("snoozed_until IS NOT NULL"),
         postgresql_where=sa.text("snoozed_until IS NOT NULL"),
     )
+    op.add_column("webhooks", sa.Column("old_secret", sa.Text(), nullable=True))
+    op.add_column("webhooks", sa.Column("old_until", sa.BigInteger(), nullable=True))
 
     # What was resolved before there were days to reopen in had seven.
     op.execute("UPDATE tickets SET closes_at = resolved_at + 604800000000 WHERE state = 'resolved'")
@@ -942,6 +994,8 @@ def downgrade() -> None:
         op.execute(f"DROP TABLE {name}")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION search_words(text)")
+    op.drop_column("webhooks", "old_until")
+    op.drop_column("webhooks", "old_secret")
     op.drop_index(
         "ix_tickets_snoozed",
         table_name="tickets",
@@ -1080,6 +1134,10 @@ def downgrade() -> None:
     op.drop_table("saved_views")
     op.drop_index("ix_macros_shop", table_name="macros")
     op.drop_table("macros")
+    op.drop_index(
+        "ix_journeys_on", table_name="journeys", sqlite_where=sa.text('"on"'), postgresql_where=sa.text('"on"')
+    )
+    op.drop_table("journeys")
     op.drop_table("feedback_terms")
     op.drop_table("desks")
     op.drop_index(
@@ -1106,6 +1164,14 @@ def downgrade() -> None:
     op.drop_table("questions")
     op.drop_index(op.f("ix_links_delivery_id"), table_name="links")
     op.drop_table("links")
+    op.drop_index(
+        "ix_journey_runs_due",
+        table_name="journey_runs",
+        sqlite_where=sa.text("state = 'active'"),
+        postgresql_where=sa.text("state = 'active'"),
+    )
+    op.drop_index("ix_journey_runs_customer", table_name="journey_runs")
+    op.drop_table("journey_runs")
     op.drop_index(
         "ix_forum_topics_undressed",
         table_name="forum_topics",

@@ -1,0 +1,249 @@
+"""Journeys: begun by what happens and by the calendar, gone through step by step, exactly once whatever jumps or stops."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select
+
+from bot.chores import _to_the_end
+from loyalty import programme
+from loyalty.customers import customers
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.outreach import deliveries
+from loyalty.outreach.journeys import journeys, runs, steps
+from loyalty.points import points
+from loyalty.vouchers import voucher_programs, vouchers
+from loyalty.vouchers.voucher_programs import Kind
+from store.clock import SetClock
+from store.engine import Store
+from store.errors import InvalidError
+
+HCMC = ZoneInfo("Asia/Ho_Chi_Minh")
+WHO = "staff:1"
+
+
+@pytest.fixture
+async def shop(store: Store) -> int:
+    return await store.write(programme.open_shop, "Phố Cafe", timezone=HCMC.key, language="vi")
+
+
+async def person(store: Store, **values: Any) -> int:
+    number = await store.write(customers.create, name="Lan", language="vi", home_shop_id=None)
+    if values:
+        await store.write(customers.change, number, **values)
+    return number
+
+
+async def order(store: Store, shop: int, number: str, customer_id: int, at: datetime | None = None) -> None:
+    told = OrderInput(
+        total=85_000,
+        currency="VND",
+        placed_at=at or store.clock.now(),
+        status=Status.COMPLETED,
+        customer_id=customer_id,
+    )
+    await store.write(orders.put, shop, number, told)
+
+
+async def journey(store: Store, shop: int, trigger: Any, *listed: Any, who: Any = None) -> int:
+    made = await store.write(journeys.add, shop, WHO, name="Thử", trigger=trigger, steps=list(listed), who=who)
+    await store.write(journeys.switch, made.id, shop, WHO, on=True)
+    return made.id
+
+
+async def tick(store: Store) -> None:
+    """What the clock loop does of it."""
+    for rule in (runs.hear_due, runs.calendar_due, runs.advance_due):
+        await _to_the_end(store, rule)
+
+
+async def planned(store: Store) -> list[tuple[int, int, str, str]]:
+    """What is to be said: customer, step, occurrence and when."""
+    d = deliveries.deliveries.c
+    rows = await store.read(
+        lambda session: session.execute(
+            select(d.customer_id, d.step, d.occurrence, d.due_at).where(d.source == "journey").order_by(d.due_at, d.id)
+        ).all()
+    )
+    return [(row[0], row[1], row[2], f"{row[3].astimezone(HCMC):%Y-%m-%d %H:%M}") for row in rows]
+
+
+def say(words: str = "Chào {{ name }}") -> dict[str, Any]:
+    return {"kind": "message", "messages": {"vi": words}}
+
+
+async def test_an_order_begins_it_once_and_days_are_waited(store: Store, shop: int, clock: SetClock) -> None:
+    lan = await person(store)
+    number = await journey(
+        store, shop, {"kind": "order_completed"}, say(), {"kind": "wait", "days": 2, "at": "09:00"}, say()
+    )
+    await order(store, shop, "HD-1", lan)
+    for _ in range(3):
+        await tick(store)
+    assert [(who, step) for who, step, *_ in await planned(store)] == [(lan, 1)]
+    clock.advance(timedelta(days=2))
+    await tick(store)
+    assert [(step, at) for _, step, _, at in await planned(store)] == [
+        (1, "2026-11-21 12:00"), (3, "2026-11-23 09:00"),
+    ]  # fmt: skip
+    await order(store, shop, "HD-2", lan)
+    await tick(store)
+    assert [occurrence for _, _, occurrence, _ in await planned(store)] == [f"{shop}:HD-1"] * 2 + [f"{shop}:HD-2"]
+    assert await store.read(runs.standing, number) == {("done", None): 1, ("active", 3): 1}
+
+
+async def test_first_and_second_are_counted_by_when_they_were_placed(store: Store, shop: int, clock: SetClock) -> None:
+    lan = await person(store)
+    first = await journey(store, shop, {"kind": "first_order"}, say("Một"))
+    second = await journey(store, shop, {"kind": "second_order"}, say("Hai"))
+    await order(store, shop, "HD-1", lan)
+    await order(store, shop, "HD-2", lan, clock.now() + timedelta(minutes=5))
+    await order(store, shop, "HD-3", lan, clock.now() + timedelta(minutes=9))
+    await tick(store)
+    assert await store.read(runs.standing, first) == {("done", None): 1}
+    assert await store.read(runs.standing, second) == {("done", None): 1}
+    assert len(await planned(store)) == 2
+
+
+async def test_what_happened_before_it_was_on_begins_nothing(store: Store, shop: int, clock: SetClock) -> None:
+    lan = await person(store)
+    await order(store, shop, "HD-1", lan)
+    clock.advance(timedelta(minutes=1))
+    number = await journey(store, shop, {"kind": "order_completed"}, say())
+    await tick(store)
+    assert await planned(store) == []
+    await store.write(journeys.switch, number, shop, WHO, on=False)
+    await order(store, shop, "HD-2", lan)
+    await tick(store)
+    assert await planned(store) == []
+
+
+async def test_birthdays_come_once_a_year_the_leap_day_too(store: Store, shop: int, clock: SetClock) -> None:
+    leap, may = await person(store, birthday=date(2000, 2, 29)), await person(store, birthday=date(1990, 5, 1))
+    await journey(store, shop, {"kind": "birthday", "days_before": 0}, say())
+    for year in (2027, 2028, 2029):
+        for month, first in ((2, 26), (4, 29)):
+            for more in range(5):
+                clock.set(datetime(year, month, first, 1, 5, tzinfo=UTC) + timedelta(days=more))
+                await tick(store)
+    assert [(who, occurrence, at) for who, _, occurrence, at in await planned(store)] == [
+        (leap, "2027", "2027-02-28 08:00"), (may, "2027", "2027-05-01 08:00"),
+        (leap, "2028", "2028-02-29 08:00"), (may, "2028", "2028-05-01 08:00"),
+        (leap, "2029", "2029-02-28 08:00"), (may, "2029", "2029-05-01 08:00"),
+    ]  # fmt: skip
+
+
+async def test_who_stays_away_is_asked_back_once_for_each_last_order(store: Store, shop: int, clock: SetClock) -> None:
+    lan = await person(store)
+    await order(store, shop, "HD-1", lan)
+    steps_ = (say(), {"kind": "wait", "days": 7}, {
+        "kind": "condition", "criteria": {"field": "days_since_last_order", "op": ">=", "value": 37},
+        "then": [say("Lần hai")], "else": [{"kind": "exit"}],
+    }, {"kind": "tag", "tag": "ngủ quên"})  # fmt: skip
+    number = await journey(store, shop, {"kind": "no_order", "days": 30}, *steps_)
+    for _ in range(40):
+        clock.advance(timedelta(days=1))
+        await tick(store)
+    assert [(step, at[5:10]) for _, step, _, at in await planned(store)] == [(1, "12-21"), (4, "12-28")]
+    assert (await store.read(customers.get, lan)).tags == ["ngủ quên"]
+    await order(store, shop, "HD-2", lan)
+    clock.advance(timedelta(days=33))
+    await tick(store)
+    await order(store, shop, "HD-3", lan)
+    clock.advance(timedelta(days=8))
+    await tick(store)
+    assert len(await planned(store)) == 3
+    assert await store.read(runs.standing, number) == {("done", None): 1, ("left", None): 1}
+
+
+async def test_a_voucher_and_points_come_once_and_the_books_balance(store: Store, shop: int) -> None:
+    lan = await person(store)
+    program = await store.write(
+        voucher_programs.add, name="Trà", kind=Kind.GIFT, stock=1, hidden=True, shop_id=shop
+    )  # fmt: skip
+    await journey(
+        store, shop, {"kind": "order_completed"}, {"kind": "voucher", "program": program.id},
+        {"kind": "points", "points": 20, "reason": "Cảm ơn"},
+    )  # fmt: skip
+    await order(store, shop, "HD-1", lan)
+    await order(store, shop, "HD-2", lan)
+    await tick(store)
+    await tick(store)
+    assert len(await store.read(vouchers.wallet, lan)) == 1
+    assert (await store.read(points.balances, lan))[0] == 85 + 85 + 20 + 20
+
+
+async def test_a_step_that_was_taken_out_ends_who_stood_at_it(store: Store, shop: int, clock: SetClock) -> None:
+    lan = await person(store)
+    number = await journey(store, shop, {"kind": "order_completed"}, {"kind": "wait", "days": 1}, say("Cũ"))
+    await order(store, shop, "HD-1", lan)
+    await tick(store)
+    fresh = [{"id": 1, "kind": "wait", "days": 1}, {"id": 7, **say("Mới")}]
+    await store.write(journeys.change, number, shop, WHO, name="Thử", trigger={"kind": "order_completed"}, steps=fresh)
+    clock.advance(timedelta(days=1))
+    await tick(store)
+    assert await planned(store) == []
+    assert await store.read(runs.standing, number) == {("left", None): 1}
+
+
+def test_numbers_of_steps_stay_and_forks_lead_on() -> None:
+    kept = steps.check([
+        {"id": 5, **say()},
+        {"kind": "split", "share": 50, "a": [say()], "b": []},
+        {"id": 5, **say()},
+    ])  # fmt: skip
+    assert [step["id"] for step in kept] == [5, 1, 3]
+    placed = steps.places(kept)
+    assert (steps.branch(placed[1], "a"), steps.branch(placed[1], "b")) == (2, 3)
+    assert (placed[2].following, placed[3].following) == (3, None)
+    assert steps.check(kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("step", "since", "zone", "until"),
+    [
+        ({"days": 1}, "2026-11-21T12:00+07:00", "Asia/Ho_Chi_Minh", "2026-11-22T12:00+07:00"),
+        ({"days": 0, "at": "09:00"}, "2026-11-21T12:00+07:00", "Asia/Ho_Chi_Minh", "2026-11-21T12:00+07:00"),
+        ({"hours": 5}, "2026-03-29T00:00+01:00", "Europe/Berlin", "2026-03-29T06:00+02:00"),
+        ({"days": 1}, "2026-03-28T12:00+01:00", "Europe/Berlin", "2026-03-29T12:00+02:00"),
+        ({"days": 1, "at": "02:30"}, "2026-03-28T12:00+01:00", "Europe/Berlin", "2026-03-29T03:30+02:00"),
+        ({"weekday": 1, "at": "09:00"}, "2026-11-21T12:00+07:00", "Asia/Ho_Chi_Minh", "2026-11-23T09:00+07:00"),
+        ({"weekday": 6, "at": "09:00"}, "2026-11-21T12:00+07:00", "Asia/Ho_Chi_Minh", "2026-11-28T09:00+07:00"),
+        ({"weekday": 6, "at": "13:00"}, "2026-11-21T12:00+07:00", "Asia/Ho_Chi_Minh", "2026-11-21T13:00+07:00"),
+        ({"date": "2026-12-24", "at": "18:00"}, "2026-11-21T12:00+07:00", "Asia/Ho_Chi_Minh", "2026-12-24T18:00+07:00"),
+        ({"date": "2026-01-01", "at": "18:00"}, "2026-11-21T12:00+07:00", "Asia/Ho_Chi_Minh", "2026-11-21T12:00+07:00"),
+    ],
+)
+def test_how_long_is_waited(step: dict[str, Any], since: str, zone: str, until: str) -> None:
+    at = datetime.fromisoformat(since).astimezone(UTC)
+    assert steps.waits_until(step, at, zone) == datetime.fromisoformat(until)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"trigger": {"kind": "full_moon"}}, "trigger.kind"),
+        ({"trigger": {"kind": "birthday"}}, "trigger.days_before"),
+        ({"trigger": {"kind": "no_order", "days": 0}}, "trigger.days"),
+        ({"trigger": {"kind": "date", "on": "31/12"}}, "trigger.on"),
+        ({"steps": []}, "steps"),
+        ({"steps": [{"kind": "dance"}]}, "steps.0.kind"),
+        ({"steps": [{"kind": "wait"}]}, "steps.0.days"),
+        ({"steps": [{"kind": "wait", "days": 1, "at": "9h"}]}, "steps.0.at"),
+        ({"steps": [{"kind": "message", "messages": {}}]}, "steps.0.messages"),
+        ({"steps": [{"kind": "message", "messages": {"vi": "{{ x }}"}}]}, "steps.0.messages.vi"),
+        ({"steps": [{"kind": "condition", "criteria": {}}]}, "steps.0.criteria"),
+        ({"steps": [{"kind": "split", "share": 50, "a": [{"kind": "wait", "days": -1}]}]}, "steps.0.a.0.days"),
+        ({"steps": [{"kind": "tag", "tag": " "}]}, "steps.0.tag"),
+        ({"who": {"field": "shoe", "op": "=", "value": 1}}, "who.field"),
+        ({"name": ""}, "name"),
+    ],
+)
+async def test_what_a_journey_may_not_be_is_named(store: Store, shop: int, change: dict[str, Any], field: str) -> None:
+    values = {"name": "Thử", "trigger": {"kind": "joined"}, "steps": [say()]} | change
+    with pytest.raises(InvalidError) as refused:
+        await store.write(journeys.add, shop, WHO, **values)
+    assert refused.value.field == field
