@@ -23,6 +23,7 @@ from handlers.web.shop import (
     today,
     webhooks,
 )
+from handlers.web.shop.answers.routes import add_answers
 from handlers.web.shop.deadlines.routes import add_deadlines
 from handlers.web.shop.feedback.routes import add_feedback
 from handlers.web.shop.frame import console
@@ -37,6 +38,7 @@ def setup_shop(app: web.Application) -> None:
     add, shop, owner = app.router, console(), console(Right.STAFF)
     add_deadlines(app)
     add_recognition(app)
+    add_answers(app)
     add_feedback(app)
     add_routing(app)
     add.add_get("/shop", shop(today.page))
