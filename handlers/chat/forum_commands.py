@@ -6,7 +6,7 @@ from html import escape
 from aiogram.types import InlineKeyboardMarkup, Message
 from sqlalchemy.orm import Session
 
-from handlers.chat import forum_goodwill
+from handlers.chat import forum_goodwill, forum_macros
 from handlers.chat.commands import button
 from handlers.chat.forum_buttons import LISTED, Answer, Desk, Do, UnclearError
 from handlers.words import Words
@@ -142,13 +142,6 @@ async def _retry(desk: Desk, value: str) -> Answer:
     return desk.said("It is being sent again…"), None
 
 
-# ── Answers that are ready ─────────────────────────────────────────────────────────────────────────
-
-
-async def _macro(desk: Desk, _rest: str) -> Answer:
-    return desk.said("The shop has no macros yet."), None
-
-
 # ── Who may, and what is refused ───────────────────────────────────────────────────────────────────
 
 
@@ -163,10 +156,10 @@ def refusal(said: Words, error: RuleError) -> str | None:
 
 _COMMANDS: dict[str, Callable[[Desk, str], Awaitable[Answer]]] = {
     "help": _help, "start": _help, "assign": _assign, "later": _later, "close": _close, "open": _reopen,
-    "points": forum_goodwill.give_points, "voucher": forum_goodwill.give_voucher, "macro": _macro,
+    "points": forum_goodwill.give_points, "voucher": forum_goodwill.give_voucher, "macro": forum_macros.use_macro,
 }  # fmt: skip
 _TAPS: dict[str, Callable[[Desk, str], Awaitable[Answer]]] = {
     "claim": _claim, "assign": _assign, "later": _later, "close": _close, "reopen": _reopen, "points": forum_goodwill.give_points,
-    "voucher": forum_goodwill.give_voucher, "macro": _macro, "retry": _retry,
+    "voucher": forum_goodwill.give_voucher, "macro": forum_macros.use_macro, "retry": _retry,
 }  # fmt: skip
 _ASKING = {"assign", "later", "points", "voucher", "macro", "close"}

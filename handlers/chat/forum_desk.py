@@ -11,8 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from handlers.chat import forum_commands, forum_lines
-from handlers.chat.forum_buttons import Do
-from handlers.chat.forum_commands import Desk
+from handlers.chat.forum_buttons import Desk, Do
 from handlers.chat.help import location_of, says_something, words_of
 from handlers.web.desk import shown
 from handlers.words import Words, words

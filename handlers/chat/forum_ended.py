@@ -30,7 +30,8 @@ def ended(session: Session, end: Ended) -> None:
     if end.state == "sent":
         numbers = _numbers(end.result)
         for place, post in enumerate(rows):
-            number = numbers[min(place, len(numbers) - 1)] if numbers else None
+            # An edit brings the number of what it edits, which has a post of its own.
+            number = numbers[min(place, len(numbers) - 1)] if numbers and post.kind != "look" else None
             session.execute(update(posts).where(posts.c.id == post.id).values(state=THERE, number=number))
         return
     state = UNKNOWN if end.state == "unknown" else GONE

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from handlers.chat.forum_mirror import Settled, Showing
+from loyalty.customers import customers
 from store import forum, shops
 from store.clock import now
 from store.forum import Forum, Topic, topics
@@ -28,9 +29,10 @@ COLORS = (7322096, 16766590, 13338331, 9367192, 16749490, 16478047)
 """The colours Telegram has for topics; a shop's topics have the same."""
 
 
-# ── What changed ───────────────────────────────────────────────────────────────────────────────────
-
 log = structlog.get_logger()
+
+
+# ── What changed ───────────────────────────────────────────────────────────────────────────────────
 
 
 def any_changed(session: Session) -> bool:
@@ -51,17 +53,24 @@ def notice(session: Session) -> bool:
     group = forum.chosen(session)
     if group is None:
         return False
-    more, t = False, tickets.tickets.c
+    more, t, c = False, tickets.tickets.c, customers.customers.c
     for shop in shops.every(session):
         seen = _seen(session, shop.id)
         rows = session.execute(
-            select(t.id, t.changed, t.state)
+            select(t.id, t.changed, t.state, c.erased_at)
+            .join(customers.customers, c.id == t.customer_id)
             .where(t.shop_id == shop.id, t.changed > seen)
             .order_by(t.changed)
             .limit(NOTICED)
         ).all()
         for row in rows:
-            _note(session, group, row.id, wanted=row.state in tickets.ACTIVE, color=COLORS[shop.id % len(COLORS)])
+            _note(
+                session,
+                group,
+                row.id,
+                wanted=row.state in tickets.ACTIVE and row.erased_at is None,
+                color=COLORS[shop.id % len(COLORS)],
+            )
         if rows:
             session.execute(update(forum.desks).where(forum.desks.c.shop_id == shop.id).values(seen=rows[-1].changed))
         more = more or len(rows) == NOTICED

@@ -91,7 +91,14 @@ class Showing:
             self._update(undressed_at=now(self._session))
         elif text != self._topic.card:
             self._update(card=text)
-            self._look("editMessageText", message_id=card.number, text=text, reply_markup=buttons, **HTML, placed=False)
+            self._look(
+                "editMessageText",
+                placed=False,
+                message_id=card.number,
+                text=text,
+                reply_markup=buttons,
+                parse_mode="HTML",
+            )
         name = forum_words.name(self._session, ticket)
         if name != self._topic.name:
             self._update(name=name)
