@@ -237,6 +237,27 @@ async def test_a_big_batch_is_one_act(store: Store, shop: int) -> None:
         await store.write(vouchers.issue_many, 999, 1)
 
 
+async def test_a_merge_takes_the_redemptions_of_its_own_along_and_no_others(
+    store: Store, shop: int, lan: int, minh: int
+) -> None:
+    made = await offer(store)
+    thu = await store.write(customers.create, phone="+84903777666", name="Thu", home_shop_id=shop)
+    held = {
+        who: await reserve(store, (await store.write(vouchers.issue, made.id, who)).code, f"A{who}")
+        for who in (lan, minh, thu)
+    }
+    await store.write(claims.merge, lan, minh)
+    owners = [(await store.read(redemptions.get, held[who].id, shop)).customer_id for who in (lan, minh, thu)]
+    assert owners == [lan, lan, thu]
+
+
+async def test_a_merge_leaves_alone_who_was_there_before(store: Store, shop: int, lan: int, minh: int) -> None:
+    held = await reserve(store, (await store.write(vouchers.issue, (await offer(store)).id, lan)).code)
+    thu = await store.write(customers.create, phone="+84903777666", name="Thu", home_shop_id=shop)
+    await store.write(claims.merge, minh, thu)
+    assert (await store.read(redemptions.get, held.id, shop)).customer_id == lan
+
+
 async def test_reserve_confirm_and_again(store: Store, shop: int, lan: int) -> None:
     given = await store.write(vouchers.issue, (await offer(store)).id, lan)
     held = await reserve(store, given.code)

@@ -154,6 +154,7 @@ def reason(voice: Voice, entry: Entry) -> str:
         "draw": voice.say("an entry in {draw}", draw=entry.reason or ""),
         "tier_gift": voice.say("a gift for reaching {tier}", tier=entry.reason or ""),
         "adjust": escape(entry.reason or ""),
+        "journey": escape(entry.reason or ""),
         "gift": voice.say("given to a friend") if entry.points < 0 else voice.say("a gift from a friend"),
         "hold": set_aside(voice, entry.reason or ""),
         "unhold": voice.say("set aside, and back again"),
