@@ -13,12 +13,10 @@ from sqlalchemy import (
     case,
     cast,
     exists,
-    false,
     func,
     literal,
     or_,
     select,
-    true,
     union_all,
     update,
 )
@@ -100,18 +98,22 @@ def page(
     priority before the others; snoozed ones as they wake), from below the ticket `before` on. A search looks at all tickets
     of the member's desks, whatever the view; see support.answers.finding.
     """
-    t = tickets.c
-    within = _within(member, shop_id)
+    t, within = tickets.c, _within(member, shop_id)
+    snoozed = in_view is View.SNOOZED and not search.strip()
+    tiers_first = in_view is View.UNASSIGNED and not search.strip()
+    below = _later(session, before) if snoozed else _below(session, before, tiers_first=tiers_first)
+    if below is None:
+        return []
     if search.strip():
         shop_ids = [shop for shop in desks_of(session, member) if shop_id in {None, shop}]
         wanted = [within, finding.among(session, shop_ids, search)]
-        return _lines(session, member, [*wanted, *_below(session, before)], _LATEST, limit)
-    if in_view is View.UNASSIGNED:
+        return _lines(session, member, [*wanted, *below], _LATEST, limit)
+    if tiers_first:
         wanted = [within, t.state.in_(AWAKE), t.assignee_id.is_(None)]
         order = (_PRIORITY.desc(), *_LATEST)
-        return _lines(session, member, [*wanted, *_below(session, before, tiers_first=True)], order, limit)
-    if in_view is View.SNOOZED:
-        wanted = [within, t.snoozed_until.is_not(None), *_later(session, before)]
+        return _lines(session, member, [*wanted, *below], order, limit)
+    if snoozed:
+        wanted = [within, t.snoozed_until.is_not(None), *below]
         return _lines(session, member, wanted, (t.snoozed_until, t.id), limit)
     if isinstance(in_view, Filters):
         states, wanted = views.states_of(in_view), views.conditions(member, in_view)
@@ -122,7 +124,7 @@ def page(
     # Each desk and state by itself, in the order of its index: who asks for forty reads forty of each, not all of them.
     parts = [
         select(t.id, t.updated_at)
-        .where(t.shop_id == shop, t.state == state, *wanted, *_below(session, before))
+        .where(t.shop_id == shop, t.state == state, *wanted, *below)
         .order_by(*_LATEST)
         .limit(limit)
         .subquery()
@@ -168,8 +170,8 @@ def _count(session: Session, wanted: Sequence[list[ColumnElement[bool]]]) -> lis
     return [int(number) for number in session.execute(select(*each)).one()]
 
 
-def _below(session: Session, before: int | None, *, tiers_first: bool = False) -> list[ColumnElement[bool]]:
-    """What stands below a ticket in a list, by the latest word."""
+def _below(session: Session, before: int | None, *, tiers_first: bool) -> list[ColumnElement[bool]] | None:
+    """What stands below a ticket in a list, by the latest word; None where there is no such ticket."""
     if before is None:
         return []
     place = session.execute(
@@ -179,7 +181,7 @@ def _below(session: Session, before: int | None, *, tiers_first: bool = False) -
         .where(tickets.c.id == before)
     ).first()
     if place is None:
-        return [false()]
+        return None
     later = or_(
         tickets.c.updated_at < place.updated_at, and_(tickets.c.updated_at == place.updated_at, tickets.c.id < before)
     )
@@ -188,14 +190,14 @@ def _below(session: Session, before: int | None, *, tiers_first: bool = False) -
     return [or_(place.priority > _PRIORITY, and_(place.priority == _PRIORITY, later))]
 
 
-def _later(session: Session, before: int | None) -> list[ColumnElement[bool]]:
-    """What wakes after a ticket."""
+def _later(session: Session, before: int | None) -> list[ColumnElement[bool]] | None:
+    """What wakes after a ticket; None where it doesn't sleep."""
     if before is None:
         return []
     t = tickets.c
     at = session.execute(select(t.snoozed_until).where(t.id == before)).scalar()
     if at is None:
-        return [false()]
+        return None
     return [or_(t.snoozed_until > at, and_(t.snoozed_until == at, t.id > before))]
 
 
@@ -297,7 +299,8 @@ def _within(member: Member, shop_id: int | None) -> ColumnElement[bool]:
     """Tickets of the member's desks, or of one of them; raises ForbiddenError where there are none."""
     member.need(Right.DESK)
     if member.everywhere(Right.DESK):
-        return true() if shop_id is None else tickets.c.shop_id == shop_id
+        # Named all the same: indices of tickets begin with the shop.
+        return tickets.c.shop_id.in_(select(shops.shops.c.id)) if shop_id is None else tickets.c.shop_id == shop_id
     return tickets.c.shop_id.in_([shop for shop in _own_shops(member) if shop_id in {None, shop}])
 
 
