@@ -14,13 +14,18 @@ from store.signals import signal
 from support import fields, thread
 from support.answers import asking
 from support.changes import CHANGE_RULE
+from support.complaints import keeping
 from support.deadlines import promises
 from support.drafts import drafts
+from support.feedback import compliments, surveys
 from support.messages import NOTE, RULE, attachments, places, ticket_files, ticket_messages
+from support.ratings import of as rating_of
 from support.ratings import ratings
 from support.tickets import ticket_events, tickets
 
-WORDS_KEPT = erasure.WORDS_KEPT | {"priority", "language", "until", "what"}
+WORDS_KEPT = erasure.WORDS_KEPT | {"priority", "language", "until", "what"} | {
+    "stage", "origin", "outcome", "remedy", "way", "why",
+}  # fmt: skip
 """Words of a thread's events that say how a ticket was handled, and nothing of a person."""
 
 
@@ -35,10 +40,11 @@ def export(session: Session, customer_id: int) -> dict[str, Any]:
         select(t.id, t.state, t.topic, t.created_at).where(t.customer_id == number).order_by(t.id)
     ).all()
     filled = fields.filled_of(session, [row.id for row in rows])
+    complained = keeping.record(session, [row.id for row in rows])
     told["tickets"] = [
         {
             "id": row.id, "state": row.state, "topic": row.topic, "created_at": row.created_at.isoformat(),
-            "fields": filled.get(row.id, {}),
+            "fields": filled.get(row.id, {}), "complaint": complained.get(row.id), "rating": _rating(session, row.id),
             "messages": [_message(message) for message in thread.whole(session, row.id) if message.who != NOTE],
             "promises": [
                 {"what": one.what, "until": one.due_at.isoformat(), "state": one.state}
@@ -48,6 +54,10 @@ def export(session: Session, customer_id: int) -> dict[str, Any]:
         for row in rows
     ]  # fmt: skip
     told["questions"] = asking.record(session, number)
+    told["surveys"] = [
+        {"about": one.kind, "score": one.score, "comment": one.comment} for one in surveys.of_customer(session, number)
+        if one.state == surveys.State.ANSWERED
+    ]  # fmt: skip
     return told
 
 
@@ -60,6 +70,9 @@ def erase(session: Session, customer_id: int, actor: str) -> None:
     rows = session.execute(select(t.id, t.shop_id, t.preview).where(t.customer_id.in_(numbers))).all()
     shas = _forget_messages(session, [row.id for row in rows])
     promises.forget(session, [row.id for row in rows])
+    keeping.forget(session, [row.id for row in rows], numbers)
+    compliments.forget(session, [row.id for row in rows])
+    surveys.forget(session, numbers)
     asking.forget(session, numbers)
     for row in rows:
         preview = {**row.preview, "text": ""} if row.preview else row.preview
@@ -68,6 +81,11 @@ def erase(session: Session, customer_id: int, actor: str) -> None:
     forum.forget(session, [row.id for row in rows])
     erasure.forget_media(session, shas | records.forget(session, customer_id))
     audit.record(session, actor, "customer.erase", customer=numbers[0])
+
+
+def _rating(session: Session, ticket_id: int) -> dict[str, Any] | None:
+    found = rating_of(session, ticket_id)
+    return {"stars": found.stars, "comment": found.comment, "at": found.at.isoformat()} if found else None
 
 
 def _forget_messages(session: Session, ticket_ids: Sequence[int]) -> set[str]:

@@ -35,6 +35,7 @@ SEEN_IN_TICKET = ("opened", "resolved", "reopened", "closed", "rated")
 TOLD_ELSEWHERE = (
     "order_pending", "order_completed", "order_cancelled", "order_refunded", "voucher_given", "voucher_redeemed",
     "voucher_returned", "reward_bought", "bonus", "points_adjusted", "ticket_opened", "ticket_resolved", "ticket_rated",
+    "complaint_opened", "complaint_closed", "compliment", "goodwill_given", "goodwill_taken_back", "survey_answered",
 )  # fmt: skip
 """Events whose rows are lines of their own already: an order, a voucher, a ticket."""
 

@@ -189,7 +189,7 @@ def _log(session: Session, ticket: Ticket, way: Way, said: Said, by: int | None,
             ticket_id=ticket.id, at=now(session), way=way.value, staff_id=by, said=said.value, words=words
         )
     )
-    tickets.log(session, ticket, "complaint_tried", by, way=way.value, said=said.value, words=words, **counted)
+    tickets.log(session, ticket, "complaint_tried", by, way=way.value, state=said.value, words=words, **counted)
 
 
 def tries_of(session: Session, ticket_id: int) -> list[Try]:

@@ -121,7 +121,7 @@ def _happened(said: Words, event: Happened) -> str | None:
         case "complaint_stage":
             return _stage(said, name, data)
         case "complaint_level":
-            levels = {"before": f"S{data['before']}", "after": f"S{data['level']}"}
+            levels = {"before": f"S{data.get('before')}", "after": f"S{data.get('level')}"}
             reason = str(data.get("reason") or "")
             if name:
                 return said(
@@ -142,7 +142,7 @@ def _happened(said: Words, event: Happened) -> str | None:
         case "complaint_cause":
             return said("{name} found the cause: {cause}", name=name, cause=str(data.get("cause") or "…"))
         case "complaint_tried":
-            line = _tried(said, str(data.get("way")), str(data.get("said")))
+            line = _tried(said, str(data.get("way")), str(data.get("state")))
             line = f"{line} ({data['number']}/{data['of']})" if data.get("number") else line
             words = f" “{data['words']}”" if data.get("words") else ""
             return f"{name or said('After the complaint')} · {line}{words}"
@@ -155,7 +155,7 @@ _NUMBERED = {Why.ORDER, Why.TIER, Why.REPEAT, Why.RATING}
 
 
 def _stage(said: Words, name: str, data: dict[str, Any]) -> str:
-    stage = str(data["stage"])
+    stage = str(data.get("stage") or "")
     if stage == "received":
         return {
             "words": said("What the customer writes makes this a complaint"), "staff": said("{name} made this a complaint", name=name),
