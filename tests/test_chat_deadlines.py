@@ -1,0 +1,148 @@
+"""What is late and what was promised, on messengers: whom it reaches, in which words, and what a tap does."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import pytest_asyncio
+
+from handlers.chat.notices import render
+from handlers.chat.voice import Voice
+from handlers.words import words
+from store import staff
+from store.clock import SetClock
+from store.staff import Member, Role
+from support import handling, tickets
+from support.deadlines import calendars, clocks, escalations, promises
+from tests.botapi.people import Person
+from tests.chatting import customer_of, labels, nothing_went_wrong, open_shop, quiet, say, settled_person, tap
+from tests.running import Running
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+NINE = datetime(2026, 11, 20, 9, 0, tzinfo=ZoneInfo("Asia/Ho_Chi_Minh"))
+
+
+@pytest.fixture(scope="module")
+def clock() -> SetClock:
+    return SetClock(NINE)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def opened(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, clock: SetClock
+) -> AsyncIterator[Running]:
+    async with open_shop(sqlite_template, tmp_path_factory.mktemp("shop"), clock) as started:
+        await started.store.write(calendars.save, started.shop_id, [[(8 * 60, 18 * 60)]] * 7, "", {})
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shop(opened: Running) -> AsyncIterator[Running]:
+    yield opened
+    await nothing_went_wrong(opened)
+
+
+async def colleague(shop: Running, name: str, role: Role) -> tuple[Member, Person]:
+    number = await shop.store.write(staff.add, name, role, shop.shop_id)
+    person = shop.api.user(first_name=name, language_code="vi")
+    await say(shop, person, f"/start s_{await shop.store.write(staff.make_link, number, 'bind')}")
+    return await shop.store.read(staff.get, number), person
+
+
+async def turn(shop: Running) -> None:
+    for rule in (clocks.ring_due, promises.ring_due, escalations.climb_due):
+        await shop.store.write(rule)
+    await quiet(shop)
+
+
+async def test_what_is_late_reaches_the_agent_then_the_supervisor_and_the_first_tap_has_it(
+    shop: Running, clock: SetClock
+) -> None:
+    clock.set(NINE)
+    minh, minh_chat = await colleague(shop, "Minh", Role.AGENT)
+    _, hoa_chat = await colleague(shop, "Hoa", Role.SUPERVISOR)
+    lan = await settled_person(shop)
+    await say(shop, lan, "/support")
+    await say(shop, lan, "Ly bị vỡ ạ")
+    ticket = (await shop.store.read(tickets.tickets_of, (await customer_of(shop, lan)).id))[0]
+    await shop.store.write(handling.assign, ticket.id, minh, minh.id)
+    due = (await shop.store.read(clocks.pressing, [ticket.id]))[ticket.id].due_at
+    clock.set(due)
+    await turn(shop)
+    missed = minh_chat.inbox[-1]
+    assert f"#{ticket.id}" in missed["text"]
+    assert "quá hạn trả lời lần đầu" in missed["text"]
+    assert labels(missed) == ["Để mình lo"]
+    clock.advance(timedelta(minutes=30))
+    await turn(shop)
+    late = hoa_chat.inbox[-1]
+    assert "Chưa có ai nhận lo việc này." in late["text"]
+    await tap(shop, hoa_chat, "Để mình lo", late)
+    assert (await shop.store.read(escalations.open_of, [ticket.id]))[0].acked_by == "Hoa"
+    await tap(shop, minh_chat, "Để mình lo", missed)
+    assert (await shop.store.read(escalations.open_of, [ticket.id]))[0].acked_by == "Hoa"
+    told = len(hoa_chat.inbox)
+    clock.advance(timedelta(hours=4))
+    await turn(shop)
+    assert not [one for one in hoa_chat.inbox[told:] if "trả lời lần đầu" in one.get("text", "")]
+
+
+async def test_a_customer_hears_what_was_promised_and_that_it_was_kept_by_a_tap(shop: Running, clock: SetClock) -> None:
+    clock.set(NINE)
+    minh, minh_chat = await colleague(shop, "Minh Anh", Role.AGENT)
+    mai = await settled_person(shop, first_name="Mai")
+    await say(shop, mai, "/support")
+    await say(shop, mai, "Khi nào có hàng ạ?")
+    ticket = (await shop.store.read(tickets.tickets_of, (await customer_of(shop, mai)).id))[0]
+    due = NINE + timedelta(hours=5)
+    await shop.store.write(promises.make, ticket.id, minh, "Gọi lại khi có <hàng>", due, shown=True)
+    await quiet(shop)
+    assert mai.texts[-1] == "🤝 Minh Anh hẹn bạn: Gọi lại khi có <hàng>, chậm nhất 14:00 20/11/2026."
+    clock.set(due - promises.REMIND)
+    await turn(shop)
+    reminder = minh_chat.inbox[-1]
+    assert "bạn đã hẹn “Gọi lại khi có <hàng>”" in reminder["text"]
+    await tap(shop, minh_chat, "Xong ✓", reminder)
+    assert (await shop.store.read(promises.of, [ticket.id]))[0].state == "kept"
+    assert mai.texts[-1].startswith("✅ Đã xong: Gọi lại khi có <hàng>.")
+
+
+async def test_a_strangers_tap_does_nothing(shop: Running, clock: SetClock) -> None:
+    clock.set(NINE)
+    minh, minh_chat = await colleague(shop, "Minh Ba", Role.AGENT)
+    _, stranger = await colleague(shop, "Khách Lạ", Role.CASHIER)
+    an = await settled_person(shop, first_name="An")
+    await say(shop, an, "/support")
+    await say(shop, an, "Xin chào")
+    ticket = (await shop.store.read(tickets.tickets_of, (await customer_of(shop, an)).id))[0]
+    number = await shop.store.write(promises.make, ticket.id, minh, "Xem lại", NINE + timedelta(hours=1))
+    clock.set(NINE + timedelta(minutes=30))
+    await turn(shop)
+    forged = minh_chat.inbox[-1]
+    for person in (stranger, an):
+        live = person.world.chats[person.id].messages[person.inbox[-1]["message_id"]]
+        live["reply_markup"] = forged["reply_markup"]
+        await tap(shop, person, "Xong ✓", live)
+    assert (await shop.store.read(promises.get, number)).state == "open"
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+async def test_every_kind_has_words(language: str) -> None:
+    voice = Voice(words(language), None, "Nguyễn Thị Lan")
+    params = {
+        "ticket": 1042, "cause": "promise", "about": 3, "deadline": NINE.isoformat(), "zone": "Asia/Ho_Chi_Minh",
+        "customer": "Lan", "escalation": 5, "level": 2, "what": "Gọi lại", "agent": "Minh", "count": 10,
+    }  # fmt: skip
+    params["items"] = [{"kind": "sla_missed", **params}, {"kind": "promise_due", **params, "cause": "first"}]
+    for kind in (
+        "sla_warning", "sla_missed", "promise_due", "promise_missed", "alerts_digest", "promise_made", "promise_changed",
+        "promise_kept", "promise_withdrawn",
+    ):  # fmt: skip
+        told = render(kind, voice, params)
+        assert told is not None
+        assert told.text
+        assert "{" not in told.text, told.text
+        if kind != "alerts_digest":
+            assert "Gọi lại" in told.text or "#1042" in told.text
