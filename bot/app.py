@@ -292,7 +292,7 @@ async def run(
     OSError when the port is taken.
     """
     quiet_logs()
-    store = open_store(settings.database_url)
+    store = open_store(settings.database_url, seal=Seal(settings.secret_key))
     claimed = None
     try:
         claimed = alone.claim(store)
@@ -355,7 +355,7 @@ async def kept_token(settings: Settings, store: Store) -> str:
 
 async def replay(settings: Settings, account: str, key: str) -> bool:
     """Run a dead letter again from the command line; its answers leave when the program runs. Raises NotFoundError."""
-    store = open_store(settings.database_url)
+    store = open_store(settings.database_url, seal=Seal(settings.secret_key))
     try:
         return await App(settings, store, token=await kept_token(settings, store)).intake.replay(account, key)
     finally:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from store.clock import Clock, SystemClock
 from store.ids import Ids
+from store.sealed import Seal
 from store.signals import Hub
 
 T = TypeVar("T")
@@ -56,8 +57,9 @@ class Store(ABC):
     shared: bool
     """Whether other processes work on it at the same time (the command line's short visits aside)."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, seal: Seal | None = None) -> None:
         self.clock: Clock = clock or SystemClock()
+        self.seal = seal
         self.ids = Ids()
         self.hub = Hub()
 
@@ -102,12 +104,13 @@ class Store(ABC):
         """Let the works that have ended be committed, and give the connections back."""
 
     def _info(self) -> dict[str, Any]:
-        return {"clock": self.clock, "ids": self.ids, "signals": []}
+        return {"clock": self.clock, "ids": self.ids, "seal": self.seal, "signals": []}
 
 
-def open_store(url: str, clock: Clock | None = None, *, strict: bool = False) -> Store:
+def open_store(url: str, clock: Clock | None = None, *, seal: Seal | None = None, strict: bool = False) -> Store:
     """The store at a database URL: `sqlite+aiosqlite:///file.db` or `postgresql+asyncpg://…`.
 
+    `seal`: what rules keep sealed is sealed by it (see `sealed.of`).
     `strict` (tests): a work that waits for something foreign while it holds SQLite's pen is an error, not a slow spot.
     Raises ValueError for any other kind of URL.
     """
@@ -115,9 +118,9 @@ def open_store(url: str, clock: Clock | None = None, *, strict: bool = False) ->
     if parsed.get_backend_name() == "sqlite":
         from store.sqlite import SqliteStore
 
-        return SqliteStore(parsed, clock, strict=strict)
+        return SqliteStore(parsed, clock, seal, strict=strict)
     if parsed.get_backend_name() == "postgresql":
         from store.postgres import PostgresStore
 
-        return PostgresStore(parsed, clock)
+        return PostgresStore(parsed, clock, seal)
     raise ValueError(f"no store for {parsed.get_backend_name()}: use sqlite+aiosqlite:///… or postgresql+asyncpg://…")

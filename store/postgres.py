@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from store.clock import Clock
 from store.engine import Store, Work
 from store.errors import MovedError, StoreUnreachableError
+from store.sealed import Seal
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -112,8 +113,8 @@ class PostgresStore(Store):
 
     shared = True
 
-    def __init__(self, url: sa.URL, clock: Clock | None = None) -> None:
-        super().__init__(clock)
+    def __init__(self, url: sa.URL, clock: Clock | None = None, seal: Seal | None = None) -> None:
+        super().__init__(clock, seal)
         self._url = url.set(drivername="postgresql+asyncpg")
         self._engine = create_async_engine(self._url, pool_size=10, max_overflow=10, pool_timeout=10)
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")

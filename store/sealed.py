@@ -1,11 +1,12 @@
 """Sealed: what the store has to give back as it was (a bot's token, a webhook's secret), kept so that a copy of the
-database alone doesn't tell it.
+database alone doesn't tell it. The seed of a draw is, until it is published.
 """
 
 import base64
 import hashlib
 
 from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy.orm import Session
 
 
 class SealError(Exception):
@@ -28,3 +29,11 @@ class Seal:
             return self._fernet.decrypt(sealed.encode()).decode()
         except (InvalidToken, UnicodeError) as error:
             raise SealError from error
+
+
+def of(session: Session) -> Seal:
+    """The seal that the store was opened with, for rules. Raises SealError where it was opened with none."""
+    seal: Seal | None = session.info["seal"]
+    if seal is None:
+        raise SealError("the store was opened without a secret key")
+    return seal

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from store.clock import Clock
 from store.engine import Store, Work
 from store.errors import StoreUnreachableError
+from store.sealed import Seal
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -113,8 +114,10 @@ class SqliteStore(Store):
 
     shared = False
 
-    def __init__(self, url: sa.URL, clock: Clock | None = None, *, strict: bool = False) -> None:
-        super().__init__(clock)
+    def __init__(
+        self, url: sa.URL, clock: Clock | None = None, seal: Seal | None = None, *, strict: bool = False
+    ) -> None:
+        super().__init__(clock, seal)
         if not url.database or url.database == ":memory:":
             raise ValueError("the SQLite store wants a file, for example sqlite+aiosqlite:///regulars.db")
         self.strict = strict

@@ -17,6 +17,7 @@ import structlog
 from store import schema
 from store.clock import SetClock
 from store.engine import Store, open_store
+from store.sealed import Seal
 
 NOON = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
 """A Saturday, noon in Hồ Chí Minh City."""
@@ -184,9 +185,12 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
+SECRET_KEY = "a secret of the tests, long enough"
+
+
 @pytest.fixture
 async def store(database_url: str, clock: SetClock) -> AsyncIterator[Store]:
     """A store on each kind of database, with the clock that stands."""
-    opened = open_store(database_url, clock, strict=True)
+    opened = open_store(database_url, clock, seal=Seal(SECRET_KEY), strict=True)
     yield opened
     await opened.close()

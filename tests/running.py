@@ -11,6 +11,7 @@ from bot.settings import Settings
 from loyalty import programme
 from store.clock import Clock
 from store.engine import Store, open_store
+from store.sealed import Seal
 from tests.botapi import BotApiServer
 
 SECRET = "a secret of the tests, long enough"
@@ -60,7 +61,7 @@ async def running(
     quiet_logs()
     async with await BotApiServer.start(token="42:TEST", port=0, patience=0.02) as api:
         settings = settings_for(database_url, api, webhook=webhook, **more)
-        store = open_store(database_url, clock, strict=True)
+        store = open_store(database_url, clock, seal=Seal(settings.secret_key), strict=True)
         shop_id = await store.write(programme.open_shop, "Phố Cafe", timezone="Asia/Ho_Chi_Minh", language="vi")
         app = App(settings, store, demo=demo)
         await app.start(only)

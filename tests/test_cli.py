@@ -19,6 +19,7 @@ import pytest
 from bot.__main__ import status
 from store import inbox
 from store.engine import open_store
+from store.sealed import Seal
 
 ROOT = Path(__file__).parent.parent
 BASE = "http://127.0.0.1:8080"
@@ -349,7 +350,7 @@ async def test_the_demo_is_seeded_by_the_rules(sqlite_url: str) -> None:
     from loyalty.recognition import draws, thanks
     from loyalty.referrals import referral_tree
 
-    store = open_store(sqlite_url)
+    store = open_store(sqlite_url, seal=Seal("a secret of the tests"))
     steps = [step async for step in demo.seed(store)]
     assert "300 orders" in steps
     assert await store.read(demo.is_demo)

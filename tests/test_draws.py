@@ -29,7 +29,8 @@ from loyalty.vouchers.voucher_programs import Kind
 from store.clock import SetClock
 from store.engine import Store
 from store.errors import InvalidError, MovedError, NotFoundError
-from tests.conftest import NOON
+from store.sealed import Seal, SealError
+from tests.conftest import NOON, SECRET_KEY
 
 SEED = "5eed" * 16
 POINTS = PrizeInput("50 điểm", PrizeKind.POINTS, points=50, stock=1_000)
@@ -284,6 +285,12 @@ async def test_what_was_published_is_frozen_and_the_seed_comes_last(store: Store
     with pytest.raises(DrawClosedError):
         await store.write(draws.change, draw.id, shop, draft(name="Khác"))
     assert await store.read(draws.seed_of, draw) is None
+    # Nor does a copy of the database tell it, without the installation's secret key.
+    kept = sa.select(draws.draws.c.seed).where(draws.draws.c.id == draw.id)
+    held = await store.read(lambda session: session.execute(kept).scalar_one())
+    assert held != await store.read(draws.secret_seed, draw.id)
+    with pytest.raises(SealError):
+        Seal("another secret").open(held)
     assert (await store.read(drawlog.document, draw.id))["seed"] is None
     state = await put(store, shop, "A1", 40_000)
     assert state.customer_id is not None
@@ -484,6 +491,7 @@ async def test_the_command_names_the_first_draw_that_differs(
     await without_triggers(store)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REGULARS_DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("REGULARS_SECRET_KEY", SECRET_KEY)
 
     async def command(*words: str) -> tuple[int, str, str]:
         code = await asyncio.to_thread(status, ["draw", *words])

@@ -40,9 +40,10 @@ def show(line: object = "") -> None:
 async def opened(settings: Settings, *, as_it_is: bool = False) -> AsyncIterator[Store]:
     """The store, migrated: a new database is set up, an older one brought up to date, and both are said."""
     from store.engine import open_store
+    from store.sealed import Seal
 
     _log_to_stderr()
-    store = open_store(settings.database_url)
+    store = open_store(settings.database_url, seal=Seal(settings.secret_key))
     try:
         if not as_it_is:
             await bring_up_to_date(store)

@@ -41,7 +41,8 @@ FROM transfers t JOIN postings p ON p.transfer_id = t.id WHERE t.id > ? AND t.id
 
 def check(session: Session) -> list[ledger.Fault]:
     """Prove the hash of every transfer; the faults, none when all is sound."""
-    faults, after = [], 0
+    faults: list[ledger.Fault] = []
+    after = 0
     while (last := raw(session, _LAST, (after, BATCH))[0][0]) is not None and len(faults) < ledger.FAULTS_MAX:
         rows = raw(session, _POSTED, (after, last))
         for _, lines in groupby(rows, key=lambda row: row[0]):

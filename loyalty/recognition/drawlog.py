@@ -19,6 +19,7 @@ from loyalty.recognition.prizes import Prize
 from store.base import Base, UtcTime, table
 from store.clock import now
 from store.errors import NotFoundError
+from store.sealed import SealError
 
 LINE = ("number", "at", "customer", "entry", "digest", "value", "prize")
 """What a line's hash covers, after the hash of the line before it, joined by `|`."""
@@ -196,7 +197,11 @@ def check(session: Session) -> list[ledger.Fault]:
     )
     for draw_id in opened.scalars().all():
         draw = draws.get(session, draw_id)
-        found = verify(document(session, draw_id, seed=draws.secret_seed(session, draw_id)))
+        try:
+            found = verify(document(session, draw_id, seed=draws.secret_seed(session, draw_id)))
+        except SealError:
+            faults.append(ledger.Fault(f"draw {draw_id}, seed of its line", 0, 0, 1))
+            continue
         if found is not None:
             faults.append(ledger.Fault(f"draw {draw_id}, {found.what} of its line", found.number, 0, 1))
             continue

@@ -17,7 +17,7 @@ from loyalty.points import holds
 from loyalty.recognition import fair, prizes, wins
 from loyalty.recognition.prizes import Prize, PrizeInput
 from loyalty.recognition.wins import Cause, WinState
-from store import events, shops
+from store import events, sealed, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
@@ -85,7 +85,7 @@ class DrawRow(Base):
     """Entries that one customer can get in a day; empty: no limit."""
     ends_at: Mapped[datetime] = mapped_column(UtcTime)
     seed: Mapped[str | None] = mapped_column(Text)
-    """Nobody is shown it before the draw is closed."""
+    """Sealed (store.sealed) until the draw is closed, then for everybody to read."""
     seed_hash: Mapped[str | None] = mapped_column(Text)
     terms: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """What was published when it opened; the log's chain begins with its hash."""
@@ -295,7 +295,7 @@ def open_draw(session: Session, draw_id: int, shop_id: int, actor: str, assured:
         update(draws)
         .where(draws.c.id == draw_id)
         .values(
-            state=DrawState.OPEN.value, seed=seed, seed_hash=fair.commitment(seed), terms=terms, opened_at=moment,
+            state=DrawState.OPEN.value, seed=sealed.of(session).close(seed), seed_hash=fair.commitment(seed), terms=terms, opened_at=moment,
             last_hash=fair.genesis(terms),
             assured={"what": list(ASSURANCES), "by": actor, "at": moment.isoformat()},
         )
@@ -328,7 +328,9 @@ def close(session: Session, draw_id: int, shop_id: int | None = None) -> Draw:
     if draw.state == DrawState.DRAFT:
         raise DrawClosedError(draw.state)
     session.execute(
-        update(draws).where(draws.c.id == draw_id).values(state=DrawState.CLOSED.value, closed_at=now(session))
+        update(draws)
+        .where(draws.c.id == draw_id)
+        .values(state=DrawState.CLOSED.value, closed_at=now(session), seed=secret_seed(session, draw_id))
     )
     # Prizes of returned orders stayed out of the drum while it was open; now they are the shop's again.
     withdrawn = select(wins.wins.c.hold_id).where(
@@ -406,8 +408,10 @@ def seed_of(session: Session, draw: Draw) -> str | None:
 
 
 def secret_seed(session: Session, draw_id: int) -> str:
-    """The seed, for drawing and proving only. Raises NotFoundError for a draft."""
-    found = session.execute(select(draws.c.seed).where(draws.c.id == draw_id)).scalar()
-    if found is None:
+    """The seed, for drawing and proving only. Raises NotFoundError for a draft, SealError where it was sealed under another
+    secret key.
+    """
+    found = session.execute(select(draws.c.seed, draws.c.state).where(draws.c.id == draw_id)).first()
+    if found is None or found.seed is None:
         raise NotFoundError("seed", draw_id)
-    return str(found)
+    return str(found.seed) if found.state == DrawState.CLOSED else sealed.of(session).open(found.seed)

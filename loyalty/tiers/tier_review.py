@@ -162,7 +162,8 @@ def check(session: Session) -> list[ledger.Fault]:
         return []
     midnight = datetime.combine(moment.astimezone(ZoneInfo(rule.zone)).date(), time(), ZoneInfo(rule.zone))
     before = midnight.astimezone(UTC) - MICROSECOND
-    faults, after = [], 0
+    faults: list[ledger.Fault] = []
+    after = 0
     while (last := _last(session, after)) is not None and len(faults) < ledger.FAULTS_MAX:
         odd = _misplaced(session, ladder, rule, moment, _may_move(session, ladder, rule, moment, after, last))
         if odd and not rule.still:
