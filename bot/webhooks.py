@@ -163,13 +163,13 @@ class Webhooks:
         if problem is not None:
             return Outcome(error="private_address" if problem == "private" else problem)
         try:
-            secret = self._seal.open(post.secret)
+            secrets = [self._seal.open(secret) for secret in post.secrets]
         except SealError:
             return Outcome(error="secret_unreadable")
         timestamp = int(self._store.clock.now().timestamp())
         headers = {
             "Content-Type": "application/json", "User-Agent": "Regulars-Webhooks/1", "webhook-id": post.name,
-            "webhook-timestamp": str(timestamp), "webhook-signature": webhooks.signature(secret, post.name, timestamp, post.body),
+            "webhook-timestamp": str(timestamp), "webhook-signature": webhooks.signature(secrets, post.name, timestamp, post.body),
         }  # fmt: skip
         began = time.monotonic()
         try:

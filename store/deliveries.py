@@ -104,8 +104,8 @@ class Post:
     id: int
     endpoint_id: int
     url: str
-    secret: str
-    """Sealed."""
+    secrets: tuple[str, ...]
+    """Sealed, the newest first."""
     name: str
     body: str
     tries: int
@@ -218,7 +218,14 @@ def due(session: Session, busy: Mapping[int, set[int]], each: int) -> list[Post]
     moment = now(session)
     d = deliveries.c
     for row in session.execute(
-        select(endpoints.c.id, endpoints.c.url, endpoints.c.secret, endpoints.c.failing_since)
+        select(
+            endpoints.c.id,
+            endpoints.c.url,
+            endpoints.c.secret,
+            endpoints.c.old_secret,
+            endpoints.c.old_until,
+            endpoints.c.failing_since,
+        )
         .where(endpoints.c.off.is_(None))
         .order_by(endpoints.c.id)
     ).all():
@@ -232,7 +239,9 @@ def due(session: Session, busy: Mapping[int, set[int]], each: int) -> list[Post]
             .order_by(d.due_at, d.id)
             .limit(room + len(flying))
         )
-        posts = [Post(one.id, row.id, row.url, row.secret, *one[1:]) for one in waiting if one.id not in flying]
+        both = row.old_secret is not None and row.old_until > moment
+        secrets = (row.secret, row.old_secret) if both else (row.secret,)
+        posts = [Post(one.id, row.id, row.url, secrets, *one[1:]) for one in waiting if one.id not in flying]
         found += posts[:room]
     return found
 

@@ -6,7 +6,7 @@ import hmac
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -26,6 +26,8 @@ ENDPOINTS_MAX = 20
 """Endpoints of one shop."""
 NOTE_CHARS_MAX = 80
 SECRET_BYTES = 24
+OVERLAP = timedelta(days=1)
+"""How long the old secret signs beside a new one, so that a receiver may change over in its own time."""
 
 
 class Off(StrEnum):
@@ -48,6 +50,9 @@ class EndpointRow(Base):
     kinds: Mapped[list[str]] = mapped_column(JSON)
     secret: Mapped[str] = mapped_column(Text)
     """Sealed (store.sealed)."""
+    old_secret: Mapped[str | None] = mapped_column(Text)
+    """The one before, sealed too; it signs beside the new one until `old_until`."""
+    old_until: Mapped[datetime | None] = mapped_column(UtcTime)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     off: Mapped[str | None] = mapped_column(Text)
     failures: Mapped[int] = mapped_column(default=0)
@@ -68,6 +73,8 @@ class Endpoint:
     off: str | None
     failures: int
     failing_since: datetime | None
+    old_until: datetime | None
+    """Until when the secret before the present one signs too."""
 
 
 endpoints = table(EndpointRow)
@@ -116,7 +123,7 @@ def of_shop(session: Session, shop_id: int) -> list[Endpoint]:
 
 def change(
     session: Session, endpoint_id: int, shop_id: int, *, private: bool = False, url: str | None = None,
-    kinds: Sequence[str] | None = None, note: str | None = None, sealed: str | None = None, on: bool | None = None,
+    kinds: Sequence[str] | None = None, note: str | None = None, on: bool | None = None,
 ) -> tuple[Endpoint, Endpoint]:  # fmt: skip
     """Change what is given; the endpoint before and after. Switched on again, what waited for it leaves at once.
 
@@ -130,14 +137,23 @@ def change(
         values["kinds"] = _kinds(kinds)
     if note is not None:
         values["note"] = _note(note)
-    if sealed is not None:
-        values["secret"] = sealed
     if on is not None and on != (before.off is None):
         values |= {"off": None if on else Off.BY_HAND.value, "failures": 0, "failing_since": None}
     if values:
         session.execute(update(endpoints).where(endpoints.c.id == endpoint_id).values(**values))
         signal(session, TOPIC)
     return before, get(session, endpoint_id, shop_id)
+
+
+def renew(session: Session, endpoint_id: int, shop_id: int, sealed: str) -> Endpoint:
+    """Give an endpoint a new secret (`sealed`); the one it had signs beside it for a day. Raises NotFoundError."""
+    get(session, endpoint_id, shop_id, lock=True)
+    session.execute(
+        update(endpoints)
+        .where(endpoints.c.id == endpoint_id)
+        .values(secret=sealed, old_secret=endpoints.c.secret, old_until=now(session) + OVERLAP)
+    )
+    return get(session, endpoint_id, shop_id)
 
 
 def remove(session: Session, endpoint_id: int, shop_id: int) -> Endpoint:
@@ -179,8 +195,8 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
-def signature(secret: str, name: str, timestamp: int, body: str) -> str:
-    """What stands in `webhook-signature`."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    mac = hmac.new(key, f"{name}.{timestamp}.{body}".encode(), hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(mac).decode()}"
+def signature(secrets_: Sequence[str], name: str, timestamp: int, body: str) -> str:
+    """What stands in `webhook-signature`: a signature by each secret that is valid, the newest first."""
+    said = f"{name}.{timestamp}.{body}".encode()
+    keys = [base64.b64decode(secret.removeprefix("whsec_")) for secret in secrets_]
+    return " ".join(f"v1,{base64.b64encode(hmac.new(key, said, hashlib.sha256).digest()).decode()}" for key in keys)

@@ -350,16 +350,39 @@ async def test_a_post_is_signed_as_the_documentation_verifies_it(store: Store) -
     exec((HOUSE / "handlers/api/verify.py.txt").read_text(), documented)  # what the docs page shows
     fresh = got.headers | {"webhook-timestamp": str(int(time.time()))}
     fresh["webhook-signature"] = webhooks.signature(
-        SECRET, got.name, int(fresh["webhook-timestamp"]), got.body.decode()
+        [SECRET], got.name, int(fresh["webhook-timestamp"]), got.body.decode()
     )
     assert got.headers["webhook-signature"] == webhooks.signature(
-        SECRET, got.name, int(got.headers["webhook-timestamp"]), got.body.decode()
+        [SECRET], got.name, int(got.headers["webhook-timestamp"]), got.body.decode()
     )
     verified = documented["verified"]
     assert verified(fresh, got.body, SECRET)
     assert not verified(fresh, got.body + b" ", SECRET)
     assert not verified(fresh, got.body, "whsec_AAAA")
     assert not verified(got.headers, got.body, SECRET), "the test's clock is far away: an old post is refused"
+
+
+async def test_a_new_secret_and_the_old_one_sign_for_a_day(store: Store, clock: SetClock) -> None:
+    here, new = await shop(store), webhooks.new_secret()
+    documented: dict[str, Any] = {}
+    exec((HOUSE / "handlers/api/verify.py.txt").read_text(), documented)
+    async with receiving() as receiver, sender(store):
+        endpoint = await listen(store, here, f"{receiver.url}/hook", ["points.earned"])
+        await store.write(webhooks.renew, endpoint.id, here, SEAL.close(new))
+        await earn(store, here, "HD-1")
+        both = (await receiver.wait(1))[0]
+        clock.advance(webhooks.OVERLAP)
+        await earn(store, here, "HD-2")
+        alone = (await receiver.wait(2))[1]
+    for got, valid in ((both, {SECRET, new}), (alone, {new})):
+        signed = got.headers["webhook-signature"].split()
+        stamp = int(got.headers["webhook-timestamp"])
+        each = {secret: webhooks.signature([secret], got.name, stamp, got.body.decode()) for secret in (SECRET, new)}
+        assert signed == [each[secret] for secret in (new, SECRET) if secret in valid]
+    stamp = int(time.time())
+    fresh = both.headers | {"webhook-timestamp": str(stamp)}
+    fresh["webhook-signature"] = webhooks.signature([new, SECRET], both.name, stamp, both.body.decode())
+    assert all(documented["verified"](fresh, both.body, secret) for secret in (SECRET, new))
 
 
 async def test_what_fails_comes_again_later_and_later_until_it_is_taken(store: Store, clock: SetClock) -> None:
@@ -593,6 +616,7 @@ async def test_an_owner_adds_tries_switches_and_removes_an_address(console: Cons
     assert (await store.read(webhooks.get, endpoint, console.shop)).kinds == ["*"]
     secret = await owner.post(f"{at}/secret")
     assert "whsec_" in secret.html
+    assert "The old secret signs too until" in secret.text
     changed = [row.data.get("changed") for row in await console.rows("webhook_changed")]
     assert {"off": ["gone", None]} in changed
     assert {"kinds": [["points.earned"], ["*"]]} in changed

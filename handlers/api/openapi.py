@@ -154,7 +154,10 @@ def _webhooks() -> dict[str, Any]:
         for name, words in (
             ("webhook-id", "The same whenever this is posted again: take it once."),
             ("webhook-timestamp", "Seconds since 1970 of this post. Refuse what is older than 5 minutes."),
-            ("webhook-signature", "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`."),
+            (
+                "webhook-signature",
+                "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`; two with a space for a day after a new secret.",
+            ),
         )
     ]
     return {

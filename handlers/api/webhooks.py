@@ -161,6 +161,16 @@ async def change(ask: Ask, body: WebhookChange) -> Answer:
     return 200, Webhook(**_fields(await ask.write(write)))
 
 
+async def renew(ask: Ask) -> Answer:
+    endpoint_id, secret = ask.number("webhook"), webhooks.new_secret()
+
+    def write(session: Session) -> webhooks.Endpoint:
+        audit.record(session, ask.actor, "webhook_secret", ask.shop_id, webhook=endpoint_id)
+        return webhooks.renew(session, endpoint_id, ask.shop_id, ask.site.seal.close(secret))
+
+    return 200, WebhookWithSecret(**_fields(await ask.write(write)), secret=secret)
+
+
 async def remove(ask: Ask) -> Answer:
     endpoint_id = ask.number("webhook")
 
@@ -228,6 +238,10 @@ CALLS = (
     Call(
         "PATCH", "/webhooks/{id}", GROUP, "Change a webhook", change, {200: Webhook}, body=WebhookChange,
         refusals=["not_found"], words="What is missing stays. Switched on again, what waited for it is posted at once.",
+    ),
+    Call(
+        "POST", "/webhooks/{id}/secret", GROUP, "Renew a webhook's secret", renew, {200: WebhookWithSecret},
+        refusals=["not_found"], words="For a day posts carry a signature by each of the two secrets, the new one first.",
     ),
     Call(
         "DELETE", "/webhooks/{id}", GROUP, "Remove a webhook", remove, {200: RemovedWebhook}, refusals=["not_found"],

@@ -84,7 +84,7 @@ async def one(request: web.Request) -> web.StreamResponse:
 
     endpoint, found, counts = await site.store_of(request).read(look)
     context = {
-        "endpoint": endpoint, "deliveries": found[:PAGE], "counts": counts, "state": asked if state else "",
+        "endpoint": endpoint, "moment": site.store_of(request).clock.now(), "deliveries": found[:PAGE], "counts": counts, "state": asked if state else "",
         "older": found[PAGE - 1].id if len(found) > PAGE else None, "first": earlier is None, "groups": _groups(said),
         "named": named(said), "why": _why(said), "trouble": _trouble(said), "pretty": _pretty,
     }  # fmt: skip
@@ -127,11 +127,11 @@ async def act(request: web.Request) -> web.StreamResponse:
         sealed = request.config_dict[site.SITE].seal.close(secret)
 
         def renew(session: Session) -> None:
-            webhooks.change(session, endpoint_id, here.shop.id, sealed=sealed)
+            webhooks.renew(session, endpoint_id, here.shop.id, sealed)
             audit.record(session, here.actor, "webhook_secret", here.shop.id, webhook=endpoint_id)
 
         await store.write(renew)
-        words = said("Here is the new secret. Copy it now: it is shown only this once, and the old one signs no more.")
+        words = said("Here is the new secret. Copy it now: it is shown only this once. For a day the old one signs too.")
         return await frame.done(request, back, words, {"secret": secret})
     if action == "remove":
 
