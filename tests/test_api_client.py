@@ -18,6 +18,9 @@ import pytest
 
 from handlers.api.openapi import document
 from handlers.api.routes import BASE, CALLS
+from loyalty.recognition import badges, streaks
+from loyalty.recognition.badges import BadgeInput
+from loyalty.recognition.visits import Measure
 from store.engine import Store
 from tests.api import LAN, Api, serving
 from tests.receiver import receiving
@@ -107,6 +110,12 @@ async def test_a_generated_client_makes_every_call(api: Api, made: ModuleType) -
     assert (await call("customers_get", lan.id)).points.available == 485
     assert [entry.points for entry in (await call("customers_ledger", lan.id)).entries] == [400, 85]
 
+    await api.store.write(streaks.set_unit, api.shop, streaks.Unit.WEEK)
+    made_badge = await api.store.write(badges.add, api.shop, BadgeInput("Quen", "star", Measure.ORDERS, 1))
+    offered = await call("recognition_every")
+    assert ([one.id for one in offered.badges], offered.streaks) == ([made_badge.id], "week")
+    assert (await call("recognition_of_customer", lan.id)).streak.length == 1
+
     new = m.NewProgram(name="30.000 ₫", kind=m.Kind("amount"), value=30_000, min_order=50_000, price_points=100)
     program = await call("programs_add", body=new, status=201)
     assert [one.id for one in (await call("programs_every")).programs] == [program.id]
@@ -163,6 +172,7 @@ async def test_a_generated_client_makes_every_call(api: Api, made: ModuleType) -
     (told,) = (await call("webhooks_told", added.id)).deliveries
     assert (told.id, told.kind, told.state) == (pinged.id, "ping", "waiting")
     assert (await call("webhooks_replay", told.id)).attempts == 0
+    assert (await call("webhooks_renew", added.id)).secret != added.secret
     assert (await call("webhooks_remove", added.id)).removed is True
     await call("openapi")
 
