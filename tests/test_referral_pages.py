@@ -1,5 +1,6 @@
 """The console's page of invitations: the tree, the queue, what both get; who may change it, and what is written down."""
 
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,7 +9,9 @@ from loyalty.customers import customers
 from loyalty.orders.orders import Status
 from loyalty.referrals import referral_terms, referral_tree, referrals
 from loyalty.referrals.referral_terms import RewardKind
+from loyalty.referrals.referral_tree import Sort
 from loyalty.vouchers import vouchers
+from store.clock import SetClock
 from store.staff import Role
 from tests import test_console
 from tests.test_console import Console, offer, second
@@ -39,6 +42,32 @@ async def chain(console: Console) -> list[int]:
     for number, person in enumerate(people[1:]):
         await console.order(f"A{number}", customer_id=person, phone=None, placed_at=console.store.clock.now())
     return people
+
+
+async def test_trees_are_sorted_by_friends_what_was_bought_and_the_newest(console: Console, clock: SetClock) -> None:
+    people = await chain(console)
+    tu = await met(console, "Tú")
+    for number in range(2):
+        clock.advance(timedelta(minutes=1))
+        friend = await met(console, f"Bạn {number}")
+        await brings(console, tu, friend)
+    anna = await met(console, "Anna")
+    clock.advance(timedelta(minutes=1))
+    friend = await met(console, "Bé")
+    await brings(console, anna, friend)
+    await console.order("Z1", customer_id=friend, phone=None, total=90_000, placed_at=console.store.clock.now())
+
+    async def roots(**how: Any) -> list[int]:
+        found = await console.store.read(lambda session: referral_tree.page(session, console.shop, **how))
+        return [node.customer_id for node in found.nodes if not node.depth]
+
+    assert (await roots())[0] == tu
+    assert await roots(sort=Sort.SPENT) == [people[0], anna, tu]
+    assert await roots(sort=Sort.SPENT, descending=False) == [tu, anna, people[0]]
+    assert await roots(sort=Sort.NEWEST) == [anna, tu, people[0]]
+    page = await (await console.as_(Role.MANAGER, console.shop)).get("/shop/referrals?sort=spent.desc")
+    assert page.html.index("Nguyễn Lan") < page.html.index("Anna") < page.html.index("Tú")
+    assert "sort=spent.asc" in page.html
 
 
 async def test_the_tree_shows_depth_what_was_paid_and_what_they_bought(console: Console) -> None:

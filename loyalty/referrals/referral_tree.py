@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, exists, func, literal, or_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Subquery, and_, exists, func, literal, or_, select, type_coerce
 from sqlalchemy.orm import Session, aliased
 
 from loyalty.customers import customers, directory
@@ -107,9 +108,27 @@ _SINCE = type_coerce(orders.c.placed_at, BigInteger) >= _OPENED - _OPENED % 1_00
 _REAL = (orders.c.status.in_(("completed", "refunded")), orders.c.total > orders.c.refunded)
 
 
-def page(session: Session, shop_id: int, *, number: int = 1, of: int | None = None) -> Page:
-    """A page of the trees whose root or whose root's friends are this shop's, those with most friends first; with `of` the
-    tree around one customer: whoever brought them, and all below.
+class Sort(StrEnum):
+    """What trees are sorted by: their root's."""
+
+    FRIENDS = "friends"
+    SPENT = "spent"
+    """What all below have paid at the shop."""
+    NEWEST = "newest"
+    """When the newest of them opened the link."""
+
+
+def page(
+    session: Session,
+    shop_id: int,
+    *,
+    number: int = 1,
+    of: int | None = None,
+    sort: Sort = Sort.FRIENDS,
+    descending: bool = True,
+) -> Page:
+    """A page of the trees whose root or whose root's friends are this shop's, in the order of `sort`; with `of` the tree
+    around one customer: whoever brought them, and all below.
     """
     if of is not None:
         roots, total, pages = [_top(session, of)], 1, 1
@@ -127,13 +146,40 @@ def page(session: Session, shop_id: int, *, number: int = 1, of: int | None = No
         total = session.execute(select(func.count()).select_from(query.subquery())).scalar_one()
         pages = max(1, -(-total // ROOTS))
         number = min(max(1, number), pages)
-        rows = session.execute(
-            query.order_by(func.count().desc(), r.referrer_id).limit(ROOTS).offset((number - 1) * ROOTS)
-        )
+        worth = func.count() if sort is Sort.FRIENDS else _worth(query.subquery(), shop_id, sort)
+        query = query.order_by(worth.desc() if descending else worth, r.referrer_id)
+        rows = session.execute(query.limit(ROOTS).offset((number - 1) * ROOTS))
         roots = [row.referrer_id for row in rows]
     edges = _below(session, roots)
     nodes = _nodes(session, shop_id, roots, edges)
     return Page(nodes[:ROWS_MAX], number, pages, total, len(nodes) > ROWS_MAX)
+
+
+def _worth(roots: Subquery, shop_id: int, sort: Sort) -> ColumnElement[int]:
+    """What the tree below a root of the query around is sorted by."""
+    columns = (r.id, r.friend_id, r.opened_at)
+    tree = (
+        select(r.referrer_id.label("root"), *columns, literal(1).label("depth"))
+        .where(r.referrer_id.in_(select(roots.c.referrer_id)), _STANDS)
+        .cte("below", recursive=True)
+    )
+    tree = tree.union_all(
+        select(tree.c.root, *columns, tree.c.depth + 1)
+        .join(tree, tree.c.friend_id == r.referrer_id)
+        .where(_STANDS, tree.c.depth < DEPTH_MAX)
+    )
+    if sort is Sort.NEWEST:
+        newest = func.max(type_coerce(tree.c.opened_at, BigInteger))
+        return select(newest).where(tree.c.root == r.referrer_id).correlate(referrals).scalar_subquery()
+    opened = type_coerce(tree.c.opened_at, BigInteger)
+    since = type_coerce(orders.c.placed_at, BigInteger) >= opened - opened % 1_000_000
+    return (
+        select(func.coalesce(func.sum(orders.c.total - orders.c.refunded), 0))
+        .join(tree, tree.c.friend_id == orders.c.customer_id)
+        .where(tree.c.root == r.referrer_id, orders.c.shop_id == shop_id, since, *_REAL)
+        .correlate(referrals)
+        .scalar_subquery()
+    )
 
 
 def sums(session: Session, shop_id: int) -> Sums:

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from handlers.chat import friends
 from handlers.web import site
-from handlers.web.shop import fields, frame
+from handlers.web.shop import fields, frame, lists
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
 from loyalty.referrals import referral_review, referral_terms, referral_tree
 from loyalty.referrals.referral_terms import Reward, RewardKind, Terms
-from loyalty.referrals.referral_tree import Blocked
+from loyalty.referrals.referral_tree import Blocked, Sort
 from loyalty.referrals.referrals import Reason
 from loyalty.vouchers import voucher_programs
 from loyalty.vouchers.voucher_programs import Program
@@ -32,17 +32,18 @@ async def _page(
     request: web.Request, typed: Mapping[str, str], errors: Mapping[str, str], status: int = 200
 ) -> web.Response:
     here, said, asked = frame.frame_of(request), site.words_of(request), request.query
+    listed = lists.asked(request, "/shop/referrals", Sort, Sort.FRIENDS, (), {})
 
     def look(session: Session) -> dict[str, Any]:
         number = asked.get("page", "1")
         of = asked.get("of", "")
         found = referral_tree.page(
             session, here.shop.id, number=int(number) if number.isdecimal() and len(number) < 7 else 1,
-            of=frame.whole(of) if of else None,
+            of=frame.whole(of) if of else None, sort=Sort(listed.sort), descending=listed.descending,
         )  # fmt: skip
         doubts, waiting = referral_tree.queue(session, here.shop.id)
         return {
-            "found": found, "of": of, "sums": referral_tree.sums(session, here.shop.id), "doubts": doubts,
+            "found": found, "of": of, "asked": listed, "sums": referral_tree.sums(session, here.shop.id), "doubts": doubts,
             "waiting": waiting, "blocked": _owed(referral_tree.blocked(session, here.shop.id)),
             "promise": friends.promise(session), "offers": _offers(session, here),
         }  # fmt: skip
