@@ -252,7 +252,7 @@ async def test_closed_shifts_show_what_the_drawer_lacked(console: Console) -> No
         assert isinstance(sold, sales.Sale)
         await console.store.write(shifts.close, shop_id, cashier, last_sale_id=sold.id, counted=counted)
     browser = await console.as_(Role.MANAGER, console.shop)
-    assert "/shop/shifts" in (await browser.get("/shop/orders")).html
+    assert 'href="/shop/shifts"' in (await browser.get("/shop")).html
     page = await browser.get("/shop/shifts?sort=difference.asc")
     for words_there in ("Chị Hoa", "1 shift", "85,000", "80,000", "−₫5,000", "0 / 85"):
         assert words_there in page.text.replace("\xa0", " "), words_there

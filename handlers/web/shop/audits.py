@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from handlers.web import site
-from handlers.web.shop import frame
+from handlers.web.shop import audit_words, frame
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
 from store.audit import AuditRow
@@ -52,7 +52,7 @@ def _look(session: Session, here: Frame, said: Words, place: Place) -> tuple[lis
     found = cut(session, wanted, [By(_audit.c.id, descending=True)], PAGE, place)
     names = _names(session, {row.actor for row in found.rows}, said)
     lines = [
-        Line(row.at, names[row.actor], _actions(said).get(row.action, row.action), *_told(said, row.data))
+        Line(row.at, names[row.actor], audit_words.action(said, row.action), *_told(said, row.data))
         for row in found.rows
     ]
     return lines, found.before, found.after
@@ -84,9 +84,9 @@ def _told(said: Words, data: Mapping[str, Any]) -> tuple[list[tuple[str, str, st
         if name == "changed" and isinstance(value, Mapping):
             for field, pair in value.items():
                 before, after = pair if isinstance(pair, list) and len(pair) == 2 else (None, pair)
-                changes.append((field, _plain(said, before), _plain(said, after)))
+                changes.append((audit_words.field(said, field), _plain(said, before), _plain(said, after)))
         else:
-            facts.append((name, _plain(said, value)))
+            facts.append((audit_words.field(said, name), _plain(said, value)))
     return changes, facts
 
 
@@ -101,30 +101,3 @@ def _plain(said: Words, value: Any) -> str:
         case str():
             return value[:CHARS_MAX]
     return json.dumps(value, ensure_ascii=False)[:CHARS_MAX]
-
-
-def _actions(said: Words) -> dict[str, str]:
-    """What was done, in words; one without words here is shown by its name."""
-    return {
-        "shop_changed": said("changed the shop's settings"), "programme_changed": said("changed the programme"),
-        "offer_added": said("made an offer"), "offer_changed": said("changed an offer"), "offer_hide": said("hid an offer"),
-        "offer_show": said("showed an offer"), "offer_end": said("ended an offer"), "offer_reopen": said("reopened an offer"),
-        "offer_link": said("made a link to an offer"), "voucher_given": said("gave a voucher"),
-        "staff_added": said("took somebody on"), "staff_removed": said("removed somebody"),
-        "staff_link": said("made new links for a colleague"), "api_key_added": said("made an API key"),
-        "api_key_revoked": said("revoked an API key"), "points_adjusted": said("changed points by hand"),
-        "sale_undone": said("took back an entry at the till"), "customer.erase": said("erased a customer"),
-        "import.orders": said("imported orders"), "import.customers": said("imported customers"),
-        "import_started": said("started an import"), "import_stop": said("stopped an import"),
-        "import_discard": said("threw a file away"), "webhook_added": said("added a webhook"),
-        "webhook_changed": said("changed a webhook"), "webhook_removed": said("removed a webhook"),
-        "plan_changed": said("changed how points are earned"), "tier_rules_changed": said("changed the tiers' rules"),
-        "tier_changed": said("changed a tier"), "referral_terms_changed": said("changed the invitations' terms"),
-        "code_added": said("added a code for everybody"), "code_stopped": said("stopped a code"),
-        "webhook_secret": said("made a new secret for a webhook"), "token_changed": said("connected a bot"),
-        "forum_bound": said("chose the team's group"), "shop.add": said("opened a shop"), "staff.add": said("took somebody on"),
-        "staff.remove": said("removed somebody"), "apikey.create": said("made an API key"), "restore": said("restored a backup"),
-        "shift_closed": said("closed a shift"), "points_adjustment_asked": said("asked for a change of points"),
-        "points_adjustment_approved": said("approved a change of points"),
-        "points_adjustment_refused": said("refused a change of points"), "wallet_topped_up": said("topped the wallet up"),
-    }  # fmt: skip

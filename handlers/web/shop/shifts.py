@@ -18,4 +18,4 @@ async def page(request: web.Request) -> web.StreamResponse:
     context = {"found": found, "asked": asked}
     if frame.by_script(request):
         return await frame.part(request, "shop/shift_list.html", context)
-    return await frame.render(request, "shop/shifts.html", context, page="orders")
+    return await frame.render(request, "shop/shifts.html", context, page="shifts")

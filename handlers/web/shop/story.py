@@ -74,8 +74,8 @@ def transfer(said: Words, kind: str) -> str:
         "earn": said("Earned"), "refund": said("Taken back after a refund"), "buy": said("Spent on a reward"),
         "pay": said("Paid with points"), "pay_back": said("Taken back at the till"), "expire": said("Expired"),
         "release": said("Now available"), "adjust": said("Changed by hand"), "merge": said("Two accounts became one"),
-        "referral": said("Friend brought along"), "opening": said("Opening balance"),
-        "bonus": said("Bonus"), "gift": said("Gift between customers"), "hold": said("Set aside"),
+        "referral": said("Friend brought along"), "referral_back": said("A friend's order was returned"), "opening": said("Opening balance"),
+        "bonus": said("Bonus"), "journey": said("Given by a journey"), "gift": said("Gift between customers"), "hold": said("Set aside"),
         "goodwill": said("Goodwill"), "goodwill_back": said("Goodwill taken back"),
         "recover": said("Taken back: the points were spent"), "forgive": said("Debt let off"),
     }.get(kind, said("Other change"))  # fmt: skip

@@ -17,7 +17,8 @@ self.addEventListener("fetch", (event) => {
 async function fresh(request, event) {
   try {
     const answer = await fetch(request);
-    // A redirect to the login page must never stand in for the till.
+    // A redirect to the login page must never stand in for the till; and who isn't signed in any more isn't shown it.
+    if (answer.redirected || answer.type === "opaqueredirect") event.waitUntil(caches.delete(SHELF));
     if (answer.ok && !answer.redirected) {
       const copy = answer.clone();
       event.waitUntil(caches.open(SHELF).then((shelf) => shelf.put(request, copy)));
