@@ -419,6 +419,11 @@ async def test_without_a_connection_sales_wait_and_go_in_once(browser: Browser, 
         await expect(page.locator("#day .entry:not(.refused):not(.waiting)")).to_have_count(3)
         await expect(page.locator("#day-paid")).to_have_text(SAID.money(110_000))
         await expect(page.locator("#queued")).to_be_hidden()
+        # Who isn't signed in any more leaves nothing of the till on the device.
+        assert await page.evaluate("caches.has('till-1')")
+        await page.context.clear_cookies()
+        await page.goto("/till")
+        await page.wait_for_function("caches.has('till-1').then((has) => !has)")
 
 
 async def test_a_shared_till_passes_on_by_pin_and_closes_the_shift(browser: Browser, house: Running) -> None:
