@@ -251,7 +251,7 @@ async def test_by_keys_alone(browser: Browser, house: Running) -> None:
         await expect(page.locator("#sheet")).to_contain_text(SAID("In an hour"))
         await keys.press("Enter")
         await expect(page.locator("#sheet")).to_be_hidden()
-        await expect(page.locator("#thread-facts")).to_contain_text(SAID("Put aside"))
+        await expect(page.locator("#thread-facts")).to_contain_text(SAID("Snoozed"))
         assert (await house.store.read(tickets.get, first)).state == "snoozed"
         await keys.press("j")
         await expect(page.locator("#thread-name")).to_have_text("Lê Quốc Anh")

@@ -261,7 +261,7 @@ def _refusal(said: Words, error: RuleError) -> str | None:
 def _words(said: Words) -> dict[str, str]:
     return {
         "filed": said("About this request"), "snooze": said("Put aside until …"), "merge": said("Make it a part of another"),
-        "split": said("Have a part go on by itself"), "state_snoozed": said("Put aside"), "back_at": said("back {time}"),
+        "split": said("Have a part go on by itself"), "state_snoozed": said("Snoozed"), "back_at": said("back {time}"),
         "hurry_high": said("High"), "hurry_low": said("Low"),
     }  # fmt: skip
 

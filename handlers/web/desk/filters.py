@@ -123,7 +123,7 @@ def _value(written: str) -> str | int:
 def _words(said: Words) -> dict[str, str]:
     return {
         "filters": said("Filter"), "filtered": said("Filtered"), "filters_change": said("Change the filter"),
-        "filters_off": said("Show everything again"), "view_snoozed": said("Put aside"), "empty_filtered": said("Nothing fits"),
+        "filters_off": said("Show everything again"), "view_snoozed": said("Snoozed"), "empty_filtered": said("Nothing fits"),
         "empty_filtered_words": said("Change the filter, or show everything again."),
         "empty_snoozed": said("Nothing is put aside"),
         "empty_snoozed_words": said("What can wait is put aside with Z and comes back by itself."),

@@ -2,7 +2,8 @@
 
 import "./handling.js";
 import "./filing.js";
+import "./answers.js";
+import "./availability.js";
 import "./promises.js";
 import "./deadlines.js";
 import "./complaints.js";
-import "./availability.js";

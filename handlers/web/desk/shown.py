@@ -114,7 +114,7 @@ def refusal(said: Words, error: RuleError) -> str | None:
 
 def states(said: Words) -> dict[str, str]:
     return {
-        "new": said("New"), "open": said("Our turn"), "waiting_customer": said("Customer's turn"), "snoozed": said("Put aside"),
+        "new": said("New"), "open": said("Our turn"), "waiting_customer": said("Customer's turn"), "snoozed": said("Snoozed"),
         "resolved": said("Solved"), "closed": said("Closed"),
     }  # fmt: skip
 

@@ -4,7 +4,19 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from handlers.web import site
-from handlers.web.desk import availability, complaints, deadlines, filing, filters, frame, promises, shown, together
+from handlers.web.desk import (
+    answers,
+    availability,
+    complaints,
+    deadlines,
+    filing,
+    filters,
+    finding,
+    frame,
+    promises,
+    shown,
+    together,
+)
 from handlers.web.desk.frame import Part, desk, ticket_of
 from handlers.web.desk.letters import setup_letters, supervises_all
 from handlers.web.desk.reading import setup_reading
@@ -16,7 +28,16 @@ from store.staff import Member, Right
 from support import changes, queue, topics
 from support.messages import FILES_MAX, TEXT_CHARS_MAX
 
-PARTS: tuple[Part, ...] = (together.PART, filing.PART, filters.PART, availability.PART, promises.PART, deadlines.PART, complaints.PART)
+PARTS: tuple[Part, ...] = (
+    together.PART,
+    filing.PART,
+    filters.PART,
+    answers.PART,
+    availability.PART,
+    promises.PART,
+    deadlines.PART,
+    complaints.PART,
+)
 """What hangs in the desk beside its own frame, a line each: `promises.PART`, … Their scripts are listed in pieces.js."""
 
 
