@@ -11,7 +11,6 @@ from handlers.web.desk import (
     deadlines,
     filing,
     filters,
-    finding,
     frame,
     promises,
     shown,
