@@ -18,11 +18,12 @@ async def fill(store: Store, messenger: Messenger, call: Call) -> Ready | Ended:
     if not any(mark in call.payload for mark in LACKS):
         return Ready(call)
     params: dict[str, Any] = json.loads(call.payload)
-    place = None
+    topic = None
     if '"$ticket"' in call.payload:
-        place = await _fill_topic(store, call, params)
-        if isinstance(place, (Ready, Ended)):
-            return place
+        found = await _fill_topic(store, call, params)
+        if isinstance(found, (Ready, Ended)):
+            return found
+        topic = found
     missing = await _fill_numbers(store, params)
     if missing is not None:
         return Ended(call, "failed", missing)
@@ -30,7 +31,7 @@ async def fill(store: Store, messenger: Messenger, call: Call) -> Ready | Ended:
     uploads: dict[str, str] = {}
     if '"$media"' in call.payload and messenger.takes_media():
         params = await _fill_media(store, call, params, files, uploads)
-    return Ready(call, params, files, uploads, topic=place)
+    return Ready(call, params, files, uploads, topic=topic)
 
 
 async def _fill_topic(store: Store, call: Call, params: dict[str, Any]) -> tuple[int, int] | Ready | Ended:

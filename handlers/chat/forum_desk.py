@@ -182,7 +182,13 @@ async def tapped(query: CallbackQuery, callback_data: Do, work: Work, account: s
         await query.answer()
         return
     language = words(here.member.language)
-    desk = Desk(work, here.member, here.ticket_id, language, f"tap:{query.id}")
+    desk = Desk(
+        work,
+        here.member,
+        here.ticket_id,
+        language,
+        f"tap:{message.chat.id}:{message.message_id}:{callback_data.act}{callback_data.value}",
+    )
     try:
         await query.answer(await forum_commands.tapped(message, desk, callback_data) or None)
     except RuleError as error:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,8 @@ from store.forum import GONE, QUEUED, RULE, THERE, UNKNOWN, Post, posts, topics
 from store.outbox import Call, Ended, Purpose, put
 from store.signals import signal
 from support import tickets
+
+log = structlog.get_logger()
 
 
 def ended(session: Session, end: Ended) -> None:
@@ -114,6 +117,8 @@ def learnt(session: Session, end: Ended) -> None:
             topic = forum.topic_of(session, int(lost["ticket"]))
             if topic is not None and end.state == "queued":
                 Showing(session, group, topic).again()
+    if "pause" in facts:
+        log.warning("the team's group can't be written to", chat=chat, error=end.error)
     if (to := facts.get("migrate_to")) is not None:
         forum.moved(session, end.call.account, chat, int(to))
 
