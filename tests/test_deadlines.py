@@ -1,5 +1,6 @@
 """Deadlines: clocks that run, stand still and ring on their second; the ladder; how often a person is told; promises."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from loyalty.tiers import tiers
 from store import staff
 from store.clock import SetClock
 from store.engine import Store
-from store.errors import ForbiddenError, InvalidError, NotFoundError
+from store.errors import ForbiddenError, InvalidError, MovedError, NotFoundError
 from store.notices import NoticeRow
 from store.staff import Member, Role
 from support import handling, messages, privacy, thread, tickets
@@ -221,6 +222,51 @@ async def test_the_ladder_is_climbed_until_somebody_has_it(
 
 async def other_shop(store: Store) -> int:
     return await store.write(programme.open_shop, "Chi nhánh 2", timezone="Asia/Ho_Chi_Minh", language="vi")
+
+
+async def test_of_many_who_see_to_it_at_once_one_has_it(
+    store: Store, clock: SetClock, shop: int, lan: int, minh: Member
+) -> None:
+    others = [minh, *[await hire(store, name, Role.AGENT, shop) for name in ("Hoa", "Vy", "An", "Tú")]]
+    ticket = await says(store, lan, shop)
+    clock.set(local("2026-03-02 10:00"))
+    await tick(store)
+    (late,) = await store.read(escalations.open_of, [ticket])
+
+    async def see_to_it(member: Member) -> escalations.Acknowledged:
+        while True:
+            try:
+                return await store.write(escalations.acknowledge, late.id, member)
+            except MovedError:
+                continue
+
+    found = await asyncio.gather(*(see_to_it(member) for member in others))
+    assert sum(one.new for one in found) == 1
+    assert len({one.by for one in found}) == 1
+
+
+async def test_an_answer_and_the_clock_at_the_same_instant(
+    store: Store, clock: SetClock, shop: int, lan: int, minh: Member
+) -> None:
+    """Whoever comes first, the ladder ends where it was answered: nobody else is told."""
+    hoa = await hire(store, "Hoa", Role.SUPERVISOR, shop)
+    ticket = await says(store, lan, shop)
+    await store.write(handling.claim, ticket, minh)
+    clock.set(local("2026-03-02 10:00"))
+
+    async def ring() -> None:
+        while True:
+            try:
+                await store.write(clocks.ring_due)
+            except MovedError:
+                continue
+            return
+
+    await asyncio.gather(ring(), answers(store, ticket, minh), ring())
+    clock.set(local("2026-03-02 17:00"))
+    await tick(store)
+    assert [one for one in await store.read(escalations.open_of, [ticket]) if one.cause == "first"] == []
+    assert not [one for one in await told(store, "sla_missed", hoa.id) if one["cause"] == "first"]
 
 
 async def test_an_answer_ends_the_ladder(store: Store, clock: SetClock, shop: int, lan: int, minh: Member) -> None:

@@ -336,8 +336,9 @@ def _end(session: Session, clock: Clock, *, stopped: bool = False) -> None:
             breached_at=breached_at, **_columns(timer),
         )
     )  # fmt: skip
-    alerts.drop(session, clock.kind, clock.id)
-    escalations.end(session, clock.kind, clock.id)
+    # Only of one that has rung is there anything to be told, or to climb.
+    if clock.warned_at is not None or clock.breached_at is not None:
+        escalations.end(session, clock.kind, clock.id)
 
 
 def _breached(session: Session, clock: Clock) -> datetime | None:

@@ -142,7 +142,14 @@ def make(
         .returning(promises.c.id)
     ).scalar_one()  # fmt: skip
     tickets.log(
-        session, ticket, "promised", member.id, promise=number, what=what, due_at=due_at.isoformat(), owner=owner.name
+        session,
+        ticket,
+        "promised",
+        member.id,
+        promise=number,
+        promised=what,
+        due_at=due_at.isoformat(),
+        owner=owner.name,
     )
     _happened(session, "promise_made", ticket, number)
     if shown:
@@ -195,7 +202,7 @@ def change(
     session.execute(update(promises).where(promises.c.id == promise_id).values(**values))
     changed = get(session, promise_id)
     tickets.log(
-        session, ticket, "promise_changed", member.id, promise=promise_id, what=promise.what,
+        session, ticket, "promise_changed", member.id, promise=promise_id, promised=promise.what,
         due_at=changed.due_at.isoformat(), owner=changed.owner,
     )  # fmt: skip
     if moved is not None and promise.shown:
@@ -281,7 +288,7 @@ def _ring(session: Session, ticket: Ticket, promise: Promise) -> None:
             )  # fmt: skip
         return
     session.execute(update(promises).where(where).values(state=MISSED, missed_at=promise.due_at, rings_at=None))
-    tickets.log(session, ticket, "promise_missed", None, promise=promise.id, what=promise.what, owner=promise.owner)
+    tickets.log(session, ticket, "promise_missed", None, promise=promise.id, promised=promise.what, owner=promise.owner)
     _happened(session, "promise_missed", ticket, promise.id)
     policy = policies.current(session, ticket.shop_id)
     escalations.begin(session, ticket, PROMISE, promise.id, promise.due_at, policy, promise.what, promise.owner_id)
@@ -319,7 +326,7 @@ def _end(session: Session, ticket: Ticket, promise: Promise, state: str, kind: s
     )
     escalations.end(session, PROMISE, promise.id)
     late = promise.state == MISSED
-    tickets.log(session, ticket, kind, member.id, promise=promise.id, what=promise.what, late=late)
+    tickets.log(session, ticket, kind, member.id, promise=promise.id, promised=promise.what, late=late)
     _happened(session, kind, ticket, promise.id)
     if promise.shown:
         _tell(session, ticket, promise.id, kind, what=promise.what, due_at=promise.due_at, agent=promise.owner)

@@ -171,7 +171,7 @@ def _facts(session: Session, member: Member, found: Sequence[Line]) -> dict[int,
 
 
 def _happened(said: Words, event: Happened) -> str | None:
-    name, what = event.staff or "", str(event.data.get("what") or "…")
+    name, what = event.staff or "", str(event.data.get("promised") or "…")
     match event.kind:
         case "promised":
             return said("{name} promised: “{what}”", name=str(event.data.get("owner") or name), what=what)
