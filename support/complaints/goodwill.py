@@ -17,10 +17,9 @@ from loyalty.vouchers import voucher_programs, vouchers
 from store import audit, events, notices, shops
 from store.clock import now
 from store.errors import ForbiddenError, InvalidError
-from store.outbox import Purpose
 from store.staff import Member, Right
 from support import tickets
-from support.complaints import goodwill_book
+from support.complaints import goodwill_book, team
 from support.complaints.goodwill_book import (
     DecidedError,
     Goodwill,
@@ -87,10 +86,9 @@ def give(
     if waits:
         _record(session, ticket, made, "goodwill_asked", member)
         for one in goodwill_book.approvers(session, made):
-            notices.tell(
-                session, "goodwill_asked", staff_id=one.id, shop_id=ticket.shop_id, purpose=Purpose.REPLY,
-                goodwill=number, by=member.name, customer=customers.get(session, ticket.customer_id).name,
-                **goodwill_book.facts(session, made),
+            team.tell(
+                session, "goodwill_asked", one.id, ticket, goodwill=number, by=member.name,
+                customer=customers.get(session, ticket.customer_id).name, **goodwill_book.facts(session, made),
             )  # fmt: skip
     else:
         _do(session, ticket, made, member.id)
@@ -196,10 +194,7 @@ def _decide(session: Session, ticket: Ticket, found: Goodwill, state: State, mem
     )
     _record(session, ticket, found, action, member)
     if found.asked_by != member.id:
-        notices.tell(
-            session, action, staff_id=found.asked_by, shop_id=found.shop_id, by=member.name, ticket=found.ticket_id,
-            **goodwill_book.facts(session, found),
-        )  # fmt: skip
+        team.tell(session, action, found.asked_by, ticket, by=member.name, **goodwill_book.facts(session, found))
     return goodwill_book.get(session, found.id)
 
 

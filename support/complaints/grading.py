@@ -9,10 +9,9 @@ from sqlalchemy.orm import Session
 from loyalty.orders import orders
 from loyalty.orders.orders import Status
 from loyalty.tiers import qualification, tiers
-from store import audit, notices
+from store import audit
 from store.clock import now
 from store.errors import InvalidError
-from store.outbox import Purpose
 from store.staff import Member
 from support import tickets
 from support.complaints import complaints, severity, team, terms
@@ -95,10 +94,14 @@ def weigh(session: Session, ticket: Ticket, level: Level) -> None:
         tickets.write(session, ticket, assignee_id=owner.id)
         tickets.log(session, ticket, "assigned", None, to=owner.id)
     for one in team.supervisors(session, ticket.shop_id):
-        notices.tell(
-            session, "complaint_grave", staff_id=one.id, shop_id=ticket.shop_id, purpose=Purpose.REPLY,
-            replaces=f"complaint_grave:{ticket.id}:{one.id}", ticket=ticket.id, level=int(level),
-        )  # fmt: skip
+        team.tell(
+            session,
+            "complaint_grave",
+            one.id,
+            ticket,
+            replaces=f"complaint_grave:{ticket.id}:{one.id}",
+            level=int(level),
+        )
 
 
 def case_of(session: Session, ticket: Ticket, repeats: int | None, also: int | None = None) -> Case:

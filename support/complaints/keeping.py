@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from support.complaints import goodwill_book
+from support.complaints import goodwill_book, team
 from support.complaints.complaints import complaints
 from support.complaints.goodwill_book import goodwill
 from support.complaints.loop import tries
@@ -41,4 +41,5 @@ def forget(session: Session, ticket_ids: Sequence[int], customer_ids: Sequence[i
         session.execute(update(complaints).where(complaints.c.ticket_id == row.ticket_id).values(facts=bare))
     session.execute(update(complaints).where(mine).values(remedy_words="", set_reason="", cause=""))
     session.execute(update(tries).where(tries.c.ticket_id.in_(ticket_ids)).values(words=""))
+    team.forget(session, ticket_ids)
     session.execute(update(goodwill).where(goodwill.c.customer_id.in_(customer_ids)).values(reason=""))

@@ -19,7 +19,7 @@ from store.clock import now
 from store.errors import InvalidError, NotFoundError
 from store.staff import Member
 from support import tickets
-from support.complaints import complaints, grading, terms
+from support.complaints import complaints, grading, team, terms
 from support.complaints.complaints import Complaint, Outcome, Stage
 from support.complaints.severity import Why
 from support.tickets import ACTIVE, Ticket
@@ -176,10 +176,7 @@ def _answered(
     if known.stage in {Stage.RESPONDED, Stage.CLOSED}:
         complaints.stage(session, ticket, Stage.INVESTIGATED if known.cause else Stage.ASSESSED, by)
     if ticket.assignee_id is not None and ticket.assignee_id != by:
-        notices.tell(
-            session, "complaint_again", staff_id=ticket.assignee_id, shop_id=ticket.shop_id, ticket=ticket.id,
-            words=words,
-        )  # fmt: skip
+        team.tell(session, "complaint_again", ticket.assignee_id, ticket, words=words)
     return complaints.get(session, ticket.id)
 
 

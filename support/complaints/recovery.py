@@ -3,8 +3,6 @@
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from store import notices
-from store.outbox import Purpose
 from support import tickets
 from support.complaints import complaints, opening, team, terms
 from support.complaints.complaints import Complaint, Origin
@@ -38,9 +36,9 @@ def rated(session: Session, ticket: Ticket, stars: int) -> Complaint | None:
         extra=[Fact(Why.RATING, str(stars))],
     )  # fmt: skip
     if owner is not None:
-        notices.tell(
-            session, "recovery_opened", staff_id=owner.id, shop_id=ticket.shop_id, purpose=Purpose.REPLY,
-            replaces=f"complaint_grave:{case.id}:{owner.id}", ticket=case.id, rated=ticket.id, stars=stars,
+        team.tell(
+            session, "recovery_opened", owner.id, case, replaces=f"complaint_grave:{case.id}:{owner.id}",
+            rated=ticket.id, stars=stars,
         )  # fmt: skip
     return known
 

@@ -9,11 +9,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers import customers
-from store import events, notices
+from store import events
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from support import tickets
-from support.complaints import severity
+from support.complaints import severity, team
 from support.complaints.phrases import found, phrases, read
 from support.complaints.severity import Case
 from support.tickets import Ticket
@@ -114,9 +114,10 @@ def _pass_on(session: Session, ticket: Ticket, source: str, words: str, stars: i
         session, "compliment", customer_id=ticket.customer_id, shop_id=ticket.shop_id, ticket=ticket.id,
         staff=ticket.assignee_id, stars=stars,
     )  # fmt: skip
-    notices.tell(
-        session, "compliment", staff_id=ticket.assignee_id, shop_id=ticket.shop_id, ticket=ticket.id, stars=stars,
-        customer=customers.get(session, ticket.customer_id).name, words=words,
+    assert ticket.assignee_id is not None
+    team.tell(
+        session, "compliment", ticket.assignee_id, ticket, stars=stars, words=words,
+        customer=customers.get(session, ticket.customer_id).name,
     )  # fmt: skip
 
 

@@ -176,11 +176,13 @@ def _refusal(said: Words, error: RuleError) -> str | None:
     if isinstance(error, ComplaintOverError):
         return said("This complaint is closed.")
     if isinstance(error, InvalidError):
-        return {
+        own = {
             "reason": said("Say why in a few words, at most 200 letters."), "cause": said("Say in a few words what caused it."),
             "level": said("Choose a level."), "remedy": said("Choose what the customer asks for."),
             "said": said("Say how you tried and what came of it."),
         }.get(error.field)  # fmt: skip
+        if own is not None:
+            return own
     return goodwill.refusal(said, error)
 
 
