@@ -113,7 +113,15 @@ async def test_what_is_undone_is_not_found(store: Store, shop: int, minh: Member
 
 async def test_words_that_are_no_words_harm_nothing(store: Store, shop: int, minh: Member) -> None:
     lan = await store.write(customers.create, name="Lan")
-    for text in ("😀🎉", "“Đắt” quá… – thật", "a" * 4000, "http://x.vn/" + "ab" * 1500, "ราคาเท่าไหร่", "NOT OR AND", "x:y*z"):
+    for text in (
+        "😀🎉",
+        "“Đắt” quá… – thật",
+        "a" * 4000,
+        "http://x.vn/" + "ab" * 1500,
+        "ราคาเท่าไหร่",
+        "NOT OR AND",
+        "x:y*z",
+    ):
         await says(store, lan, shop, text)
     for words in ('"', "NOT", "a*", "x:y", "(", "đắt", "😀", "near(a b)", "NULL", "' OR 1=1 --", "\x00", "ราคา" * 20):
         await find(store, minh, words)
@@ -136,15 +144,19 @@ async def test_the_index_holds_each_row_once(store: Store, shop: int, minh: Memb
     for _ in range(3):
         ticket = await says(store, lan, shop, "lặp lại")
     hits = await store.read(
-        lambda s: finding._rows(s, "search_messages", [shop], finding.wanted("lặp lại"))
+        lambda s: s.execute(finding._rows(s, "search_messages", [shop], finding.wanted("lặp lại"))).scalars().all()
     )
     assert len(hits) == len(set(hits)) == 3
-    about = await store.read(lambda s: finding._rows(s, "search_tickets", [shop], finding.wanted("lặp")))
+    about = await store.read(
+        lambda s: s.execute(finding._rows(s, "search_tickets", [shop], finding.wanted("lặp"))).scalars().all()
+    )
     assert about == [ticket]
     if store.shared:
         return
     # FTS5 proves its own tables.
-    await store.write(lambda s: s.execute(sa.text("INSERT INTO search_messages (search_messages) VALUES ('integrity-check')")))
+    await store.write(
+        lambda s: s.execute(sa.text("INSERT INTO search_messages (search_messages) VALUES ('integrity-check')"))
+    )
 
 
 def test_an_excerpt_shows_the_words() -> None:

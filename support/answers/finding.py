@@ -11,12 +11,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, column, false, or_, select, text
 from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
 from store import shops
-from store.base import raw
 from store.staff import Member, Right
 from store.text import fold
 from support.answers import articles, rendering
@@ -80,6 +79,8 @@ class ArticleHit:
     shop_id: int
     title: str
     excerpt: str
+    text: str
+    """All of it in plain words, as it goes into an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +95,12 @@ class Everything:
 
 def wanted(search: str) -> Wanted:
     """What a search asks for: `#1042` is a number, `1042` may be one, `0903 123` may begin a phone number."""
-    text = fold(search.replace("\x00", "").strip())
-    number = re.fullmatch(r"#?(\d{1,9})", text)
-    if text.startswith("#"):
+    bare = fold(search.replace("\x00", "").strip())
+    number = re.fullmatch(r"#?(\d{1,9})", bare)
+    if bare.startswith("#"):
         return Wanted(int(number[1]) if number else None, ())
-    words = tuple(_WORD.findall(text)[:WORDS_MAX])
-    digits = re.sub(r"[\s.+-]", "", text)
+    words = tuple(_WORD.findall(bare)[:WORDS_MAX])
+    digits = re.sub(r"[\s.+-]", "", bare)
     phones: tuple[str, ...] = ()
     if len(digits) >= 6 and digits.isascii() and digits.isdigit():
         # A phone is kept as +84903…, and looked for as 0903 …
@@ -112,17 +113,12 @@ def among(session: Session, shop_ids: Sequence[int], search: str) -> ColumnEleme
     of them in one message or note.
     """
     asked = wanted(search)
-    found = set(_rows(session, "search_tickets", shop_ids, asked))
-    said = _rows(session, "search_messages", shop_ids, asked)
-    if said:
-        found |= set(
-            session.execute(
-                select(ticket_messages.c.ticket_id).distinct().where(ticket_messages.c.id.in_(said))
-            ).scalars()
-        )
-    if asked.number is not None:
-        found.add(asked.number)
-    return tickets.c.id.in_(sorted(found))
+    found = [tickets.c.id == asked.number] if asked.number is not None else []
+    if asked.words and shop_ids:
+        m = ticket_messages.c
+        said = select(m.ticket_id).where(m.id.in_(_rows(session, "search_messages", shop_ids, asked)))
+        found += [tickets.c.id.in_(_rows(session, "search_tickets", shop_ids, asked)), tickets.c.id.in_(said)]
+    return or_(false(), *found)
 
 
 def everything(session: Session, member: Member, search: str, limit: int = 8) -> Everything:
@@ -132,9 +128,9 @@ def everything(session: Session, member: Member, search: str, limit: int = 8) ->
     asked = wanted(search)
     if not desks or not (asked.words or asked.number is not None):
         return Everything([], [], [], [])
-    about = _rows(session, "search_tickets", desks, asked)
-    if asked.number is not None:
-        about = [asked.number, *about]
+    about = [] if asked.number is None else [asked.number]
+    if asked.words:
+        about += session.execute(_rows(session, "search_tickets", desks, asked)).scalars()
     return Everything(
         _tickets(session, desks, about, limit), _said(session, desks, asked, limit),
         _people(session, desks, about, asked, limit), _articles(session, desks, asked, limit),
@@ -144,21 +140,23 @@ def everything(session: Session, member: Member, search: str, limit: int = 8) ->
 # ── The index ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _rows(session: Session, index: str, shop_ids: Sequence[int], asked: Wanted, limit: int = NEWEST) -> list[int]:
+def _rows(session: Session, index: str, shop_ids: Sequence[int], asked: Wanted, limit: int = NEWEST) -> Select[int]:
     """The numbers of the newest rows that hold all the words, in these shops."""
-    if not shop_ids or not asked.words:
-        return []
     every = _covers(session, shop_ids)
     if session.get_bind().dialect.name == "postgresql":
-        only = "" if every else f" AND shop_id IN ({', '.join('?' * len(shop_ids))})"
-        sql = f"SELECT id FROM {index} WHERE words @@ to_tsquery('simple', ?){only} ORDER BY id DESC LIMIT ?"  # noqa: S608
-        values = (_tsquery(asked), *(() if every else shop_ids), limit)
-        return [row[0] for row in raw(session, sql, values)]
-    match = f"words : ({_fts5(asked)})"
-    if not every:
-        match += f" AND shop : ({' OR '.join(str(shop_id) for shop_id in shop_ids)})"
-    sql = f"SELECT rowid FROM {index} WHERE {index} MATCH ? ORDER BY rowid DESC LIMIT ?"  # noqa: S608  # our own names
-    return [row[0] for row in raw(session, sql, (match, limit))]
+        only = "" if every else f" AND shop_id IN ({', '.join(str(shop_id) for shop_id in shop_ids)})"
+        sql = (
+            f"SELECT id FROM {index} WHERE words @@ to_tsquery('simple', :{index}){only} ORDER BY id DESC LIMIT {limit}"  # noqa: S608
+        )
+        match = _tsquery(asked)
+    else:
+        sql = f"SELECT rowid AS id FROM {index} WHERE {index} MATCH :{index} ORDER BY rowid DESC LIMIT {limit}"  # noqa: S608
+        match = f"words : ({_fts5(asked)})"
+        if not every:
+            match += f" AND shop : ({' OR '.join(str(shop_id) for shop_id in shop_ids)})"
+    # Our own names and numbers stand in the text; what people typed is bound.
+    found = text(sql).bindparams(**{index: match}).columns(column("id", BigInteger)).subquery()
+    return select(found.c.id)
 
 
 def _covers(session: Session, shop_ids: Collection[int]) -> bool:
@@ -194,6 +192,8 @@ def _tickets(session: Session, desks: Sequence[int], numbers: Sequence[int], lim
 
 
 def _said(session: Session, desks: Sequence[int], asked: Wanted, limit: int) -> list[SaidHit]:
+    if not asked.words:
+        return []
     m, t = ticket_messages.c, tickets.c
     rows = session.execute(
         select(m.ticket_id, m.seq, m.who, m.at, customers.c.name, t.subject, m.text)
@@ -229,19 +229,19 @@ def _articles(session: Session, desks: Sequence[int], asked: Wanted, limit: int)
         for article in articles.published(session, shop_id):
             for language in articles.LANGUAGES:
                 title, body = article.wording.titles.get(language, ""), article.wording.bodies.get(language, "")
-                text = rendering.plain(body)
-                held = set(_WORD.findall(fold(f"{title} {' '.join(article.wording.asked)} {text}")))
+                said = rendering.plain(body)
+                held = set(_WORD.findall(fold(f"{title} {' '.join(article.wording.asked)} {said}")))
                 *whole, last = asked.words
                 if held.issuperset(whole) and any(word.startswith(last) for word in held):
                     hits.append(ArticleHit(article.id, shop_id, title or article.wording.told(language)[0],
-                                           excerpt(text, asked.words)))  # fmt: skip
+                                           excerpt(said, asked.words), said))  # fmt: skip
                     break
     return hits[:limit]
 
 
-def excerpt(text: str, words: Sequence[str], chars: int = EXCERPT_CHARS) -> str:
+def excerpt(said: str, words: Sequence[str], chars: int = EXCERPT_CHARS) -> str:
     """The part of a text round the first of the words that it holds."""
-    line = " ".join(text.split())
+    line = " ".join(said.split())
     if len(line) <= chars:
         return line
     at = next((one.start() for one in _WORD.finditer(line) if any(fold(one[0]).startswith(word) for word in words)), 0)
