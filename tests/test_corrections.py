@@ -17,6 +17,7 @@ from loyalty.customers.corrections import OrderExistsError, OrderTakenError, Pho
 from loyalty.orders import order_book, orders
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.points import ledger, points
+from loyalty.tiers import qualification
 from loyalty.vouchers import voucher_programs as programs
 from loyalty.vouchers import vouchers
 from loyalty.vouchers.voucher_programs import Kind as Gives
@@ -160,6 +161,14 @@ async def test_a_merge_moves_all_and_the_preview_says_it_before(store: Store, sh
     (row,) = await _audit(store, "customers_merged")
     assert (row["before"]["points"], row["before_gone"]["points"], row["after"]["points"]) == (1_000, 2_000, 3_000)
     assert LAN not in repr(row)
+
+
+async def test_the_preview_names_the_tier_that_both_reach_together(store: Store, shop: int) -> None:
+    lan, hoa = await bought(store, shop, "A", total=600_000), await bought(store, shop, "B", phone=HOA, total=600_000)
+    assert (await store.read(qualification.of, lan)).tier.name == "Thành viên"
+    assert (await store.read(corrections.merging, shop, lan, hoa)).tier == "Bạc"
+    await merge(store, shop, lan, hoa)
+    assert (await store.read(qualification.of, lan)).tier.name == "Bạc"
 
 
 async def test_the_other_number_may_stay(store: Store, shop: int) -> None:
