@@ -32,7 +32,7 @@ def stages(said: Words) -> dict[str, str]:
 def outcomes(said: Words) -> dict[str, str]:
     return {
         Outcome.SATISFIED: said("The customer is content"), Outcome.UNANSWERED: said("No answer after all tries"),
-        Outcome.MISTAKE: said("It was no complaint"),
+        Outcome.MISTAKE: said("It was no complaint"), Outcome.MERGED: said("Part of another complaint"),
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Support: the tickets, and round them what listens to them. Who does what when, in order, stands here and nowhere else."""
 
 from support import hooks
-from support.complaints import hearing, loop, recovery
+from support.complaints import hearing, loop
 from support.deadlines import clocks, promises
 from support.feedback import asking, compliments
 from support.routing import closed, presence, router
@@ -12,4 +12,4 @@ hooks.AGENT_SAID += [clocks.agent_said, presence.agent_said]
 hooks.ASSIGNED += [router.assigned]
 hooks.STATE_CHANGED += [clocks.state_changed, loop.entered, asking.entered, router.state_changed]
 hooks.PRIORITY_CHANGED += [clocks.priority_changed]
-hooks.MERGED += [clocks.merged, promises.merged, recovery.merged]
+hooks.MERGED += [clocks.merged, promises.merged, hearing.merged]

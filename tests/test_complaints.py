@@ -22,7 +22,7 @@ from store.engine import Store
 from store.errors import ForbiddenError, InvalidError, NotFoundError
 from store.notices import NoticeRow
 from store.staff import Member, Role
-from support import handling, messages, ratings, tickets
+from support import handling, linking, messages, ratings, tickets
 from support.complaints import complaints, findings, goodwill, goodwill_book, grading, loop, opening, recovery, terms
 from support.complaints.complaints import Complaint, ComplaintOverError, Outcome, Remedy, Stage
 from support.complaints.goodwill_book import (
@@ -452,15 +452,48 @@ async def test_goodwill_and_complaints_go_along_in_a_merge(store: Store, lan: in
     assert (await store.read(goodwill_book.get, given.id)).customer_id == other
 
 
+async def test_of_two_tickets_that_become_one_there_is_one_complaint_and_one_case(
+    store: Store, lan: int, team: dict[str, Member], clock: SetClock
+) -> None:
+    first = await complain(store, lan, "Giao thiếu một món")
+    given = await give(store, first, team["minh"])
+    await solved(store, first, team["minh"])
+    clock.advance(timedelta(days=60))
+    second = await complain(store, lan, "Cho hỏi giờ mở cửa", topic="other")
+    await store.write(linking.merge, first, team["sup"], second)
+    assert await store.read(complaints.find, first) is None
+    assert (await of(store, second)).level == 3
+    assert (await store.read(tickets.get, second)).severity == 3
+    assert [one.id for one in await store.read(goodwill_book.of_ticket, second)] == [given.id]
+    third = await complain(store, lan, "Ly bị vỡ")
+    assert third == second
+    await store.write(handling.close, second, team["minh"])
+    fourth = await complain(store, lan, "Nhân viên chửi khách")
+    await store.write(linking.merge, second, team["sup"], fourth)
+    assert (await of(store, second)).outcome == Outcome.MERGED
+    clock.advance(timedelta(days=90))
+    assert await due(store) == 0
+
+
 async def test_terms_are_checked_and_audited(store: Store, shop: int) -> None:
-    for wrong in (Terms(check_days=2), Terms(check_days=8), Terms(tries=0), Terms(recovery_stars=4), Terms(causes=("x" * 61,))):
+    for wrong in (
+        Terms(check_days=2),
+        Terms(check_days=8),
+        Terms(tries=0),
+        Terms(recovery_stars=4),
+        Terms(causes=("x" * 61,)),
+    ):
         with pytest.raises(InvalidError):
             await store.write(terms.change, shop, wrong, "staff:1")
     for days in (3, 7):
-        await store.write(terms.change, shop, Terms(check_days=days, causes=(" Đóng gói ", "Đóng gói", "Giao trễ")), "staff:1")
+        await store.write(
+            terms.change, shop, Terms(check_days=days, causes=(" Đóng gói ", "Đóng gói", "Giao trễ")), "staff:1"
+        )
     assert (await store.read(terms.of, shop)).causes == ("Đóng gói", "Giao trễ")
     row = await store.read(
-        lambda s: s.execute(select(AuditRow.data).where(AuditRow.action == "complaint_terms").order_by(AuditRow.id.desc())).first()
+        lambda s: s.execute(
+            select(AuditRow.data).where(AuditRow.action == "complaint_terms").order_by(AuditRow.id.desc())
+        ).first()
     )
     assert row is not None
     assert (row.data["before"]["check_days"], row.data["after"]["check_days"]) == (3, 7)

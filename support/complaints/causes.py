@@ -31,7 +31,7 @@ def summary(session: Session, shop_id: int, since: datetime, until: datetime) ->
     rows = session.execute(
         select(c.level, c.cause, c.repeats, c.outcome).where(
             c.shop_id == shop_id, c.opened_at >= since, c.opened_at < until,
-            c.outcome.is_distinct_from(Outcome.MISTAKE.value),
+            c.outcome.is_distinct_from(Outcome.MISTAKE.value), c.outcome.is_distinct_from(Outcome.MERGED.value),
         )
     ).all()  # fmt: skip
     levels, causes = Counter(row.level for row in rows), Counter(row.cause for row in rows)

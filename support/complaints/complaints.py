@@ -54,6 +54,12 @@ class Outcome(StrEnum):
     """They were asked as often as the shop asks."""
     MISTAKE = "mistake"
     """It was none."""
+    MERGED = "merged"
+    """Its ticket became a part of another that is one too."""
+
+
+NONE = (Outcome.MISTAKE.value, Outcome.MERGED.value)
+"""Complaints that count for nothing."""
 
 
 class Origin(StrEnum):

@@ -152,7 +152,8 @@ def answer(session: Session, ticket_id: int, customer_id: int, *, good: bool, wo
         raise NotFoundError("complaint", ticket_id)
     if known.outcome == Outcome.SATISFIED and good:
         return known
-    if known.outcome == Outcome.MISTAKE:
+    if known.outcome in complaints.NONE:
+        assert known.outcome is not None
         raise complaints.ComplaintOverError(known.outcome)
     if known.outcome is None and known.asked_at is None and not good:
         # It is open again already: a second tap.

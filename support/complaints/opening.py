@@ -93,7 +93,7 @@ def _earlier(session: Session, ticket: Ticket, rated: int | None) -> int | None:
         .join(tickets.tickets, t.id == c.ticket_id)
         .where(
             t.customer_id == ticket.customer_id, c.ticket_id != ticket.id, c.opened_at > since,
-            c.outcome.is_distinct_from(Outcome.MISTAKE.value), c.ticket_id != (rated or 0),
+            c.outcome.is_distinct_from(Outcome.MISTAKE.value), c.outcome.is_distinct_from(Outcome.MERGED.value), c.ticket_id != (rated or 0),
         )
         .order_by(c.opened_at.desc(), c.ticket_id.desc())
         .limit(1)

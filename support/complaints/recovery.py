@@ -1,6 +1,6 @@
 """Recovery: a low rating opens a case of its own, with a supervisor as its owner, who wins the customer back."""
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from support import tickets
@@ -57,14 +57,3 @@ def of_ticket(session: Session, ticket_id: int) -> Complaint | None:
     c = complaints.complaints.c
     found = session.execute(select(c.ticket_id).where(c.rated_ticket == ticket_id)).scalar()
     return None if found is None else complaints.get(session, found)
-
-
-def merged(session: Session, ticket: Ticket, gone: Ticket) -> None:
-    """Two tickets became one: its complaint, if it has none of its own, is that of the other."""
-    other = complaints.find(session, gone.id)
-    if other is None:
-        return
-    if complaints.find(session, ticket.id) is None:
-        c = complaints.complaints
-        session.execute(update(c).where(c.c.ticket_id == gone.id).values(ticket_id=ticket.id))
-        tickets.write(session, ticket, severity=int(other.level) if other.outcome is None else None)
