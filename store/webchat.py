@@ -17,6 +17,8 @@ from store.clock import now
 from store.signals import signal
 
 TYPING = timedelta(seconds=6)
+REACTIONS = ("👍", "❤", "🙏", "👏", "🎉", "🔥", "😁", "😢", "👌")
+"""What visitors may put on a bubble of the shop's."""
 TOAST = "toast"
 UNSHOWN = "unshown"
 """What the page sent by itself (/start on a first visit): kept, not shown."""
@@ -175,6 +177,16 @@ def change(session: Session, chat_id: int, number: int, **values: Any) -> bool:
         .returning(BubbleRow.number)
     ).first()
     return row is not None
+
+
+def react(session: Session, chat_id: int, number: int, who: str, emoji: str | None) -> bool:
+    """Put one side's reaction (`me` the visitor's, `shop`) on a bubble, or take it away; False where there is none."""
+    bubble = get(session, chat_id, number)
+    if bubble is None or bubble.deleted:
+        return False
+    kept = {key: value for key, value in bubble.extra.get("reactions", {}).items() if key != who}
+    reactions = {**kept, who: emoji} if emoji else kept
+    return change(session, chat_id, number, extra={**bubble.extra, "reactions": reactions})
 
 
 def get(session: Session, chat_id: int, number: int) -> Bubble | None:

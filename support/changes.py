@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store import audit, notices, outbox
+from store import audit, notices, outbox, webchat
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.outbox import Ended, Purpose
@@ -21,7 +21,7 @@ from support.tickets import Ticket
 CHANGE_RULE = "ticket_change"
 """Under this name the sender tells `change_ended` how an edit or a deletion ended."""
 CAPTION_CHARS_MAX = 1024
-REACTIONS = ("👍", "❤", "🙏", "👏", "🎉", "🔥", "😁", "😢", "👌")
+REACTIONS = webchat.REACTIONS
 """What a colleague may put on a customer's message: each is one that a bot may use on every messenger."""
 OF_CUSTOMER_MAX = 5
 

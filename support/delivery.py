@@ -30,8 +30,10 @@ def message_ended(session: Session, ended: Ended) -> None:
     message = _read(session, row.id)
     calls = {**message.calls, str(ended.call.id): outcome}
     worst = next(state for state in _WORST_FIRST if state in calls.values())
-    for number in _numbers(ended.result) if outcome == "sent" and ended.call.chat is not None else ():
-        place = Source(ended.call.account, ended.call.chat, number)
+    chat = ended.call.chat
+    for number in _numbers(ended.result) if outcome == "sent" and chat is not None else ():
+        assert chat is not None
+        place = Source(ended.call.account, chat, number)
         if messages.by_source(session, place) is None:
             session.execute(
                 insert(messages.places).values(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from loyalty.customers import customers
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.staff import Member, Right
-from support import fields, hooks, links, messages, tags, tickets
+from support import fields, hooks, links, messages, tags, tickets, topics
 from support.links import Kind
 from support.messages import AGENT, CUSTOMER, NOTE, ticket_messages
 from support.seen import agent_views
@@ -151,7 +151,7 @@ def split(
     if len(chosen) == len(every):
         raise InvalidError("messages", "all")
     if topic is not None:
-        tickets.topics.check(session, ticket.shop_id, topic)
+        topics.check(session, ticket.shop_id, topic)
     number = tickets.begin(
         session, ticket.customer_id, ticket.shop_id, topic=topic or ticket.topic, by=member.id,
         assignee_id=ticket.assignee_id or member.id,

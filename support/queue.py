@@ -142,7 +142,7 @@ def counts(session: Session, member: Member, shop_id: int | None = None) -> dict
     """How many tickets are in each of the views of unresolved ones, at most COUNT_MAX."""
     t, within = tickets.c, _within(member, shop_id)
     awake = t.state.in_(AWAKE)
-    wanted = {
+    wanted: dict[View, list[ColumnElement[bool]]] = {
         View.MINE: [awake, t.assignee_id == member.id], View.UNASSIGNED: [awake, t.assignee_id.is_(None)],
         View.OPEN: [awake], View.SNOOZED: [t.snoozed_until.is_not(None)],
     }  # fmt: skip

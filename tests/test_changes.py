@@ -28,6 +28,7 @@ from tests.chatting import (
     settled_person,
     thread_of,
     tickets_of,
+    visiting,
 )
 from tests.conftest import NOON
 from tests.running import Running
@@ -114,6 +115,27 @@ async def test_reactions_go_both_ways(shop: Running, lan: Person, minh: Member) 
         await shop.store.write(changes.agent_reacts, first.id, minh, "💩")
     with pytest.raises(NotFoundError):
         await shop.store.write(changes.agent_reacts, said, minh, "👍")
+
+
+async def test_reactions_go_both_ways_on_the_web_chat(shop: Running, minh: Member) -> None:
+    async with visiting(shop) as visitor:
+        await visitor.tap("Chị")
+        await visitor.say("/support")
+        await visitor.say("ly bị vỡ")
+        (ticket,) = await tickets_of(shop, (await visitor.customer()).id)
+        number = ticket.id
+        said = await answer(shop, number, minh, "Dạ em xin lỗi chị")
+        shown = next(one for one in visitor.bubbles.values() if one["text"] == "Dạ em xin lỗi chị")
+        await visitor.post({"react": {"bubble": shown["id"], "emoji": "❤"}})
+        await quiet(shop)
+        assert (await line(shop, number, minh, said)).reactions == {"customer": ["❤"]}
+        first = (await thread_of(shop, number, minh))[0]
+        await shop.store.write(changes.agent_reacts, first.id, minh, "🙏")
+        await quiet(shop)
+        await visitor.caught_up()
+        assert [one["text"] for one in visitor.bubbles.values() if one["reactions"] == {"shop": "🙏"}] == ["ly bị vỡ"]
+        status, _ = await visitor.post({"react": {"bubble": shown["id"], "emoji": "💩"}})
+        assert status == 422
 
 
 async def test_an_answer_quotes_what_it_answers(shop: Running, lan: Person, minh: Member) -> None:

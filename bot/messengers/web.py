@@ -95,6 +95,8 @@ def deliver(session: Session, call: Call, params: dict[str, Any]) -> Ended:
         return Ended(call, "sent", None, True)
     if method in {"editMessageText", "editMessageCaption", "editMessageReplyMarkup", "deleteMessage"}:
         return _change(session, call, chat_id, params)
+    if method == "setMessageReaction":
+        return _react(session, call, chat_id, params)
     if not method.startswith("send"):
         return Ended(call, "failed", f"the web chat knows no {method}")
     text, markup = spoken(params.get("text") or params.get("caption") or "", params.get("parse_mode"))
@@ -121,6 +123,14 @@ def _toast(session: Session, call: Call, params: dict[str, Any]) -> Ended:
         session, int(chat), webchat.TOAST, text=str(params.get("text") or ""), ref=f"out:{call.id}", call_id=call.id,
         tap=ref, alert=bool(params.get("show_alert")),
     )  # fmt: skip
+    return Ended(call, "sent", None, True)
+
+
+def _react(session: Session, call: Call, chat_id: int, params: dict[str, Any]) -> Ended:
+    number = params.get("message_id")
+    emoji = next((one.get("emoji") for one in params.get("reaction") or []), None)
+    if not isinstance(number, int) or not webchat.react(session, chat_id, number, "shop", emoji):
+        return Ended(call, "failed", "message not found")
     return Ended(call, "sent", None, True)
 
 

@@ -17,9 +17,10 @@ export function makeRow(hands) {
   const bubble = el("div", { class: "bubble" }, ...Object.values(parts));
   parts.buttons = el("div", { class: "part-buttons" });
   parts.trouble = el("div");
+  parts.reactions = el("div", { class: "reactions" });
   const grip = el("button", { type: "button", class: "round grip", "aria-label": hands.words.say("more"), "aria-haspopup": "menu" }, icon("more"));
   bubble.append(grip);
-  const stack = el("div", { class: "stack" }, bubble, parts.buttons, parts.trouble);
+  const stack = el("div", { class: "stack" }, bubble, parts.reactions, parts.buttons, parts.trouble);
   const row = el("div", { class: "row" }, stack);
   return { row, bubble, parts, grip, painted: {} };
 }
@@ -60,6 +61,8 @@ export function paint(frame, bubble, hands) {
   part("media", media.map((item) => [item.kind, item.shown ?? item.url, item.width, item.height, item.name]), () => drawMedia(media, hands));
   part("words", [bubble.text, bubble.html, bubble.deleted], () => drawWords(bubble, hands));
   part("meta", [bubble.at, bubble.edited, bubble.state, bubble.seen, bubble.deleted], () => drawMeta(bubble, frame, hands));
+  part("reactions", bubble.deleted ? {} : (bubble.reactions ?? {}), () => Object.entries((!bubble.deleted && bubble.reactions) || {}).map(([who, emoji]) =>
+    el("span", { class: `reaction ${who}`, role: "img", "aria-label": `${emoji} ${who === "me" ? hands.words.say("you") : hands.shop.name}` }, emoji)));
   part("buttons", bubble.deleted ? [] : (bubble.buttons ?? []), () => drawButtons(bubble, hands));
   part("trouble", [bubble.state, bubble.error, bubble.retry], () => drawTrouble(bubble, hands));
 }

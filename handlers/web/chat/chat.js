@@ -18,7 +18,7 @@
 //   away, the newest that isn't null counts), reply_to: {id, excerpt} or null, edited, deleted: bool, ref: the client's uuid or null}
 //
 // POST /chat/send with X-CSRF-Token. JSON {ref, text, reply_to?: bubble id, auto?: true} | {ref, tap: {bubble, data}} |
-//   {ref, edit: {bubble, text}}; or multipart ref, caption, reply_to, file… (several files are one album, one bubble).
+//   {ref, edit: {bubble, text}}; {ref, react: {bubble, emoji or null}}; or multipart ref, caption, reply_to, file… (several files are one album, one bubble).
 //   200 {ok: true}: taken; the bubble itself comes by the stream with this `ref`. The same `ref` again changes nothing and is 200.
 //   4xx {error: words to show or null, retry: false when trying again is useless, code: "csrf" when the page's token is stale: then
 //   the page loads itself again}; 429 with Retry-After waits and goes again; 5xx and no answer: again with the same `ref`, in order, until it is taken.
@@ -261,7 +261,11 @@ function showBanner(key) {
 function openBubbleMenu(bubble, frame) {
   if (frame.grip.hidden) return;
   const item = (picture, key, act) => el("button", { type: "button", role: "menuitem", onclick: act }, icon(picture), words.say(key));
+  const given = bubble.reactions?.me;
+  const react = (emoji) => outbox.add({ ref: newRef(), react: { bubble: bubble.id, emoji: emoji === given ? null : emoji } }, { shown: false });
   const menu = el("div", { class: "menu", role: "menu", "aria-label": words.say("more") },
+    bubble.from === "shop" && bubble.number ? el("div", { class: "reacts" }, ...boot.reactions.slice(0, 5).map((emoji) =>
+      el("button", { type: "button", role: "menuitemcheckbox", "aria-checked": String(emoji === given), "aria-label": emoji, onclick: () => react(emoji) }, emoji))) : null,
     bubble.number ? item("reply", "reply", () => composer.reply(bubble, excerpt(bubble))) : null,
     bubble.text ? item("copy", "copy", () => hands.copy(bubble.text)) : null,
     bubble.from === "me" && bubble.text && !bubble.media?.length && bubble.number ? item("edit", "edit", () => composer.edit(bubble)) : null);

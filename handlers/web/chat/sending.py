@@ -104,6 +104,16 @@ async def _updates(
         await store.write(_edit, chat_id, bubble.number, text)
         message = {**base, "message_id": bubble.number, "edit_date": base["date"], "text": text}
         return [(f"{chat_id}:{ref}", {"update_id": 0, "edited_message": message})]
+    if isinstance(react := body.get("react"), dict):
+        bubble, emoji = await _bubble(store, chat_id, react.get("bubble")), react.get("emoji")
+        if bubble is None or bubble.who != "shop" or not (emoji is None or emoji in webchat.REACTIONS):
+            raise _RefusedError(said("That didn't work. Please check and try again."))
+        await store.write(webchat.react, chat_id, bubble.number, "me", emoji)
+        reaction = {
+            "chat": base["chat"], "message_id": bubble.number, "user": user, "date": base["date"], "old_reaction": [],
+            "new_reaction": [{"type": "emoji", "emoji": emoji}] if emoji else [],
+        }  # fmt: skip
+        return [(f"{chat_id}:{ref}", {"update_id": 0, "message_reaction": reaction})]
     text = _text(body.get("caption") if uploads else body.get("text"), said)
     if not text and not uploads:
         raise _RefusedError(said("Write something first."))

@@ -53,7 +53,7 @@ async def page(request: web.Request) -> web.Response:
         "start": start if start and PAYLOAD.fullmatch(start) else None, "csrf": await site.csrf_token(request),
         "visitor": str(chat_id), "shop_seen": 0, "shop": {"name": shop.name if shop else "Regulars"},
         "commands": [{"command": name, "description": said(text)} for name, text in COMMANDS],
-        "limits": {"bytes": BYTES_MAX, "files": FILES_MAX},
+        "limits": {"bytes": BYTES_MAX, "files": FILES_MAX}, "reactions": webchat.REACTIONS,
     }  # fmt: skip
     brand = shop.brand if shop else shops.DEFAULT_BRAND
     return await site.render(request, "chat/chat.html", {"shop": shop or boot["shop"], "boot": boot, "brand": brand})
@@ -86,7 +86,7 @@ def _shown(bubble: Bubble, around: Sequence[Bubble] = ()) -> dict[str, Any]:
         "media": shown_media, "buttons": extra.get("buttons", []), "quick": extra.get("quick"),
         "reply_to": {"id": str(extra["reply_to"]), "excerpt": quoted.text[:80] if quoted else ""}
         if extra.get("reply_to") else None,
-        "edited": bubble.edited, "deleted": bubble.deleted,
+        "edited": bubble.edited, "deleted": bubble.deleted, "reactions": extra.get("reactions", {}),
         "ref": None if bubble.ref is None or bubble.ref.startswith("out:") else bubble.ref,
     }  # fmt: skip
 
