@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-ROWS = ("updates", "postgres", "sending", "growth", "import", "reserve", "codes", "nightly", "check", "desk")
+ROWS = ("updates", "postgres", "sending", "growth", "import", "reserve", "codes", "nightly", "check", "search", "desk")
 POSTINGS = 200_000
 """Scales the set-based rows: so many postings are checked, a tenth as many customers are looked at and codes made, a hundredth
 as many tickets stand at the desk."""
@@ -105,6 +105,16 @@ def main() -> None:
         for page in desk.measure(tickets):
             row(f"desk of {tickets:,} tickets, {page.name}, 99 of 100 : 100 ms", page.p99, 100, "≤ 1", "ms")
             console.print(f"half within {page.p50:.1f} ms, {page.queries} queries (at most 12)")
+    if "search" in wanted:
+        from bench import searching
+
+        sought = searching.measure(postings)
+        what = f"a search of the desk's list among {postings:,} messages : 40 tickets by number"
+        row(what, sought.list_p50, sought.plain, "p99 ≤ 100 ms", "ms")
+        console.print(
+            f"its p99 {sought.list_p99:.0f} ms; over everything p50 {sought.everything_p50:.0f} ms, p99 {sought.everything_p99:.0f} ms"
+        )
+        row("messages written so that they are found : without", sought.written, sought.bare, "≥ 0.7", "/s")
     console.print(table)
 
 

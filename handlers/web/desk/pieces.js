@@ -7,3 +7,4 @@ import "./availability.js";
 import "./promises.js";
 import "./deadlines.js";
 import "./complaints.js";
+import "./finding.js";
