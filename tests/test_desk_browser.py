@@ -8,8 +8,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from loyalty.customers import customers
+from store import staff
 from store.staff import Role
-from support import messages, tickets
+from support import handling, messages, tickets
 from tests.botapi.people import Person
 from tests.browsing import DESK, PHONE, SAID, Desk, add_staff, chromium, sign_in, window
 from tests.running import Running, running
@@ -287,3 +288,60 @@ async def test_a_filter_is_saved_and_what_changes_comes_and_goes(browser: Browse
         await page.locator("#filter").click()
         await sheet.locator("button.danger").click()
         await expect(chip).to_have_count(0)
+
+
+EARS = """
+    window.heard = { tones: 0, notes: [] };
+    window.OscillatorNode = class {
+      connect(to) { return to; }
+      start() { window.heard.tones += 1; }
+      stop() {}
+    };
+    window.GainNode = class {
+      gain = { setValueAtTime() {}, linearRampToValueAtTime() {}, exponentialRampToValueAtTime() {} };
+      connect() {}
+    };
+    window.Notification = class {
+      static permission = "granted";
+      constructor(title, { body }) { window.heard.notes.push(`${title}: ${body}`); }
+    };
+    let away = false;
+    Object.defineProperty(document, "hidden", { get: () => away });
+    document.hasFocus = () => !away;
+    window.look = (yes) => {
+      away = !yes;
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+"""
+
+
+async def test_it_rings_for_what_is_ours_and_not_for_what_is_before_our_eyes(browser: Browser, house: Running) -> None:
+    ours, theirs = await asks(house, "một"), await asks(house, "hai", "Lê Quốc Anh")
+    link = await add_staff(house.store, Role.AGENT, house.shop_id, "Minh Anh")
+    hoa = await house.store.read(staff.get, await house.store.write(staff.add, "Lý Hoà", Role.AGENT, house.shop_id))
+    await house.store.write(handling.claim, theirs, hoa)
+    async with window(browser, house.url) as page:
+        await page.add_init_script(EARS)
+        desk = await open_desk(page, link, DESK, ours)
+        await desk.view("open")
+        await page.locator("#me").click()
+        await page.get_by_role("menuitem", name=SAID("Tell me in the browser when somebody writes")).click()
+
+        async def rang(ticket: int, text: str) -> tuple[int, int]:
+            """Tones and notifications so far, once the list shows what a customer says now."""
+            await house.store.write(messages.customer_says, ticket, text=text)
+            await expect(page.locator("#tickets a.ticket").filter(has_text=text)).to_be_visible()
+            heard = await page.evaluate("[window.heard.tones, window.heard.notes.length]")
+            return heard[0], heard[1]
+
+        assert await rang(ours, "ba") == (0, 0), "it is before our eyes"
+        await page.evaluate("window.look(false)")
+        assert await rang(theirs, "bốn") == (0, 0), "it is a colleague's"
+        assert await rang(ours, "năm") == (2, 1)
+        assert await page.evaluate("window.heard.notes") == ["Trần Thị Lan: năm"]
+        await page.evaluate("window.look(true)")
+        await page.locator("#me").click()
+        await page.get_by_role("menuitem", name=SAID("Turn the sound off")).click()
+        await page.reload()
+        await page.evaluate("window.look(false)")
+        assert await rang(ours, "sáu") == (0, 1), "without a sound from now on"

@@ -107,7 +107,6 @@ export class Alerts {
     this.#wake();
     const audio = this.#audio;
     if (!audio) return;
-    document.body.dataset.rang = Number(document.body.dataset.rang ?? 0) + 1;
     TONES.forEach((tone, index) => {
       const from = audio.currentTime + index * 0.14;
       const voice = new OscillatorNode(audio, { frequency: tone, type: "sine" });

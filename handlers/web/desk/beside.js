@@ -4,8 +4,11 @@ import { el } from "../chat/dom.js";
 import { panels } from "./panels.js";
 import { sendForms } from "./server.js";
 
+const REST = 300;
+
 export class Beside {
   #desk;
+  #pause = null;
   #pane = document.getElementById("customer");
   #boxes = Object.fromEntries([...document.querySelectorAll("#customer [data-box]")].map((box) => [box.dataset.box, box]));
   #shown = new Map(); // what each part was last filled with
@@ -30,6 +33,12 @@ export class Beside {
   clear() {
     this.#shown.clear();
     for (const box of Object.values(this.#boxes)) box.replaceChildren();
+  }
+
+  /** The ticket has changed: once what changes it has come to rest, everything is loaded again. */
+  soon() {
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(() => this.refresh(), REST);
   }
 
   /** Load everything of the open ticket again, or one panel. What somebody is filling in is left alone. */

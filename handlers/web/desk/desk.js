@@ -29,6 +29,7 @@ const boot = JSON.parse(document.getElementById("boot").textContent);
 const words = new Words(boot.strings, document.documentElement.lang);
 const find = (id) => document.getElementById(id);
 const screens = find("desk");
+const NARROW = 700; // below it the three panes are three screens
 
 const cursor = {}; // by shop: the newest change that the list has
 let open = null; // the open ticket: {line, lines, more, colleagues, may_assign, drafts}
@@ -106,7 +107,7 @@ const live = new Live({
       if (open?.line.id !== line.id) return;
       open.line = line;
       drawHead();
-      beside.refresh();
+      beside.soon();
     },
     line: (line) => thread.put(line),
     counts: (counts) => list.count(counts),
@@ -151,7 +152,7 @@ setInterval(() => {
 async function openTicket(id, how = "push") {
   const number = ++asked;
   if (how === "push" && history.state?.ticket !== id) {
-    history[history.state?.ticket && innerWidth >= 700 ? "replaceState" : "pushState"]({ ticket: id, deep: true }, "", `/desk/${id}`);
+    history[history.state?.ticket && innerWidth >= NARROW ? "replaceState" : "pushState"]({ ticket: id, deep: true }, "", `/desk/${id}`);
   }
   list.select(id);
   screen("thread");
@@ -179,6 +180,7 @@ async function openTicket(id, how = "push") {
   live.open();
   beside.refresh();
   if (matchMedia("(pointer: fine)").matches && how === "push") composer.focus();
+  else if (innerWidth < NARROW) find("thread-name").focus({ preventScroll: true });
 }
 
 function leave() {
@@ -207,12 +209,14 @@ function arrive(state, replace = false) {
     return;
   }
   asked++;
+  const left = open?.line.id;
   leave();
   delete screens.dataset.open;
   find("one").hidden = true;
   find("nothing").hidden = false;
   list.select(null);
   screen("list");
+  if (innerWidth < NARROW && left) list.focus(left);
   live.open();
 }
 

@@ -180,6 +180,10 @@ export class List {
     this.#rows.get(id)?.row.scrollIntoView({ block: "nearest" });
   }
 
+  focus(id) {
+    this.#rows.get(id)?.row.focus({ preventScroll: true });
+  }
+
   step(by) {
     const ids = this.#sorted().map((line) => line.id);
     const next = ids[Math.min(ids.length - 1, Math.max(0, ids.indexOf(this.#selected) + by))];

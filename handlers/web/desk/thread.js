@@ -54,9 +54,12 @@ export class Thread {
     const unread = lines.filter((one) => one.who === "customer").slice(-line.unread || Infinity);
     this.#unreadFrom = line.unread && unread.length ? unread[0].seq : null;
     this.#drawn.clear();
+    // A screen reader says what comes, not what was there.
+    this.#log.setAttribute("aria-busy", "true");
     this.#log.replaceChildren();
     this.#older.hidden = !more;
     this.#draw();
+    setTimeout(() => this.#log.removeAttribute("aria-busy"));
     this.#scroller.scrollTop = 0;
     this.see();
   }
