@@ -147,6 +147,7 @@ def _ticket(said: Words, line: Line) -> Told:
 
 def _event(said: Words, line: Line) -> Told:
     facts = line.facts
+    number = f"#{facts.get('ticket', '')}"
     known = {
         "tier_up": ("star", said("Rose to tier {tier}", tier=facts.get("tier", ""))),
         "tier_down": ("star", said("Went down to tier {tier}", tier=facts.get("tier", ""))),
@@ -169,6 +170,11 @@ def _event(said: Words, line: Line) -> Told:
         "gift_taken": ("gift", said("Got points from a friend")),
         "voucher_offered": ("gift", said("Offered a voucher to a friend")),
         "voucher_gift_taken": ("gift", said("Got a voucher from a friend")),
+        "deadline_missed": ("clock", said("A deadline of request {number} passed", number=number)),
+        "promise_made": ("bell", said("Was promised something, request {number}", number=number)),
+        "promise_missed": ("bell", said("A promise was missed, request {number}", number=number)),
+        "promise_kept": ("check", said("A promise was kept, request {number}", number=number)),
+        "promise_withdrawn": ("undo", said("A promise was withdrawn, request {number}", number=number)),
         "offers_agreed": ("bell", said("Agreed to offers")),
         "offers_stopped": ("bell", said("Asked for no more offers")),
     }
