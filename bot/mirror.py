@@ -36,6 +36,7 @@ class Mirror:
         self._owner = owner
         self._pushed = pushed
         self._held = -leases.RENEW_SECONDS - 1.0
+        self._leads = False
         self._albums: dict[int, tuple[int, float]] = {}
         """By ticket: the last part that came of an album, and when it was seen."""
 
@@ -43,6 +44,8 @@ class Mirror:
         """Show what there is to show, for ever."""
         while True:
             every = await self._store.read(shops.every)
+            if self._leads:
+                await self._store.write(forum_follow.look_again)
             desks = [f"desk:{shop.id}" for shop in every]
             async with self._store.hub.listen(forum.TOPIC, *desks) as heard:
                 for _ in range(SHOPS_LOOKS):
@@ -67,13 +70,16 @@ class Mirror:
             return
         now = asyncio.get_running_loop().time()
         if now - self._held > leases.RENEW_SECONDS:
-            if await self._store.write(leases.hold, f"forum:{self._account}", self._owner) is None:
+            self._leads = await self._store.write(leases.hold, f"forum:{self._account}", self._owner) is not None
+            if not self._leads:
                 return
             self._held = now
         if await self._store.read(forum_follow.any_changed):
             while await self._store.write(forum_follow.notice):  # noqa: ASYNC110  # a turn for the others between batches
                 await asyncio.sleep(0)
-        while (room := ROOM - await self._store.read(forum.waiting)) > 0:
+        while (
+            await self._store.read(forum_follow.any_due) and (room := ROOM - await self._store.read(forum.waiting)) > 0
+        ):
             async with self._store.work() as work:
                 calls = await work.write(forum_follow.show, room, self._settled)
                 if calls:

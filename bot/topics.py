@@ -22,7 +22,7 @@ PAUSE_SECONDS = 60.0
 NAME_CHARS_MAX = 128
 
 _GONE = re.compile(r"thread not found|TOPIC_DELETED|TOPIC_ID_INVALID|topic not found", re.IGNORECASE)
-_SAME = re.compile(r"TOPIC_NOT_MODIFIED|TOPIC_CLOSED", re.IGNORECASE)
+_SAME = re.compile(r"TOPIC_NOT_MODIFIED", re.IGNORECASE)
 _SHUT = re.compile(
     r"not a forum|not enough rights|CHAT_ADMIN_REQUIRED|kicked|not a member|chat not found|have no rights|CHAT_WRITE_FORBIDDEN",
     re.IGNORECASE,

@@ -54,6 +54,8 @@ class ForumTopicRow(Base):
     """Since when it has lines to show; empty where it has none."""
     undressed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """Since when its card, name and lock may be out of date."""
+    dressed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When they were last brought up to date."""
     card: Mapped[str] = mapped_column(Text)
     """What its card says; empty where it has none."""
     closed: Mapped[bool]
@@ -297,8 +299,14 @@ def card_of(session: Session, ticket_id: int) -> Post | None:
 
 
 def waiting(session: Session) -> int:
-    """How many messages are on their way."""
-    return int(session.execute(select(func.count()).select_from(posts).where(posts.c.state == QUEUED)).scalar_one())
+    """How many calls are on their way."""
+    sent = table(OutboxRow).c
+    query = (
+        select(func.count(posts.c.call.distinct()))
+        .join(table(OutboxRow), sent.id == posts.c.call)
+        .where(posts.c.state == QUEUED, sent.state.in_(("queued", "sending")))
+    )
+    return int(session.execute(query).scalar_one())
 
 
 # ── Erasure ────────────────────────────────────────────────────────────────────────────────────────

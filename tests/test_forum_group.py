@@ -21,7 +21,7 @@ from store.media import File
 from store.outbox import Call, Purpose
 from store.staff import Role
 from support import messages, tickets
-from tests.chatting import quiet, settled_person
+from tests.chatting import give_points, quiet, settled_person
 from tests.conftest import NOON
 from tests.processes import process, watched_api
 from tests.running import Running, running
@@ -106,10 +106,11 @@ def test_who_takes_over_counts_what_left_in_the_last_minute() -> None:
     assert len(_leave(queues, 111.0)) == 1
 
 
-async def test_many_changes_of_a_card_are_one_edit(sqlite_url: str) -> None:
+async def test_many_changes_of_a_card_are_one_edit(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.mirror.SHOPS_LOOKS", 2)
     async with running(sqlite_url, webhook=True, telegram_staff_chat=FORUM, backup_dir="off") as shop:
         scene = await _scene(shop, FORUM)
-        _, ticket, thread = await scene.opened()
+        lan, ticket, thread = await scene.opened()
         await quiet(shop)
         before = len(shop.api.calls_of(chat=FORUM))
         for priority in ("high", "urgent", "low", "normal") * 5:
@@ -118,6 +119,11 @@ async def test_many_changes_of_a_card_are_one_edit(sqlite_url: str) -> None:
         await scene.there(thread, "🔥")
         await quiet(shop)
         assert len(shop.api.calls_of(chat=FORUM)) - before <= 4
+        await give_points(shop, lan, 85)
+        card = await scene.there(thread, "85 điểm")
+        assert "85.000 ₫" in card["text"].replace("\N{NO-BREAK SPACE}", " "), (
+            "an order changes the card, though no ticket changed"
+        )
         assert shop.api.refused == []
 
 

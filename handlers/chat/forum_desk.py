@@ -77,13 +77,13 @@ async def said(message: Message, work: Work, account: str, files: Files, **_: An
         return
     language = words(here.member.language)
     text = message.text or message.caption or ""
-    command, _, rest = text.partition(" ") if not text.startswith(f"{NOTE}\n") else text.partition("\n")
+    command, rest = _command(text)
     if text.startswith("/") and not text.startswith(NOTE):
         desk = Desk(work, here.member, here.ticket_id, language, f"forum:{message.chat.id}:{message.message_id}")
-        await _told(message, language, lambda: forum_commands.typed(message, desk, command, rest.strip()))
+        await _told(message, language, lambda: forum_commands.typed(message, desk, command, rest))
         return
     if text.startswith(NOTE):
-        await _told(message, language, lambda: _write(message, work, here, files, rest.strip(), note=True))
+        await _told(message, language, lambda: _write(message, work, here, files, rest, note=True))
         return
     if location_of(message) is not None or not (text or words_of(message) or files(message)):
         await message.reply(
@@ -91,6 +91,12 @@ async def said(message: Message, work: Work, account: str, files: Files, **_: An
         )
         return
     await _told(message, language, lambda: _write(message, work, here, files, text or words_of(message), note=False))
+
+
+def _command(text: str) -> tuple[str, str]:
+    """A text's first word, and what comes after it."""
+    first, *rest = text.split(maxsplit=1) or [""]
+    return first, rest[0] if rest else ""
 
 
 async def _write(message: Message, work: Work, here: _Here, files: Files, text: str, *, note: bool) -> None:
@@ -139,7 +145,7 @@ def _edit(session: Session, here: _Here, number: int, text: str) -> None:
     post = forum.post_at(session, group, number) if group else None
     if post is None or post.message_id is None or post.kind != "typed":
         return
-    text = text.removeprefix(NOTE).strip() if text.startswith(NOTE) else text
+    text = _command(text)[1] if text.startswith(NOTE) else text
     changes.agent_edits(session, post.message_id, here.member, text)
     forum.looks_as(session, post, forum_lines.looks_of(session, post.message_id))
 

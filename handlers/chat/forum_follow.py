@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from handlers.chat.forum_mirror import Settled, Showing
 from loyalty.customers import customers
-from store import forum, shops
+from store import events, forum, shops
 from store.clock import now
 from store.forum import Forum, Topic, topics
 from store.outbox import Call, put
@@ -48,6 +48,12 @@ def any_changed(session: Session) -> bool:
     )  # fmt: skip
 
 
+def any_due(session: Session) -> bool:
+    """Whether a topic is not as its ticket stands."""
+    due = topics.c.behind_at.is_not(None) | (topics.c.undressed_at.is_not(None) & topics.c.thread.is_not(None))
+    return session.execute(select(topics.c.ticket_id).where(due).limit(1)).first() is not None
+
+
 def notice(session: Session) -> bool:
     """Note which tickets changed since the last look; whether there may be more. A ticket gets a topic while it is open."""
     group = forum.chosen(session)
@@ -77,6 +83,24 @@ def notice(session: Session) -> bool:
     return more
 
 
+def look_again(session: Session) -> None:
+    """Something happened to customers with open requests that the desks have no number for (an order, a gift): their cards
+    may be out of date.
+    """
+    t, e = tickets.tickets.c, events.events.c
+    found = session.execute(
+        select(topics.c.ticket_id)
+        .join(tickets.tickets, t.id == topics.c.ticket_id)
+        .where(
+            topics.c.undressed_at.is_(None), topics.c.thread.is_not(None), t.state.in_(tickets.ACTIVE),
+            select(e.id).where(e.customer_id == t.customer_id, e.at > topics.c.dressed_at).exists(),
+        )
+        .limit(NOTICED)
+    ).scalars().all()  # fmt: skip
+    if found:
+        session.execute(update(topics).where(topics.c.ticket_id.in_(found)).values(undressed_at=now(session)))
+
+
 def _seen(session: Session, shop_id: int) -> int:
     seen = session.execute(
         select(forum.desks.c.seen).where(forum.desks.c.shop_id == shop_id).with_for_update()
@@ -100,7 +124,7 @@ def _note(session: Session, group: Forum, ticket_id: int, *, wanted: bool, color
         session.execute(
             insert(topics).values(
                 ticket_id=ticket_id, chat=group.chat, thread=None, name="", color=color, shown=0, behind_at=at,
-                undressed_at=None, card="", closed=False,
+                undressed_at=None, dressed_at=None, card="", closed=False,
             )
         )  # fmt: skip
 
