@@ -100,13 +100,15 @@ async def test_a_customer_hears_what_was_promised_and_that_it_was_kept_by_a_tap(
     await shop.store.write(promises.make, ticket.id, minh, "Gọi lại khi có <hàng>", due, shown=True)
     await quiet(shop)
     assert mai.texts[-1] == "🤝 Minh Anh hẹn bạn: Gọi lại khi có <hàng>, chậm nhất 14:00 20/11/2026."
+    assert "🤝 Gọi lại khi có <hàng>, chậm nhất 14:00 20/11/2026" in (await say(shop, mai, "/tickets"))[-1]
     clock.set(due - promises.REMIND)
     await turn(shop)
     reminder = minh_chat.inbox[-1]
     assert "bạn đã hẹn “Gọi lại khi có <hàng>”" in reminder["text"]
     await tap(shop, minh_chat, "Xong ✓", reminder)
     assert (await shop.store.read(promises.of, [ticket.id]))[0].state == "kept"
-    assert mai.texts[-1].startswith("✅ Đã xong: Gọi lại khi có <hàng>.")
+    assert "🤝" not in (await say(shop, mai, "/tickets"))[-1]
+    assert mai.texts[-2].startswith("✅ Đã xong: Gọi lại khi có <hàng>.")
 
 
 async def test_a_strangers_tap_does_nothing(shop: Running, clock: SetClock) -> None:

@@ -27,6 +27,8 @@ from store.errors import ConflictError, InvalidError, NotFoundError
 from store.media import File
 from support import changes, messages, ratings, tickets
 from support.complaints import complaints
+from support.deadlines import promises
+from support.deadlines.promises import Promise
 from support.feedback import surveys
 from support.messages import Source
 from support.tickets import Joined, Ticket
@@ -288,22 +290,31 @@ async def list_tickets(message: Message, talk: Talk, _state: FSMContext) -> None
             reply_markup=go(talk.words, "support"),
         )
         return
-    lines = [ticket_line(talk, ticket) for ticket in found]
+    promised = await talk.work.read(promises.shown_of, [ticket.id for ticket in found])
+    lines = [ticket_line(talk, ticket, [one for one in promised if one.ticket_id == ticket.id]) for ticket in found]
     await message.answer("\n\n".join([talk.say("Your requests:"), *lines]), reply_markup=go(talk.words, "support"))
 
 
-def ticket_line(talk: Talk, ticket: Ticket) -> str:
+def ticket_line(talk: Talk, ticket: Ticket, promised: list[Promise]) -> str:
+    """A request, how it stands, and what was promised in it."""
     states = {
         tickets.State.NEW: talk.words("received"), tickets.State.OPEN: talk.words("we are on it"),
         tickets.State.WAITING: talk.say("waiting for you"), tickets.State.SNOOZED: talk.words("we are on it"),
         tickets.State.RESOLVED: talk.words("resolved"),
         tickets.State.CLOSED: talk.words("closed"),
     }  # fmt: skip
-    return talk.say(
+    line = talk.say(
         "<b>#{number}</b> {subject}\n{state} · {day}", number=str(ticket.id),
         subject=ticket.subject or topics(talk).get(ticket.topic, "…"), state=states[tickets.State(ticket.state)],
         day=talk.words.day(ticket.updated_at.astimezone(ZoneInfo(talk.shop.timezone)).date()),
     )  # fmt: skip
+    return "\n".join([line, *(promise_line(talk, one) for one in promised)])
+
+
+def promise_line(talk: Talk, promise: Promise) -> str:
+    """What is still to be kept, and until when."""
+    when = talk.words.moment(promise.due_at, talk.shop.timezone)
+    return talk.say("🤝 {promised}, by {when}", promised=promise.what, when=when)
 
 
 def rating_buttons(ticket_id: int) -> InlineKeyboardMarkup:

@@ -237,6 +237,11 @@ def of(session: Session, ticket_ids: Sequence[int], *, standing: bool = False) -
     return [Promise(*row) for row in rows]
 
 
+def shown_of(session: Session, ticket_ids: Sequence[int]) -> list[Promise]:
+    """What the customer of some tickets knows of and is still to be kept."""
+    return [one for one in of(session, ticket_ids, standing=True) if one.shown]
+
+
 def missed(session: Session, shop_id: int, limit: int = 20) -> list[Promise]:
     """A shop's promises whose time has passed and that are still to be kept, the oldest first."""
     rows = session.execute(
