@@ -193,6 +193,7 @@ async def test_goodwill_of_another_shop_is_not_decided_here(console: Console) ->
     assert (await here.post(f"/shop/complaints/goodwill/{asked.id}/approve")).status == 404
     assert f"#{joined.ticket.id}" not in (await here.get("/shop/complaints")).text
     owner = await console.as_(Role.OWNER)
+    assert "1 gift to make good waits for your yes" in (await owner.get(f"/shop?shop={other}")).text
     page = await owner.get(f"/shop/complaints?shop={other}")
     assert "9,000 points" in page.text
     await owner.post(f"/shop/complaints/goodwill/{asked.id}/approve?shop={other}")
