@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot.app import App
 from bot.attaching import files_for
 from bot.messengers.telegram import Telegram
 from bot.queues import Queues
 from loyalty import programme
 from loyalty.customers import customers
-from store import forum, options
+from store import forum, leases, options
 from store.clock import SetClock, SystemClock
 from store.engine import Store, open_store
 from store.media import File
@@ -207,6 +208,29 @@ async def test_bound_late_it_shows_what_is_open_and_what_was_said(sqlite_url: st
 # ── A crash, two databases ─────────────────────────────────────────────────────────────────────────
 
 
+async def test_whoever_dies_with_calls_in_flight_leaves_nothing_unsaid(sqlite_url: str) -> None:
+    """As after `kill -9`: the worker's tasks end where they stand, another one takes over."""
+    async with running(sqlite_url, webhook=True, telegram_staff_chat=FORUM, backup_dir="off") as shop:
+        scene = await _scene(shop, FORUM)
+        lan, _, thread = await scene.opened()
+        await quiet(shop)
+        shop.api.fault("sendMessage", FORUM, kind="hang", seconds=30)
+        await lan.send("gửi lúc sập")
+        await scene.there(thread, lambda m: m["text"] == "gửi lúc sập")
+        await shop.app.nursery.stop()
+        await shop.store.write(leases.let_go_all)
+        heir = App(shop.settings, shop.store)
+        await heir.start("worker")
+        try:
+            await scene.there(thread, lambda m: "↻" in m["text"] and "gửi lúc sập" in m["text"])
+            await lan.send("và sau đó")
+            await scene.there(thread, lambda m: m["text"] == "và sau đó")
+            assert [m["text"] for m in scene.forum.in_thread(thread)][1:].count("gửi lúc sập") == 1
+        finally:
+            await heir.stop()
+
+
+@pytest.mark.torture
 async def test_killed_in_the_middle_nothing_is_missing_from_the_topics(sqlite_url: str, tmp_path: Path) -> None:
     store = open_store(sqlite_url, SystemClock())
     await store.write(programme.open_shop, "Phố Cafe", timezone="Asia/Ho_Chi_Minh", language="vi")
