@@ -17,7 +17,7 @@ from store.engine import Store
 from store.errors import ForbiddenError, InvalidError, MovedError, NotFoundError
 from store.notices import NoticeRow
 from store.staff import Member, Role
-from support import handling, messages, privacy, thread, tickets
+from support import handling, linking, messages, privacy, thread, tickets
 from support.deadlines import alerts, calendars, clocks, escalations, policies, promises
 from support.deadlines.policies import Level, Policy
 
@@ -384,6 +384,39 @@ async def test_running_clocks_follow_a_new_calendar(store: Store, clock: SetCloc
     await tick(store)
     assert (await clock_of(store, ticket, "first")).due_at == local("2026-03-04 08:30"), "closed on the 3rd"
     assert await tick(store) == 0
+
+
+async def test_a_merged_ticket_never_rings_and_its_customer_is_still_waited_on(
+    store: Store, clock: SetClock, shop: int, lan: int, minh: Member
+) -> None:
+    stays = await says(store, lan, shop)
+    await answers(store, stays, minh)
+    await store.write(handling.resolve, stays, minh)
+    clock.advance(8 * 24 * HOUR)
+    gone = await says(store, lan, shop, "Ly lại bị vỡ")
+    assert gone != stays
+    promise = await store.write(promises.make, gone, minh, "Gọi lại", clock.now() + 2 * HOUR)
+    clock.advance(20 * MINUTE)
+    await store.write(linking.merge, gone, minh, stays)
+    assert {one.state for one in await store.read(clocks.of, [gone])} == {"stopped"}
+    waited = await clock_of(store, stays, "next")
+    assert (waited.state, waited.due_at) == ("running", clock.now() + 100 * MINUTE), "120 minutes, 20 of them taken"
+    assert (await store.read(promises.get, promise)).ticket_id == stays
+    clock.advance(100 * MINUTE)
+    await tick(store)
+    assert {(one.ticket_id, one.cause) for one in await store.read(escalations.open_of, [stays, gone])} == {
+        (stays, "next"), (stays, "promise"),
+    }  # fmt: skip
+
+
+async def test_a_snoozed_ticket_is_still_the_shops_turn(
+    store: Store, clock: SetClock, shop: int, lan: int, minh: Member
+) -> None:
+    ticket = await says(store, lan, shop)
+    due = (await clock_of(store, ticket, "first")).due_at
+    await store.write(handling.snooze, ticket, minh, clock.now() + 3 * HOUR)
+    first = await clock_of(store, ticket, "first")
+    assert (first.state, first.due_at) == ("running", due)
 
 
 # ── Promises ───────────────────────────────────────────────────────────────────────────────────────

@@ -204,21 +204,17 @@ def priority_changed(session: Session, ticket: Ticket, before: str, by: int | No
 
 
 def merged(session: Session, ticket: Ticket, gone: Ticket) -> None:
-    """`gone` is a part of `ticket`: its clocks never ring again. Where an answer was waited for in it, it is waited for in
-    `ticket`, with the time already taken.
+    """`gone` is a part of `ticket`, and closed: its clocks never ring again. Where an answer was waited for in it, it is
+    waited for in `ticket`, with the time already taken.
     """
-    waited: Clock | None = None
-    for clock in of(session, [gone.id]):
-        if clock.kind in {FIRST, NEXT} and clock.state in {RUNNING, PAUSED}:
-            waited = waited or clock
-        if clock.state in {RUNNING, PAUSED}:
-            _end(session, clock, stopped=True)
+    unanswered = [clock for clock in of(session, [gone.id]) if clock.kind in {FIRST, NEXT} and clock.state == STOPPED]
     own = of(session, [ticket.id])
-    answers = [clock for clock in own if clock.kind in {FIRST, NEXT}]
-    if waited is None or ticket.state in ENDED or any(clock.state in {RUNNING, PAUSED} for clock in answers):
+    waits = any(clock.kind in {FIRST, NEXT} and clock.state in {RUNNING, PAUSED} for clock in own)
+    # What was solved before it was merged waits for nothing.
+    if not unanswered or gone.resolved_at is not None or ticket.state in ENDED or waits:
         return
     number = 1 + sum(clock.kind == NEXT for clock in own)
-    _begin(session, ticket, (NEXT,), number=number, spent=waited.timer.taken(_hours(session, waited), now(session)))
+    _begin(session, ticket, (NEXT,), number=number, spent=unanswered[-1].timer.spent)
 
 
 # ── What is due ────────────────────────────────────────────────────────────────────────────────────
