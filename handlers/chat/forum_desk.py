@@ -75,22 +75,20 @@ async def said(message: Message, work: Work, account: str, files: Files, **_: An
     here = await _found(message, work, account)
     if here is None:
         return
-    language = words(here.member.language)
+    say = words(here.member.language)
     text = message.text or message.caption or ""
     command, rest = _command(text)
     if text.startswith("/") and not text.startswith(NOTE):
-        desk = Desk(work, here.member, here.ticket_id, language, f"forum:{message.chat.id}:{message.message_id}")
-        await _told(message, language, lambda: forum_commands.typed(message, desk, command, rest))
+        desk = Desk(work, here.member, here.ticket_id, say, f"forum:{message.chat.id}:{message.message_id}")
+        await _told(message, say, lambda: forum_commands.typed(message, desk, command, rest))
         return
     if text.startswith(NOTE):
-        await _told(message, language, lambda: _write(message, work, here, files, rest, note=True))
+        await _told(message, say, lambda: _write(message, work, here, files, rest, note=True))
         return
     if location_of(message) is not None or not (text or words_of(message) or files(message)):
-        await message.reply(
-            language("This can't be sent on to the customer. Please write it in words or send a picture.")
-        )
+        await message.reply(say("This can't be sent on to the customer. Please write it in words or send a picture."))
         return
-    await _told(message, language, lambda: _write(message, work, here, files, text or words_of(message), note=False))
+    await _told(message, say, lambda: _write(message, work, here, files, text or words_of(message), note=False))
 
 
 def _command(text: str) -> tuple[str, str]:
