@@ -17,7 +17,7 @@ from loyalty.tiers.tiers import tier_table
 from store import staff
 from store.clock import now
 from store.staff import Member, Right, StaffRow
-from support import looks, tickets, turns
+from support import hooks, looks, tickets, turns
 from support.drafts import drafts
 from support.handling import TakenError
 from support.messages import AGENT, ticket_messages
@@ -123,10 +123,12 @@ def hand(session: Session, ticket_id: int, member: Member, team_id: int) -> None
         names = {one.id: one.name for one in staff.every(session)}
         raise TakenError(ticket_id, owner or 0, names.get(owner or 0, ""))
     tickets.log(session, ticket, TEAMED, member.id, team=team.name, team_id=team.id)
-    tickets.write(session, ticket, team_id=team.id)
+    tickets.write(session, ticket, assignee_id=None)
+    ticket = tickets.get(session, ticket_id)
     if owner is not None:
-        tickets.give(session, ticket, None, member.id)
-    _route(session, tickets.get(session, ticket_id))
+        for told in hooks.ASSIGNED:
+            told(session, ticket, owner, member.id)
+    _route(session, ticket, anew=True)
 
 
 def trial(session: Session, shop_id: int, topic: str, language: str, tier_id: int | None) -> Trial | None:
@@ -244,8 +246,8 @@ def leave_due(session: Session) -> int:
 # ── Inside ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _route(session: Session, ticket: Ticket) -> int | None:
-    """As `route`, of a ticket that is held."""
+def _route(session: Session, ticket: Ticket, *, anew: bool = False) -> int | None:
+    """As `route`, of a ticket that is held; `anew`: that it waits is news, even if it waited before."""
     if ticket.state not in OURS or not teams.on(session, ticket.shop_id):
         return ticket.assignee_id
     owner = ticket.assignee_id
@@ -262,16 +264,18 @@ def _route(session: Session, ticket: Ticket) -> int | None:
             wakes.desk(session, ticket.shop_id, now(session) + WRITING)
             return owner
     tier_id = session.execute(select(customers.c.tier_id).where(customers.c.id == ticket.customer_id)).scalar()
-    return _decide(session, ticket, crew, tier_id, before)
+    return _decide(session, ticket, crew, tier_id, before, anew=anew)
 
 
-def _decide(session: Session, ticket: Ticket, crew: Crew, tier_id: int | None, before: "_Past") -> int | None:
+def _decide(
+    session: Session, ticket: Ticket, crew: Crew, tier_id: int | None, before: "_Past", *, anew: bool = False
+) -> int | None:
     """Choose for a held ticket, and write it down where that is news; whose it is now."""
     team = _team(crew.book, ticket, tier_id, before)
     wanted = Wanted(ticket.topic, ticket.language, tier_id, _last(session, ticket.customer_id), before.gave_back)
     choice, owner = choose(wanted, crew.of(team)), ticket.assignee_id
     to = choice.to
-    if to is None and owner is None and ticket.team_id == team.id:
+    if to is None and owner is None and ticket.team_id == team.id and not anew:
         return None
     tickets.write(session, ticket, assignee_id=to.staff_id if to else None, team_id=team.id)
     tickets.log(
@@ -347,7 +351,7 @@ def _past(session: Session, ticket_ids: Sequence[int]) -> dict[int, _Past]:
     for ticket_id, kind, by, data in rows:
         before = found.get(ticket_id, _Past())
         if kind == TEAMED:
-            found[ticket_id] = replace(before, team_id=data["team_id"])
+            found[ticket_id] = _Past(data["team_id"], gave_back=by)
         elif kind == ROUTED:
             found[ticket_id] = _Past(before.team_id)
         else:
