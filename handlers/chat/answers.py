@@ -11,9 +11,10 @@ from handlers.chat.commands import Helped, button
 from handlers.chat.talk import Talk
 from store.errors import NotFoundError
 from store.text import fold
-from support import tickets
+from support import messages, tickets
 from support.answers import asking, rendering
 from support.answers.asking import Answer
+from support.messages import Source
 
 REPLY_WITHIN = timedelta(minutes=30)
 """How long after "did this help?" a bare yes or no is its answer."""
@@ -116,7 +117,7 @@ async def _to_a_colleague(message: Message, talk: Talk, state: FSMContext, quest
     await state.update_data(answered=None)
     joined = await talk.work.write(tickets.open_or_join, talk.customer_id, talk.shop.id, topic="other")
     known = asked is not None and asked["question"] == question_id
-    source = helping.Source(talk.account, message.chat.id, asked["message"]) if asked and known else None
-    await talk.work.write(helping.messages.customer_says, joined.ticket.id, text=text, source=source)
+    source = Source(talk.account, message.chat.id, asked["message"]) if asked and known else None
+    await talk.work.write(messages.customer_says, joined.ticket.id, text=text, source=source)
     await talk.work.write(asking.went_on, question_id, joined.ticket.id)
     await helping.confirm(message, talk, joined)

@@ -24,7 +24,7 @@ from support.tickets import tickets
 
 WORDS_MAX = 8
 """Words of a search that are looked for."""
-NEWEST = 1_000
+NEWEST = 400
 """So many tickets or messages are found at most, the newest."""
 EXCERPT_CHARS = 140
 _WORD = re.compile(r"[^\W_]+")
