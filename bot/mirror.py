@@ -37,6 +37,7 @@ class Mirror:
         self._pushed = pushed
         self._held = -leases.RENEW_SECONDS - 1.0
         self._leads = False
+        self._event: int | None = None
         self._albums: dict[int, tuple[int, float]] = {}
         """By ticket: the last part that came of an album, and when it was seen."""
 
@@ -45,7 +46,7 @@ class Mirror:
         while True:
             every = await self._store.read(shops.every)
             if self._leads:
-                await self._store.write(forum_follow.look_again)
+                self._event = await self._store.write(forum_follow.look_again, self._event)
             desks = [f"desk:{shop.id}" for shop in every]
             async with self._store.hub.listen(forum.TOPIC, *desks) as heard:
                 for _ in range(SHOPS_LOOKS):

@@ -54,8 +54,6 @@ class ForumTopicRow(Base):
     """Since when it has lines to show; empty where it has none."""
     undressed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """Since when its card, name and lock may be out of date."""
-    dressed_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When they were last brought up to date."""
     card: Mapped[str] = mapped_column(Text)
     """What its card says; empty where it has none."""
     closed: Mapped[bool]

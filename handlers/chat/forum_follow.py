@@ -83,22 +83,24 @@ def notice(session: Session) -> bool:
     return more
 
 
-def look_again(session: Session) -> None:
-    """Something happened to customers with open requests that the desks have no number for (an order, a gift): their cards
-    may be out of date.
+def look_again(session: Session, after: int | None) -> int:
+    """Something happened to customers since event `after` that the desks have no number for (an order, a gift): the cards of
+    their open requests may be out of date. The last event there is.
     """
     t, e = tickets.tickets.c, events.events.c
-    found = session.execute(
-        select(topics.c.ticket_id)
-        .join(tickets.tickets, t.id == topics.c.ticket_id)
-        .where(
-            topics.c.undressed_at.is_(None), topics.c.thread.is_not(None), t.state.in_(tickets.ACTIVE),
-            select(e.id).where(e.customer_id == t.customer_id, e.at > topics.c.dressed_at).exists(),
-        )
-        .limit(NOTICED)
+    last = int(session.execute(select(func.max(e.id))).scalar() or 0)
+    if after is None or last == after:
+        return last
+    whose = session.execute(
+        select(e.customer_id).where(e.id > after, e.customer_id.is_not(None)).distinct().limit(NOTICED)
     ).scalars().all()  # fmt: skip
-    if found:
-        session.execute(update(topics).where(topics.c.ticket_id.in_(found)).values(undressed_at=now(session)))
+    theirs = select(t.id).where(t.customer_id.in_(whose), t.state.in_(tickets.ACTIVE))
+    session.execute(
+        update(topics)
+        .where(topics.c.ticket_id.in_(theirs), topics.c.undressed_at.is_(None))
+        .values(undressed_at=now(session))
+    )
+    return last
 
 
 def _seen(session: Session, shop_id: int) -> int:
@@ -124,7 +126,7 @@ def _note(session: Session, group: Forum, ticket_id: int, *, wanted: bool, color
         session.execute(
             insert(topics).values(
                 ticket_id=ticket_id, chat=group.chat, thread=None, name="", color=color, shown=0, behind_at=at,
-                undressed_at=None, dressed_at=None, card="", closed=False,
+                undressed_at=None, card="", closed=False,
             )
         )  # fmt: skip
 

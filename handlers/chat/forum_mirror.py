@@ -79,7 +79,7 @@ class Showing:
     def dress(self) -> list[Call]:
         """The card, the name and the lock, where they differ from how the ticket stands."""
         ticket = self._ticket
-        self._update(undressed_at=None, dressed_at=now(self._session))
+        self._update(undressed_at=None)
         if ticket is None:
             return []
         card = forum.card_of(self._session, ticket.id)
@@ -128,7 +128,7 @@ class Showing:
             self._look("closeForumTopic" if closed else "reopenForumTopic", purpose=Purpose.SERVICE)
 
     def _card(self, text: str, buttons: dict[str, Any]) -> None:
-        self._update(card=text, dressed_at=now(self._session))
+        self._update(card=text)
         self._say("card", "sendMessage", {"text": text, "reply_markup": buttons, **HTML, **_QUIET, **_NO_PREVIEW})
 
     def again(self) -> None:

@@ -131,7 +131,6 @@ def upgrade() -> None:
         sa.Column("shown", sa.BigInteger(), nullable=False),
         sa.Column("behind_at", sa.BigInteger(), nullable=True),
         sa.Column("undressed_at", sa.BigInteger(), nullable=True),
-        sa.Column("dressed_at", sa.BigInteger(), nullable=True),
         sa.Column("card", sa.Text(), nullable=False),
         sa.Column("closed", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_forum_topics")),
