@@ -107,17 +107,15 @@ async def test_hours_tell_when_a_shop_is_open(store: Store, shop: int) -> None:
     assert same is None
 
 
-@pytest.mark.parametrize(
-    ("week", "country", "field"),
-    [
+async def test_hours_that_cannot_be(store: Store, shop: int) -> None:
+    week: Any
+    for week, country, field in (
         ([[]] * 7, "", "week"), ([[(600, 500)]] + [[]] * 6, "", "week:0"),
         ([[(500, 700), (600, 800)]] + [[]] * 6, "", "week:0"), ([DAY] * 7, "Atlantis", "country"),
-    ],
-)  # fmt: skip
-async def test_hours_that_cannot_be(store: Store, shop: int, week: Any, country: str, field: str) -> None:
-    with pytest.raises(InvalidError) as raised:
-        await store.write(calendars.save, shop, week, country, {})
-    assert raised.value.field == field
+    ):  # fmt: skip
+        with pytest.raises(InvalidError) as raised:
+            await store.write(calendars.save, shop, week, country, {})
+        assert raised.value.field == field
 
 
 async def test_a_first_answer_in_time_and_one_too_late(
@@ -360,19 +358,16 @@ async def test_a_policy_that_is_off_starts_nothing(store: Store, shop: int, lan:
     assert await store.read(clocks.of, [await says(store, lan, shop)]) == []
 
 
-@pytest.mark.parametrize(
-    ("policy", "field"),
-    [
+async def test_a_policy_that_cannot_be(store: Store, shop: int) -> None:
+    for policy, field in (
         (Policy(targets={"normal": {"first": 0}}), "first:normal"),
         (Policy(tiers={3: {"high": {"next": 10**6}}}), "next:high:3"), (Policy(warn_percent=5), "warn_percent"),
         (Policy(ladder=()), "ladder"), (Policy(ladder=(Level("assignee", 10), Level("owners", 5))), "ladder:1"),
         (Policy(ladder=(Level("everybody", 10),)), "ladder:0"),
-    ],
-)  # fmt: skip
-async def test_a_policy_that_cannot_be(store: Store, shop: int, policy: Policy, field: str) -> None:
-    with pytest.raises(InvalidError) as raised:
-        await store.write(policies.save, shop, policy)
-    assert raised.value.field == field
+    ):  # fmt: skip
+        with pytest.raises(InvalidError) as raised:
+            await store.write(policies.save, shop, policy)
+        assert raised.value.field == field
 
 
 async def test_running_clocks_follow_a_new_calendar(store: Store, clock: SetClock, shop: int, lan: int) -> None:
