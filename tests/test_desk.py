@@ -65,6 +65,8 @@ class Desk:
     root: str
     people: dict[str, Person] = field(default_factory=dict)
     replayed: list[tuple[str, str]] = field(default_factory=list)
+    routes: list[tuple[str, str]] = field(default_factory=list)
+    """Each of the desk's: method, address with {places}."""
 
 
 @pytest.fixture
@@ -89,6 +91,15 @@ async def desk(sqlite_url: str, clock: SetClock) -> AsyncIterator[Desk]:
         app, site.Site(store, "a secret of the tests", "http://test", "vi", lambda _payload: [], feed, replay)
     )
     setup_desk(app)
+    for route in app.router.routes():
+        path = "" if route.resource is None else route.resource.canonical
+        if not path.startswith("/desk") or route.method == "HEAD":
+            continue
+        # Of a place that takes one of some words, the first.
+        pattern = getattr(route.resource.get_info().get("pattern"), "pattern", "")
+        for name, words in re.findall(r"\(\?P<(\w+)>([a-z_]+(?:\|[a-z_]+)*)\)", pattern):
+            path = path.replace(f"{{{name}}}", words.split("|")[0])
+        made.routes.append((route.method, path))
 
     async def enter(request: web.Request) -> web.Response:
         await site.sign_in(request, await store.read(staff.get, int(request.match_info["id"])))
@@ -215,6 +226,57 @@ async def test_every_way_to_a_ticket_is_shut_to_those_it_does_not_concern(desk: 
     assert (listed["lines"], listed["counts"]["open"]) == ([], 0)
     left = await desk.store.read(tickets.get, ticket)
     assert (left.state, left.assignee_id) == ("waiting_customer", desk.people["minh"].id)
+
+
+JUNK: dict[str, Any] = {
+    "value": "\x00x", "until": "2026-13-99", "at": "soon", "into": "9" * 40, "messages": "-1", "name": "\x00", "text": "\x00", "key": "k" * 200,
+    "what": "", "complaint": "maybe", "shop": "٣", "tags": "\x00", "assignees": "9" * 15, "window": "<b>", "ticket": "x", "stage": "?", "amount": "-5",
+    "level": "9", "reason": "", "field": "0", "view": "9" * 15, "kind": "poem", "to": "me", "seq": -1, "priority": "?", "emoji": "x", "account": 1,
+}  # fmt: skip
+"""Answers to every question that a form of the desk asks, none of them good."""
+
+
+async def test_no_address_of_the_desk_lets_a_stranger_in_or_falls_over(desk: Desk) -> None:
+    # From the routes themselves, so that a new one is asked too.
+    sha = await desk.store.write(media.keep, png(), "image/png", 40, 30)
+    ticket, said = await asks(desk, files=[File("photo", "image/png", sha=sha)])
+    known = {
+        "ticket": ticket,
+        "message": said.message_id,
+        "attachment": 1,
+        "what": "tag",
+        "kind": "note",
+        "action": "claim",
+    }
+    of_ticket = {"{ticket}", "{message}", "{attachment}"}
+    before = await desk.store.read(tickets.get, ticket)
+
+    async def ask(person: Person, method: str, path: str, form: bool) -> int:
+        address = re.sub(r"{(\w+)}", lambda place: str(known.get(place[1], 1)), path)
+        if method == "GET":
+            return (await person.get(address, Accept="application/json"))[0]
+        sent = {"data": {key: str(value) for key, value in JUNK.items()}} if form else {"json": JUNK}
+        return (await person.post(address, **sent))[0]
+
+    assert len(desk.routes) > 40
+    for method, path in desk.routes:
+        if path == "/desk/events":
+            continue
+        mine = any(place in path for place in of_ticket)
+        for form in (True, False) if method == "POST" else (False,):
+            assert await ask(desk.people["nobody"], method, path, form) in {401, 403}, path
+            assert await ask(desk.people["cashier"], method, path, form) == 403, path
+            status = await ask(desk.people["stranger"], method, path, form)
+            assert status < 500, (method, path, form)
+            assert not mine or status in {400, 404, 415, 422}, (method, path, form, status)
+            assert (await ask(desk.people["minh"], method, path, form)) < 500 or path == "/desk/dead-letters/replay", (
+                method,
+                path,
+                form,
+            )
+    # Nothing that the stranger or the junk asked for was done, save what Minh asked for in earnest.
+    after = await desk.store.read(tickets.get, ticket)
+    assert (after.topic, after.priority, after.customer_id) == (before.topic, before.priority, before.customer_id)
 
 
 async def test_nothing_is_changed_without_the_browsers_own_token(desk: Desk) -> None:

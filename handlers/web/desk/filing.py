@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from handlers.web import site
 from handlers.web.desk import shown
-from handlers.web.desk.frame import Part, desk, ticket_of
+from handlers.web.desk.frame import Part, desk, number, ticket_of
 from handlers.words import Words
 from store import shops
 from store.errors import InvalidError, RuleError
@@ -278,10 +278,11 @@ def _with_zone(session: Session, ticket_id: int, member: Member) -> tuple[Ticket
 
 
 def _number(value: object, field: str) -> int:
-    digits = str(value or "").strip().lstrip("#")
-    if not digits.isascii() or not digits.isdigit() or len(digits) > 15:
+    """A ticket's number as one writes it (#1042), or another row's; raises InvalidError."""
+    found = number(str(value or "").strip().lstrip("#"))
+    if found is None:
         raise InvalidError(field, "unknown", str(value))
-    return int(digits)
+    return found
 
 
 def _moment(written: str, zone: str) -> datetime:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from handlers.web import site
 from handlers.web.desk import filing, shown
-from handlers.web.desk.frame import Part, desk
+from handlers.web.desk.frame import Part, desk, number
 from handlers.words import Words
 from store import shops, staff
 from store.errors import InvalidError, RuleError
@@ -43,11 +43,11 @@ def asked(request: web.Request) -> Filters | None:
 async def sheet(request: web.Request) -> web.Response:
     """The form: filters as they are now, to be applied or saved; `view` is the saved one that they are."""
     member, said, chosen = site.member_of(request), site.words_of(request), asked(request) or Filters()
-    view = request.query.get("view", "")
+    view = number(request.query.get("view"))
 
     def look(session: Session) -> dict[str, Any]:
         desks = queue.desks_of(session, member)
-        known = views.get(session, member, int(view)) if view.isdigit() and len(view) <= 15 else None
+        known = views.get(session, member, view) if view is not None else None
         people = [one for one in staff.every(session) if any(one.may(Right.DESK, shop) for shop in desks)]
         every_team = {team.id: team for shop in desks for team in teams.of(session, shop)}
         own = [one for each in topics.of_shops(session, desks).values() for one in each]
@@ -76,16 +76,18 @@ async def choose(request: web.Request) -> web.Response:
     given: dict[str, Any] = {name: [_value(str(one)) for one in form.getall(name, [])] for name in MANY}
     about = str(form.get("complaint", ""))
     filters = views.parse({**given, "complaint": {"yes": True, "no": False}.get(about)})
-    name, known, shop = (str(form.get(field, "")).strip() for field in ("name", "view", "shop"))
+    name, known, shop = str(form.get("name", "")).strip(), number(form.get("view")), str(form.get("shop", ""))
     if not name:
         return web.json_response({"show": _shown(None, filters, "")})
 
     def write(session: Session) -> SavedView:
-        if known.isdigit():
-            views.change(session, int(known), member, name, filters)
-            return views.get(session, member, int(known))
-        at = int(shop) if shop.isdigit() else None
-        return views.get(session, member, views.add(session, member, name, filters, shared=bool(shop), shop_id=at))
+        if known is not None:
+            views.change(session, known, member, name, filters)
+            return views.get(session, member, known)
+        if shop not in {"", EVERYWHERE} and number(shop) is None:
+            raise InvalidError("shop", "unknown", shop)
+        added = views.add(session, member, name, filters, shared=bool(shop), shop_id=number(shop))
+        return views.get(session, member, added)
 
     saved = await site.store_of(request).write(write)
     return web.json_response(
@@ -117,7 +119,8 @@ def _shown(view_id: int | None, filters: Filters, name: str) -> dict[str, Any]:
 
 
 def _value(written: str) -> str | int:
-    return int(written) if written.isascii() and written.isdigit() and len(written) <= 15 else written
+    found = number(written)
+    return written if found is None else found
 
 
 def _words(said: Words) -> dict[str, str]:

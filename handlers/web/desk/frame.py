@@ -70,6 +70,16 @@ def refusal(request: web.Request, error: RuleError) -> str | None:
     return shown.refusal(said, error) or next((words for words in own if words), None)
 
 
+ID_DIGITS, PLACE_DIGITS = 15, 9
+"""How long a written number may be: one that names a row, and one of a place in a thread or of a change at a desk."""
+
+
+def number(written: object, digits: int = ID_DIGITS) -> int | None:
+    """A number as a page or a form writes it; None where it is none, or longer than what can be meant."""
+    text = str(written or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
 def ticket_of(request: web.Request) -> int:
     """The number of the ticket in the address."""
     return int(request.match_info["ticket"])

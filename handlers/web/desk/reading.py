@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from handlers import tier_words
 from handlers.web import site
 from handlers.web.desk import filters, frame, shown
-from handlers.web.desk.frame import Part, desk, ticket_of
+from handlers.web.desk.frame import PLACE_DIGITS, Part, desk, number, ticket_of
 from loyalty.customers import phones
 from loyalty.customers.addressing import Address, given_name, vocative
 from loyalty.points.lots import last_day
@@ -34,9 +34,11 @@ async def listed(request: web.Request) -> web.Response:
     asked = request.query
     try:
         view = filters.asked(request) or View(asked.get("view", View.MINE))
-        shop_id, before = (int(asked[name]) if asked.get(name) else None for name in ("shop", "before"))
     except ValueError:
         raise web.HTTPBadRequest from None
+    shop_id, before = (number(asked.get(name)) for name in ("shop", "before"))
+    if any(asked.get(name) and number(asked[name]) is None for name in ("shop", "before")):
+        raise web.HTTPBadRequest
     answer = await site.store_of(request).read(
         _list,
         frame.parts_of(request),
@@ -88,10 +90,10 @@ async def opened(request: web.Request) -> web.Response:
 
 
 async def older(request: web.Request) -> web.Response:
-    before = request.query.get("before", "")
-    if not before.isdigit() or len(before) > 15:
+    before = number(request.query.get("before"), PLACE_DIGITS)
+    if before is None:
         raise web.HTTPBadRequest
-    lines = await site.store_of(request).read(thread.page, ticket_of(request), site.member_of(request), int(before))
+    lines = await site.store_of(request).read(thread.page, ticket_of(request), site.member_of(request), before)
     return web.json_response(
         {"lines": [frame.thread_line(request, one) for one in lines], "more": len(lines) == thread.PAGE}
     )

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from handlers.web import site
 from handlers.web.desk import filters, frame, together
-from handlers.web.desk.frame import desk
+from handlers.web.desk.frame import PLACE_DIGITS, desk, number
 from handlers.web.lines import open_line
 from store import staff
 from store.errors import NotFoundError
@@ -24,7 +24,7 @@ PING_SECONDS = 15
 BEAT_SECONDS = 20
 LOOK_SECONDS = 5
 """How often the desk is looked at without a signal, which may get lost between replicas."""
-CURSOR = re.compile(r"\d{1,9}:\d{1,15}")
+CURSOR = re.compile(r"[0-9]{1,9}:[0-9]{1,9}")
 
 
 def setup_stream(app: web.Application) -> None:
@@ -41,8 +41,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     after = {
         int(shop): int(at) for shop, at in (one.split(":") for one in CURSOR.findall(request.query.get("after", "")))
     }
-    ticket_id, at = _number(request, "ticket"), _number(request, "thread") or 0
-    waiting = {int(seq) for seq in re.findall(r"\d{1,9}", request.query.get("waiting", ""))[:200]}
+    ticket_id, at = number(request.query.get("ticket")), number(request.query.get("thread"), PLACE_DIGITS) or 0
+    waiting = {int(seq) for seq in re.findall(r"[0-9]{1,9}", request.query.get("waiting", ""))[:200]}
     if ticket_id is not None:
         await store.read(queue.line, ticket_id, member)
     desks = await store.read(queue.desks_of, member)
@@ -121,7 +121,7 @@ async def _tell_list(request: web.Request, stream: EventSourceResponse, after: d
             await _send(stream, "ticket", {**drawn, "fits": line.ticket.id in fits})
         told = True
     if told:
-        shop_id = _number(request, "shop")
+        shop_id = number(request.query.get("shop"))
         counts = await store.read(queue.counts, member, shop_id)
         await _send(stream, "counts", {"views": counts, "saved": await store.read(filters.saved, member, shop_id)})
 
@@ -150,8 +150,3 @@ def _is_waiting(message: thread.Message) -> bool:
 
 async def _send(stream: EventSourceResponse, event: str, data: Any) -> None:
     await stream.send(json.dumps(data, ensure_ascii=False), event=event)
-
-
-def _number(request: web.Request, name: str) -> int | None:
-    value = request.query.get(name, "")
-    return int(value) if value.isdigit() and len(value) <= 15 else None
