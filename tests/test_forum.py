@@ -18,6 +18,7 @@ from store.media import File
 from store.staff import Member, Role
 from support import changes, handling, messages, privacy, tickets
 from support.answers import macros
+from support.routing import presence, teams
 from tests.botapi.groups import Group
 from tests.botapi.people import Person, buttons_of
 from tests.chatting import customer_of, quiet, settled_person, thread_of, visiting
@@ -378,6 +379,27 @@ async def test_hand_over_put_aside_and_help(scene: Scene) -> None:
     await scene.there(thread, lambda m: m["message_id"] == offered["message_id"] and "Để lại đến" in m["text"])
     await scene.type(thread, "/help")
     await scene.there(thread, "/voucher")
+
+
+async def test_here_and_away_are_said_in_the_forum(scene: Scene) -> None:
+    store, shop = scene.shop.store, scene.shop.shop_id
+    _, ticket, thread = await scene.opened()
+    await scene.type(thread, "/here")
+    await scene.there(thread, "Chưa có đội nào")
+    boss, _ = await scene.hire("Chủ Quán", Role.OWNER)
+    team = await store.write(teams.save, boss, shop, None, name="Quầy", everyone=False, listed=[scene.minh.id])
+    await scene.type(thread, "/here")
+    await scene.there(thread, "4 giờ tới")
+    assert await store.read(presence.status, scene.minh.id) == "here"
+    # What had waited since before there was a team is theirs with the clock's next turn.
+    async with asyncio.timeout(20), store.hub.listen(f"ticket:{ticket}") as heard:
+        while (await store.read(tickets.get, ticket)).assignee_id != scene.minh.id:
+            await heard.wait()
+            heard.clear()
+    await scene.type(thread, "/away")
+    await scene.there(thread, "không nhận yêu cầu mới")
+    assert await store.read(presence.status, scene.minh.id) == "away"
+    await store.write(teams.remove, boss, shop, team)
 
 
 async def test_points_and_vouchers_make_good_within_limits(scene: Scene) -> None:

@@ -6,7 +6,7 @@ from html import escape
 from aiogram.types import InlineKeyboardMarkup, Message
 from sqlalchemy.orm import Session
 
-from handlers.chat import forum_goodwill, forum_macros
+from handlers.chat import forum_goodwill, forum_macros, forum_presence
 from handlers.chat.commands import button
 from handlers.chat.forum_buttons import LISTED, Answer, Desk, Do, UnclearError
 from handlers.words import Words
@@ -59,6 +59,7 @@ async def _help(desk: Desk, _rest: str) -> Answer:
         said("/later 2d – put aside; also 4h, mai 9h, thứ hai"), said("/close – it is solved, and the customer is asked how it was"),
         said("/open – open it again"), said("/points [100 reason] – what the customer has, or give points"),
         said("/voucher – give a voucher"), said("/macro [name] – an answer that is ready"),
+        said("/here, /away – whether new requests come to you"),
     ]  # fmt: skip
     return "\n".join(escape(line) for line in lines), None
 
@@ -157,6 +158,7 @@ def refusal(said: Words, error: RuleError) -> str | None:
 _COMMANDS: dict[str, Callable[[Desk, str], Awaitable[Answer]]] = {
     "help": _help, "start": _help, "assign": _assign, "later": _later, "close": _close, "open": _reopen,
     "points": forum_goodwill.give_points, "voucher": forum_goodwill.give_voucher, "macro": forum_macros.use_macro,
+    "here": forum_presence.here, "away": forum_presence.away,
 }  # fmt: skip
 _TAPS: dict[str, Callable[[Desk, str], Awaitable[Answer]]] = {
     "claim": _claim, "assign": _assign, "later": _later, "close": _close, "reopen": _reopen, "points": forum_goodwill.give_points,
