@@ -293,6 +293,22 @@ async def test_edits_and_reactions_cross_over(scene: Scene) -> None:
     assert (await scene.said(ticket))[1:] == [("customer", "giao lúc 4h"), ("agent", "vâng ạ")]
 
 
+async def test_an_answer_is_taken_back_by_a_reply(scene: Scene) -> None:
+    lan, ticket, thread = await scene.opened()
+    typed = await scene.type(thread, "gửi nhầm rồi")
+    await lan.wait_for(lambda m: m["text"] == "gửi nhầm rồi")
+    await quiet(scene.shop)
+    line = next(m for m in scene.forum.in_thread(thread) if m.get("text") == "ly bị vỡ rồi")
+    for wrong in (await scene.type(thread, "/delete", reply_to=line), await scene.type(thread, "/delete")):
+        await scene.there(thread, lambda m, n=wrong: m["reply_to_message"]["message_id"] == n["message_id"])
+    assert "gửi nhầm rồi" in lan.texts
+    await scene.type(thread, "/delete", reply_to=typed)
+    await scene.there(thread, lambda m: m["text"] == "Đã thu hồi tin phía khách.")
+    await quiet(scene.shop)
+    assert "gửi nhầm rồi" not in lan.texts
+    assert ("agent", "gửi nhầm rồi") in await scene.said(ticket), "colleagues still read it"
+
+
 # ── The two desks ──────────────────────────────────────────────────────────────────────────────────
 
 

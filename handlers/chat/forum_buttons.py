@@ -34,13 +34,15 @@ class Desk:
     ticket_id: int
     said: Words
     key: str
+    quoted: int | None = None
+    """The ticket's line that the command answers."""
 
 
 Answer = tuple[str, InlineKeyboardMarkup | None]
 
 
 class UnclearError(InvalidError):
-    """What was typed after a command can't be understood; `usage` says how it is typed."""
+    """What was typed after a command can't be understood."""
 
     def __init__(self, field: str, text: str) -> None:
         super().__init__(field, "unclear", text)

@@ -6,15 +6,15 @@ from html import escape
 from aiogram.types import InlineKeyboardMarkup, Message
 from sqlalchemy.orm import Session
 
-from handlers.chat import forum_goodwill, forum_macros, forum_presence
+from handlers.chat import forum_goodwill, forum_lines, forum_macros, forum_presence
 from handlers.chat.commands import button
 from handlers.chat.forum_buttons import LISTED, Answer, Desk, Do, UnclearError
 from handlers.words import Words
 from store import shops
 from store.clock import now
-from store.errors import InvalidError, RuleError
+from store.errors import InvalidError, NotFoundError, RuleError
 from store.text import fold
-from support import delivery, handling, tickets
+from support import changes, delivery, handling, tickets
 from support.deadlines import moments
 
 SPANS = ("1h", "4h", "1d", "2d", "1w")
@@ -57,7 +57,7 @@ async def _help(desk: Desk, _rest: str) -> Answer:
         said("What you write here goes to the customer, with pictures and files. Reply to a message to quote it."),
         "", said("/note words – a note that only colleagues see"), said("/assign [name] – hand over, or choose whom to"),
         said("/later 2d – put aside; also 4h, mai 9h, thứ hai"), said("/close – it is solved, and the customer is asked how it was"),
-        said("/open – open it again"), said("/points [100 reason] – what the customer has, or give points"),
+        said("/open – open it again"), said("/delete as a reply – take your answer away from the customer"), said("/points [100 reason] – what the customer has, or give points"),
         said("/voucher – give a voucher"), said("/macro [name] – an answer that is ready"),
         said("/here, /away – whether new requests come to you"),
     ]  # fmt: skip
@@ -138,6 +138,20 @@ async def _reopen(desk: Desk, _rest: str) -> Answer:
     return desk.said("It is open again."), None
 
 
+async def _delete(desk: Desk, _rest: str) -> Answer:
+    """Take one's own answer, to which the command is a reply, away from the customer."""
+    number = None
+    if desk.quoted is not None:
+        number = await desk.work.read(forum_lines.number_of, desk.ticket_id, desk.quoted)
+    if number is None:
+        return desk.said("Reply with /delete to the answer that is to be taken back."), None
+    try:
+        await desk.work.write(changes.agent_deletes, number, desk.member)
+    except NotFoundError:
+        return desk.said("Only answers to the customer can be taken back, and only one's own."), None
+    return desk.said("It is taken away from the customer."), None
+
+
 async def _retry(desk: Desk, value: str) -> Answer:
     await desk.work.write(delivery.retry, int(value) if value.isdigit() else 0, desk.member)
     return desk.said("It is being sent again…"), None
@@ -156,7 +170,7 @@ def refusal(said: Words, error: RuleError) -> str | None:
 
 
 _COMMANDS: dict[str, Callable[[Desk, str], Awaitable[Answer]]] = {
-    "help": _help, "start": _help, "assign": _assign, "later": _later, "close": _close, "open": _reopen,
+    "help": _help, "start": _help, "assign": _assign, "later": _later, "close": _close, "open": _reopen, "delete": _delete,
     "points": forum_goodwill.give_points, "voucher": forum_goodwill.give_voucher, "macro": forum_macros.use_macro,
     "here": forum_presence.here, "away": forum_presence.away,
 }  # fmt: skip

@@ -79,7 +79,9 @@ async def said(message: Message, work: Work, account: str, files: Files, **_: An
     text = message.text or message.caption or ""
     command, rest = _command(text)
     if text.startswith("/") and not text.startswith(NOTE):
-        desk = Desk(work, here.member, here.ticket_id, say, f"forum:{message.chat.id}:{message.message_id}")
+        desk = Desk(
+            work, here.member, here.ticket_id, say, f"forum:{message.chat.id}:{message.message_id}", here.quoted
+        )
         await _told(message, say, lambda: forum_commands.typed(message, desk, command, rest))
         return
     if text.startswith(NOTE):
