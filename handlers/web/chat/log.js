@@ -228,7 +228,7 @@ export class Log {
     } else {
       entry = { bubble, frame: makeRow(this.#hands) };
       entry.frame.grip.addEventListener("click", () => this.#hands.menu(entry.bubble, entry.frame));
-      this.#hands.hold(entry.frame, () => this.#hands.menu(entry.bubble, entry.frame));
+      this.#hands.hold(entry.frame.bubble, () => this.#hands.menu(entry.bubble, entry.frame));
       this.#entries.push(entry);
     }
     this.#byId.set(bubble.id, entry);
