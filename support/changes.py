@@ -205,7 +205,7 @@ def _reword(session: Session, ticket: Ticket, row: Any, text: str, **values: Any
 
 def _put_reactions(session: Session, ticket: Ticket, message_id: int, who: str, emoji: list[str]) -> bool:
     """Whether that changed anything."""
-    before = _read(session, message_id).reactions
+    before = _read(session, message_id).reactions or {}
     after = {**before, who: emoji} if emoji else {key: value for key, value in before.items() if key != who}
     if after == before:
         return False

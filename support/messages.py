@@ -71,8 +71,8 @@ class TicketMessageRow(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     calls: Mapped[dict[str, str]] = mapped_column(JSON)
     """Outcome by outbox row, for a long message may leave as several."""
-    reactions: Mapped[dict[str, list[str]]] = mapped_column(JSON, server_default="{}")
-    """Emoji on it: `customer` theirs, `agent` the shop's."""
+    reactions: Mapped[dict[str, list[str]] | None] = mapped_column(JSON)
+    """Emoji on it: `customer` theirs, `agent` the shop's; empty before there are any."""
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When an agent's was taken away from the customer; colleagues still read it."""
 

@@ -129,7 +129,10 @@ def _messages(
         .limit(limit)
     ).mappings().all()  # fmt: skip
     files = _files(session, [row["id"] for row in rows])
-    return [Message(**row, files=tuple(files.get(row["id"], ()))) for row in reversed(rows)]
+    return [
+        Message(**{**row, "reactions": row["reactions"] or {}}, files=tuple(files.get(row["id"], ())))
+        for row in reversed(rows)
+    ]
 
 
 def _files(session: Session, message_ids: Sequence[int]) -> dict[int, list[Attached]]:

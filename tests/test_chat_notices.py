@@ -186,8 +186,10 @@ PARAMS = {
     "by": "Hà", "customer": "Minh", "reason": "Đổ cà phê", "goodwill": 1, "rated": 1041, "survey": 1, "level": 1, "stars": 2,
     "worth": 50_000, "words": "Ly vỡ",
     "places": [{"account": "web", "chat": 1, "message": 2, "part": "text"}], "emoji": "🙏",
+    "deadline": "2026-11-23T01:00:00+00:00", "late": "first", "promise": 3, "escalation": 5, "count": 1,
+    "items": [{"kind": "sla_missed", "ticket": 1042, "late": "next", "deadline": "2026-11-23T01:00:00+00:00",
+               "zone": "Asia/Ho_Chi_Minh"}],
     "zone": "Asia/Ho_Chi_Minh", "opens_at": "2026-11-23T01:00:00+00:00", "asked_at": "2026-11-22T15:00:00+00:00",
-    "survey": 1, "level": 1, "stars": 2, "worth": 50_000, "words": "Ly vỡ", "rated": "Minh", "goodwill": 1,
 }  # fmt: skip
 
 

@@ -536,6 +536,18 @@ def upgrade() -> None:
     op.create_index("ix_alerts_staff", "alerts", ["staff_id", "at"], unique=False)
     op.create_index("ix_alerts_subject", "alerts", ["cause", "subject_id"], unique=False)
     op.create_table(
+        "bought",
+        sa.Column(
+            "order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("kind", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("said", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_bought_order_id")),
+        sa.PrimaryKeyConstraint("order_id", "kind", "name", name=op.f("pk_bought")),
+    )
+    op.create_index("ix_bought_name", "bought", ["kind", "name", "order_id"], unique=False)
+    op.create_table(
         "complaint_tries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -899,7 +911,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_ticket_places_message_id"), "ticket_places", ["message_id"], unique=False)
     op.add_column("customers", sa.Column("erased_at", sa.BigInteger(), nullable=True))
-    op.add_column("ticket_messages", sa.Column("reactions", sa.JSON(), server_default="{}", nullable=False))
+    op.add_column("ticket_messages", sa.Column("reactions", sa.JSON(), nullable=True))
     op.add_column("ticket_messages", sa.Column("deleted_at", sa.BigInteger(), nullable=True))
     op.add_column("tickets", sa.Column("language", sa.Text(), server_default="vi", nullable=False))
     op.add_column("tickets", sa.Column("snoozed_until", sa.BigInteger(), nullable=True))
@@ -1098,6 +1110,8 @@ def downgrade() -> None:
     op.drop_table("complaints")
     op.drop_index(op.f("ix_complaint_tries_ticket_id"), table_name="complaint_tries")
     op.drop_table("complaint_tries")
+    op.drop_index("ix_bought_name", table_name="bought")
+    op.drop_table("bought")
     op.drop_index("ix_alerts_subject", table_name="alerts")
     op.drop_index("ix_alerts_staff", table_name="alerts")
     op.drop_index(
