@@ -134,10 +134,10 @@ async def test_a_strangers_tap_does_nothing(shop: Running, clock: SetClock) -> N
 async def test_every_kind_has_words(language: str) -> None:
     voice = Voice(words(language), None, "Nguyễn Thị Lan")
     params = {
-        "ticket": 1042, "cause": "promise", "about": 3, "deadline": NINE.isoformat(), "zone": "Asia/Ho_Chi_Minh",
+        "ticket": 1042, "late": "promise", "promise": 3, "deadline": NINE.isoformat(), "zone": "Asia/Ho_Chi_Minh",
         "customer": "Lan", "escalation": 5, "level": 2, "what": "Gọi lại", "agent": "Minh", "count": 10,
     }  # fmt: skip
-    params["items"] = [{"kind": "sla_missed", **params}, {"kind": "promise_due", **params, "cause": "first"}]
+    params["items"] = [{"kind": "sla_missed", **params}, {"kind": "promise_due", **params, "late": "first"}]
     for kind in (
         "sla_warning", "sla_missed", "promise_due", "promise_missed", "alerts_digest", "promise_made", "promise_changed",
         "promise_kept", "promise_withdrawn",

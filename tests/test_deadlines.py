@@ -179,14 +179,14 @@ async def test_it_warns_and_is_missed_on_the_second(
     assert await tick(store) == 0
     clock.advance(SECOND)
     assert await tick(store) == 1
-    assert [one["cause"] for one in await told(store, "sla_warning", minh.id)] == ["first"]
+    assert [one["late"] for one in await told(store, "sla_warning", minh.id)] == ["first"]
     clock.set(local("2026-03-02 10:00") - SECOND)
     assert await tick(store) == 0
     clock.advance(SECOND)
     assert await tick(store) == 1
     assert await tick(store) == 0
     missed = await told(store, "sla_missed", minh.id)
-    assert [(one["cause"], one["ticket"], one["level"]) for one in missed] == [("first", ticket, 1)]
+    assert [(one["late"], one["ticket"], one["level"]) for one in missed] == [("first", ticket, 1)]
     assert {"deadline_missed", "escalated"} <= set(await history(store, ticket, minh))
 
 
@@ -264,7 +264,7 @@ async def test_an_answer_and_the_clock_at_the_same_instant(
     clock.set(local("2026-03-02 17:00"))
     await tick(store)
     assert [one for one in await store.read(escalations.open_of, [ticket]) if one.cause == "first"] == []
-    assert not [one for one in await told(store, "sla_missed", hoa.id) if one["cause"] == "first"]
+    assert not [one for one in await told(store, "sla_missed", hoa.id) if one["late"] == "first"]
 
 
 async def test_an_answer_ends_the_ladder(store: Store, clock: SetClock, shop: int, lan: int, minh: Member) -> None:
@@ -432,7 +432,7 @@ async def test_a_promise_reminds_is_missed_and_kept_late(
     assert [one["what"] for one in await told(store, "promise_made")] == ["Gọi lại cho chị Lan"]
     clock.set(due - promises.REMIND)
     await tick(store)
-    assert [one["about"] for one in await told(store, "promise_due", minh.id)] == [number]
+    assert [one["promise"] for one in await told(store, "promise_due", minh.id)] == [number]
     clock.set(due - SECOND)
     await tick(store)
     assert (await store.read(promises.get, number)).state == "open"

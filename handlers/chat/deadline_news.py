@@ -78,7 +78,7 @@ def _ticket(voice: Voice, params: Params) -> Params:
     zone, at = str(params["zone"]), datetime.fromisoformat(params["deadline"])
     return {
         "ticket": str(params["ticket"]), "customer": str(params.get("customer") or voice.words("a customer")),
-        "what": WHAT[str(params["cause"])](voice), "when": voice.words.moment(at, zone),
+        "what": WHAT[str(params["late"])](voice), "when": voice.words.moment(at, zone),
         "promised": str(params.get("what") or ""),
     }  # fmt: skip
 
@@ -101,7 +101,7 @@ def _mine(voice: Voice, params: Params) -> list[InlineKeyboardButton]:
 
 
 def _kept(voice: Voice, params: Params) -> InlineKeyboardButton:
-    return button(voice.words("Done ✓"), KeepPromise(promise=int(params["about"])))
+    return button(voice.words("Done ✓"), KeepPromise(promise=int(params["promise"])))
 
 
 def _buttons(row: list[InlineKeyboardButton]) -> InlineKeyboardMarkup | None:

@@ -125,7 +125,7 @@ def alert(
         return
     shop = shops.get(session, ticket.shop_id)
     notices.tell(
-        session, kind, staff_id=staff_id, shop_id=ticket.shop_id, ticket=ticket.id, cause=cause, about=subject_id,
+        session, kind, staff_id=staff_id, shop_id=ticket.shop_id, ticket=ticket.id, late=cause, promise=subject_id if cause == "promise" else None,
         deadline=due_at.isoformat(), zone=shop.timezone, customer=customers.get(session, ticket.customer_id).name,
         escalation=about.escalation_id, level=about.level, what=about.what,
     )  # fmt: skip
@@ -172,7 +172,7 @@ def _digest(session: Session, staff_id: int) -> None:
     notices.tell(
         session, "alerts_digest", staff_id=staff_id, shop_id=held[0].shop_id, count=len(by_ticket),
         items=[
-            {"kind": row.kind, "cause": row.cause, "ticket": row.ticket_id, "deadline": row.due_at.isoformat(),
+            {"kind": row.kind, "late": row.cause, "ticket": row.ticket_id, "deadline": row.due_at.isoformat(),
              "zone": zones[row.shop_id]}
             for row in list(by_ticket.values())[:NAMED]
         ],
