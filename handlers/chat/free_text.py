@@ -58,7 +58,10 @@ async def unknown_command(message: Message, talk: Talk) -> None:
 async def free_text(message: Message, talk: Talk, state: FSMContext) -> None:
     """Whatever isn't a command: for the open ticket, else understood, else answered by an article, else offered to a colleague."""
     text = message.text or ""
-    if await talk.work.read(tickets.current, talk.customer_id) is not None:
+    ticket = await talk.work.read(tickets.current, talk.customer_id)
+    # In one that was opened for them (after a low rating) nothing was said yet: what they ask for is answered.
+    meant = understand(text) if ticket is not None and not ticket.preview else None
+    if ticket is not None and (meant is None or meant.value not in RUN):
         await helping.into_ticket(message, talk, state)
         return
     if await answers.replied(message, talk, state):

@@ -17,6 +17,9 @@ from support.complaints.complaints import Complaint, Origin, Outcome, Stage
 from support.complaints.severity import Fact, Level
 from support.tickets import Ticket
 
+COMMENTS = timedelta(minutes=5)
+"""Who rated low is asked for a word first; then they hear that somebody in charge sees to it."""
+
 
 def mark(session: Session, ticket_id: int, member: Member) -> Complaint:
     """Say that a ticket is a complaint; its level comes from what the customer wrote in it. Repeatable; one that was
@@ -73,6 +76,7 @@ def begin(
     notices.tell(
         session, "complaint_recovery" if rated else "complaint_received", customer_id=ticket.customer_id,
         shop_id=ticket.shop_id, purpose=Purpose.REPLY, ticket=ticket.id,
+        due_at=now(session) + COMMENTS if rated else None,
     )  # fmt: skip
     complaints.stage(session, ticket, Stage.ACKNOWLEDGED, None)
     events.happened(

@@ -198,6 +198,7 @@ def named(said: Words) -> dict[str, str]:
         "badge.earned": said("Badge earned"), "quest.done": said("Quest done"), "prize.won": said("Prize won"),
         "draw.opened": said("Lucky draw opened"), "draw.closed": said("Lucky draw over"),
         "customer.changed": said("Customer's details changed"),
+        "complaint.opened": said("Complaint opened"), "complaint.closed": said("Complaint closed"),
         "ticket.opened": said("Ticket opened"), "ticket.resolved": said("Ticket resolved"),
         "ticket.rated": said("Ticket rated"), "customer.merged": said("Customers merged"),
         "consent.given": said("Agreed to offers"), "consent.withdrawn": said("Stopped offers"),
@@ -209,7 +210,7 @@ def _groups(said: Words) -> list[tuple[str, list[str]]]:
     heads = {
         "order": said("Orders"), "points": said("Points and tiers"), "tier": said("Points and tiers"),
         "voucher": said("Vouchers and rewards"), "reward": said("Vouchers and rewards"),
-        "referral": said("Invitations"), "ticket": said("Requests"), "badge": said("Games"), "quest": said("Games"), "prize": said("Games"),
+        "referral": said("Invitations"), "ticket": said("Requests"), "complaint": said("Requests"), "badge": said("Games"), "quest": said("Games"), "prize": said("Games"),
         "draw": said("Games"), "customer": said("Customers"),
         "consent": said("Customers"),
     }  # fmt: skip
