@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from loyalty.customers import customers
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.staff import Member, Right
-from support import fields, hooks, links, messages, tags, tickets, topics
+from support import fields, hooks, links, mentions, messages, tags, tickets, topics
 from support.links import Kind
 from support.messages import AGENT, CUSTOMER, NOTE, ticket_messages
 from support.seen import agent_views
@@ -214,6 +214,7 @@ def _move(session: Session, source: Ticket, target: Ticket, rows: Sequence[Any])
         .values(ticket_id=target.id, changed=target.changed, seq=bindparam("place"), reply_to=bindparam("quoted")),
         [{"moved": row.id, "place": places[row.seq], "quoted": places.get(row.reply_to)} for row in rows],
     )
+    mentions.move(session, target.id, {row.id: places[row.seq] for row in rows if row.who == NOTE})
     # What stays behind no longer quotes what has left.
     session.execute(
         update(ticket_messages)

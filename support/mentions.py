@@ -1,9 +1,9 @@
 """Mentions: a colleague called by name in a note, who is told and finds the ticket marked until they have read it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ForeignKey, Index, insert, select
+from sqlalchemy import ForeignKey, Index, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store import notices, staff
@@ -65,6 +65,14 @@ def note_down(session: Session, ticket: Ticket, member: Member, message_id: int,
         notices.tell(
             session, "mentioned", staff_id=one.id, shop_id=ticket.shop_id, ticket=ticket.id, by=member.name, text=text,
         )  # fmt: skip
+
+
+def move(session: Session, ticket_id: int, places: Mapping[int, int]) -> None:
+    """Notes went on in another ticket: `places` gives each message's new one there."""
+    for message_id, seq in places.items():
+        session.execute(
+            update(mentions).where(mentions.c.message_id == message_id).values(ticket_id=ticket_id, seq=seq)
+        )
 
 
 def waiting(session: Session, member: Member, ticket_ids: Sequence[int]) -> set[int]:

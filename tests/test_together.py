@@ -15,7 +15,7 @@ from store.engine import Store
 from store.errors import NotFoundError
 from store.notices import NoticeRow
 from store.staff import Member, Role
-from support import looks, mentions, messages, seen, tickets
+from support import handling, linking, looks, mentions, messages, seen, tickets
 from support.looks import LASTS, TYPING_LASTS, LookRow
 
 pytestmark = pytest.mark.asyncio
@@ -135,3 +135,18 @@ async def test_who_is_called_hears_of_it_and_finds_the_ticket_marked_until_it_is
     # Words to the customer call nobody.
     await store.write(messages.agent_says, ticket, minh, "Chào @Lý Hoà", key="reply-0001")
     assert await store.read(mentions.waiting, hoa, [ticket]) == set()
+
+
+async def test_a_call_goes_along_when_two_requests_become_one(store: Store, shop: int) -> None:
+    minh, hoa = await hire(store, "Minh", shop), await hire(store, "Lý Hoà", shop)
+    one = await asks(store, shop)
+    customer = (await store.read(tickets.get, one)).customer_id
+    async with store.work() as work:
+        await work.write(handling.close, one, minh)
+        other = (await work.write(tickets.open_or_join, customer, shop)).ticket.id
+        await work.write(messages.customer_says, other, text="còn nữa")
+    await store.write(messages.note, other, minh, "Nhờ @Lý Hoà", key="note-0001")
+    await store.write(linking.merge, other, minh, one)
+    assert await store.read(mentions.waiting, hoa, [one, other]) == {one}
+    await store.write(seen.saw, one, hoa, (await store.read(tickets.get, one)).last_seq)
+    assert await store.read(mentions.waiting, hoa, [one, other]) == set()
