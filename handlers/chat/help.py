@@ -23,7 +23,7 @@ from handlers.chat.commands import Held, Rate, Topic, button, go, go_button
 from handlers.chat.sayings import Saying, understand
 from handlers.chat.talk import Talk
 from store.engine import Work
-from store.errors import ConflictError, InvalidError, NotFoundError
+from store.errors import ConflictError, InvalidError, MovedError, NotFoundError
 from store.media import File
 from support import changes, messages, ratings, tickets
 from support.complaints import complaints
@@ -31,7 +31,7 @@ from support.deadlines import promises
 from support.deadlines.promises import Promise
 from support.feedback import surveys
 from support.messages import Source
-from support.tickets import Joined, Ticket
+from support.tickets import Joined, Ticket, TicketStateError
 from support.topics import OTHER, own
 
 HELD_MAX = 10
@@ -145,10 +145,9 @@ async def into_ticket(message: Message, talk: Talk, state: FSMContext, *, topic:
         answered=answered.ticket_id if answered else None,
     )  # fmt: skip
     await bring_album(message, talk, state, joined.ticket.id)
-    await talk.work.write(
-        messages.customer_says, joined.ticket.id, text=words_of(message), files=talk.files(message),
-        location=location_of(message), source=source_of(message, talk), group_id=message.media_group_id,
-        reply_to=quoted,
+    await _say(
+        talk, joined.ticket.id, text=words_of(message), files=talk.files(message), location=location_of(message),
+        source=source_of(message, talk), group_id=message.media_group_id, reply_to=quoted,
     )  # fmt: skip
     await confirm(message, talk, joined)
 
@@ -259,10 +258,20 @@ async def say_held(talk: Talk, chat_id: int, ticket_id: int, held: list[dict[str
     for item in held:
         files = [File(**file) for file in item["files"]]
         if item["text"] or files or item["location"]:
-            await talk.work.write(
-                messages.customer_says, ticket_id, text=item["text"], files=files, location=item["location"],
+            await _say(
+                talk, ticket_id, text=item["text"], files=files, location=item["location"],
                 source=Source(talk.account, chat_id, item["message"]), group_id=item["group"],
             )  # fmt: skip
+
+
+async def _say(talk: Talk, ticket_id: int, **values: Any) -> None:
+    """Write into a ticket that was just looked up. Where a colleague has closed it in that very moment, or made it a part
+    of another, the whole update is taken in again, as the desk stands by then.
+    """
+    try:
+        await talk.work.write(messages.customer_says, ticket_id, **values)
+    except TicketStateError:
+        raise MovedError from None
 
 
 async def send_held(query: CallbackQuery, talk: Talk, state: FSMContext) -> None:
