@@ -62,8 +62,10 @@ def note_down(session: Session, ticket: Ticket, member: Member, message_id: int,
     desk = [one for one in staff.every(session) if one.may(Right.DESK, ticket.shop_id) and one.id != member.id]
     for one in called(text, desk):
         session.execute(insert(mentions).values(message_id=message_id, staff_id=one.id, ticket_id=ticket.id, seq=seq))
+        # The customer's number goes with it, so that what is said of them is taken out when they are forgotten.
         notices.tell(
-            session, "mentioned", staff_id=one.id, shop_id=ticket.shop_id, ticket=ticket.id, by=member.name, text=text,
+            session, "mentioned", staff_id=one.id, customer_id=ticket.customer_id, shop_id=ticket.shop_id,
+            ticket=ticket.id, by=member.name, text=text,
         )  # fmt: skip
 
 

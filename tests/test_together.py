@@ -121,10 +121,11 @@ async def test_who_is_called_hears_of_it_and_finds_the_ticket_marked_until_it_is
         await store.write(messages.note, ticket, minh, "Nhờ @Lý Hoà và @Minh", key="note-0001")
     told = await store.read(
         lambda session: session.execute(
-            sa.select(NoticeRow.staff_id, NoticeRow.params).where(NoticeRow.kind == "mentioned")
+            sa.select(NoticeRow.staff_id, NoticeRow.customer_id, NoticeRow.params).where(NoticeRow.kind == "mentioned")
         ).all()
     )
     assert [(row.staff_id, row.params["ticket"], row.params["by"]) for row in told] == [(hoa.id, ticket, "Minh")]
+    assert [row.customer_id for row in told] == [(await store.read(tickets.get, ticket)).customer_id]
     assert await store.read(mentions.waiting, hoa, [ticket]) == {ticket}
     assert await store.read(mentions.waiting, minh, [ticket]) == set()
     last = (await store.read(tickets.get, ticket)).last_seq
