@@ -509,8 +509,8 @@ async def test_an_agent_and_the_router_at_once(shop: Shop) -> None:
 async def test_a_cap_holds_however_many_come_at_once_at_two_shops(shop: Shop) -> None:
     store = shop.store
     number = await store.write(programme.open_shop, "Quán B", timezone="Asia/Ho_Chi_Minh", language="vi")
-    owner = await store.read(staff.get, await store.write(staff.add, "Bà chủ", Role.OWNER, None))
-    other = Shop(store, number, owner)
+    owner_of_all = await store.read(staff.get, await store.write(staff.add, "Bà chủ", Role.OWNER, None))
+    other = Shop(store, number, owner_of_all)
     people = [
         await store.read(staff.get, await store.write(staff.add, f"Đi lại {n}", Role.AGENT, None)) for n in range(2)
     ]
@@ -524,6 +524,17 @@ async def test_a_cap_holds_however_many_come_at_once_at_two_shops(shop: Shop) ->
     owners = [await shop.owner(one) for one in came]
     assert sorted(owners.count(one.id) for one in people) == [3, 3]
     assert owners.count(None) == 6
+    # One place left, and a ticket waits for it at each of the two shops: both are looked at at the same instant.
+    await shop.cap(people[1], 0)
+    mine = [ticket for ticket, owner in zip(came, owners, strict=True) if owner == people[0].id]
+    for _ in range(3):
+        await store.write(handling.close, mine.pop().id, owner_of_all)
+        waiting = [one for one in came if await shop.owner(one) is None]
+        pair = [next(one for one in waiting if one.shop_id == at.id) for at in (shop, other)]
+        await asyncio.gather(*(through(store, router.route, one.id) for one in pair))
+        mine += [one for one in pair if await shop.owner(one) == people[0].id]
+        assert len(mine) == 3
+    await shop.cap(people[1], 3)
     # And when both desks are looked at and somebody goes, all at once.
     await asyncio.gather(
         *(through(store, router.drain, at.id) for at in (shop, other)), through(store, presence.go, people[0]),
