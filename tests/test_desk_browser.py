@@ -102,6 +102,7 @@ async def test_two_agents_at_one_ticket_see_each_other(browser: Browser, house: 
         await expect(mark).to_be_visible()
         await hoa.open("Trần Thị Lan")
         await expect(other.locator(".called.me")).to_have_text("@Lý Hoà")
+        await expect(mark).to_have_count(0)
         await expect(page.locator("#faces .faces")).to_be_visible()
         await other.goto("/desk")
         await expect(page.locator("#faces .faces")).to_have_count(0)

@@ -144,8 +144,9 @@ export class List {
 
   read(id) {
     const line = this.#lines.get(id);
-    if (!line?.unread) return;
+    if (!line?.unread && !line?.facts.mentioned) return;
     line.unread = 0;
+    line.facts.mentioned = false;
     this.draw();
   }
 
