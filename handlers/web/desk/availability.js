@@ -6,6 +6,7 @@ import { addAction, addBadge } from "./panels.js";
 import { asker } from "./server.js";
 
 const LOOK = 60000;
+const SOON = 2000; // the page was quicker than its own heartbeat
 
 const boot = JSON.parse(document.getElementById("boot").textContent);
 const words = new Words(boot.strings, document.documentElement.lang);
@@ -39,6 +40,7 @@ function draw(found) {
   now = found;
   button.hidden = !now.on;
   if (!now.on) return;
+  if (now.status === "offline") setTimeout(look, SOON);
   const title = `${now.load}. ${words.say(now.status === "here" ? "away_title" : "here_title")}`;
   button.className = `presence ${now.status}`;
   button.title = title;
