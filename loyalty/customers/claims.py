@@ -9,6 +9,8 @@ from loyalty import recognition
 from loyalty.customers import customers, facts
 from loyalty.orders import orders
 from loyalty.outreach import consents
+from loyalty.outreach.journeys import runs
+from loyalty.outreach.segments import lists
 from loyalty.points import adjustments, bonuses, gifts, points
 from loyalty.referrals import referral_merges, referrals
 from loyalty.tiers import qualification, tier_gifts
@@ -155,6 +157,8 @@ MOVES = [
     adjustments.move,
     consents.move,
     facts.move,
+    lists.move,
+    runs.move,
 ]
 """What hangs on a customer and goes along in a merge; each noun that refers to customers adds its own line here."""
 

@@ -14,6 +14,12 @@ OPEN_COMPLAINTS = "open_complaints"
 OPEN_TICKETS = "open_tickets"
 LAST_RATING = "last_rating"
 """Stars of the last rating, 1 to 5."""
+DEBT = "debt"
+"""đồng they owe the shop, as its own books say (an import brings it)."""
+P_ALIVE = "p_alive"
+"""Per cent: how likely they still come, by the forecast."""
+WORTH = "worth"
+"""đồng they are expected to bring in the next 365 days, by the forecast."""
 
 
 class FactRow(Base):
@@ -66,7 +72,7 @@ def move(session: Session, from_id: int, to_id: int) -> None:
     rows = session.execute(select(f.name, f.value, f.at).where(f.customer_id == from_id)).all()
     for row in rows:
         there = session.execute(select(f.value, f.at).where(f.customer_id == to_id, f.name == row.name)).first()
-        if row.name in {OPEN_COMPLAINTS, OPEN_TICKETS}:
+        if row.name in {OPEN_COMPLAINTS, OPEN_TICKETS, DEBT}:
             put(session, to_id, row.name, row.value + (there.value if there else 0))
         elif there is None or row.at > there.at:
             put(session, to_id, row.name, row.value)

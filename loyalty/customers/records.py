@@ -10,6 +10,8 @@ from loyalty import recognition
 from loyalty.customers import customers, facts, phones
 from loyalty.orders import orders
 from loyalty.outreach import consents, deliveries
+from loyalty.outreach.journeys import runs
+from loyalty.outreach.segments import lists
 from loyalty.points import gifts, points, statement
 from loyalty.referrals import referrals
 from loyalty.tiers import qualification
@@ -31,6 +33,7 @@ def of(session: Session, customer_id: int) -> dict[str, Any]:
         "recognition": recognition.record(session, person.id),
         "consents": _consents(session, person.id),
         "deliveries": deliveries.record(session, every_number(session, person.id)),
+        "journeys": runs.record(session, every_number(session, person.id)),
     }
 
 
@@ -60,6 +63,8 @@ def forget(session: Session, customer_id: int) -> set[str]:
     session.execute(delete(i).where(i.c.customer_id.in_(numbers)))
     session.execute(delete(table(phones.PhoneCode)).where(phones.PhoneCode.customer_id.in_(numbers)))
     facts.forget(session, numbers)
+    lists.forget(session, numbers)
+    runs.forget(session, numbers)
     gifts.forget(session, numbers, {row.phone for row in people if row.phone})
     session.execute(delete(referrals.links).where(referrals.links.c.customer_id.in_(numbers)))
     shas |= recognition.forget(session, numbers)

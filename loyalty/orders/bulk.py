@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from loyalty import programme
 from loyalty.customers import customers
+from loyalty.orders import bought as names
 from loyalty.orders import earning, earning_rules, order_earning, orders
 from loyalty.orders.earning import Plan
 from loyalty.orders.earning_rules import Basket
@@ -91,6 +92,8 @@ class _Writes:
     """The rows to be written, in the columns' order of the statements below."""
 
     orders: list[Sequence[Any]] = field(default_factory=list)
+    items: dict[int, Sequence[dict[str, Any]]] = field(default_factory=dict)
+    """By order, of those that have any."""
     transfers: list[Sequence[Any]] = field(default_factory=list)
     postings: list[Sequence[Any]] = field(default_factory=list)
     lots: list[Sequence[Any]] = field(default_factory=list)
@@ -275,6 +278,8 @@ def _worked_out(
             rules.earn_per if bought else None, rules.tier_per if bought else None, plan.id if bought else None,
             (json.dumps(kept) if kept else "{}") if bought else None, earned, want, want_tier, paid,
         ))  # fmt: skip
+        if order.items:
+            writes.items[order_id] = order.items
         if want or want_tier:
             until = order_earning.held_until(order.placed_at, shop.return_days, moment)
             into = "pending" if until else "available"
@@ -372,6 +377,7 @@ def _write(session: Session, shop: shops.Shop, buyers: dict[str, _Buyer], writes
         "version, earn_per, tier_per, plan_id, context, earned, standing, standing_tier, counted",
         writes.orders,
     )
+    names.keep_new(session, writes.items)
     insert_rows(session, "transfers", "id, key, hash, kind, at, legs, shop_id, order_id", writes.transfers)
     insert_rows(session, "postings", "transfer_id, source_id, target_id, amount", writes.postings)
     insert_rows(

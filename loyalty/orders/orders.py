@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import recognition
 from loyalty.customers import customers
-from loyalty.orders import earning_rules, order_earning, order_lines
+from loyalty.orders import bought, earning_rules, order_earning, order_lines
 from loyalty.points import lots
 from loyalty.referrals import referrals
 from loyalty.tiers import qualification
@@ -222,6 +222,8 @@ def put(
             version=row.version + 1, listed=listed,
         )
     )  # fmt: skip
+    if not same_items:
+        bought.keep(session, row.id, order.items)
     settle(session, row.id, quiet=quiet, eventful=source != IMPORT)
     return state(session, row.id)
 

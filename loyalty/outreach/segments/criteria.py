@@ -1,4 +1,4 @@
-"""Criteria: who belongs to a segment, as data. `{all: […]}`, `{any: […]}`, `{not: …}` or `{field, op, value}`, nested.
+"""Criteria: who belongs to a segment, as data. `{all: […]}`, `{any: […]}`, `{not: …}` or `{field, op, value, days?}`, nested.
 
 What a field means and which values it takes stands in `fields`. Nothing here knows the database.
 """
@@ -31,12 +31,15 @@ Value = int | str | tuple[int | str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One condition on one field; `value` a tuple for `in`. `path` says where it stands, for errors."""
+    """One condition on one field; `value` a tuple for `in`. `days`: of a field that looks back (or ahead), so many days,
+    None for all time. `path` says where it stands, for errors.
+    """
 
     field: str
     op: Op
     value: Value
     path: str = ""
+    days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +110,16 @@ def _test(given: Mapping[str, Any], path: str) -> Test:
         raise CriteriaError(f"{path}.op", "unknown", sign) from None
     if "value" not in given:
         raise CriteriaError(f"{path}.value", "required")
-    value = given["value"]
+    value, days = given["value"], given.get("days")
+    if days is not None and (isinstance(days, bool) or not isinstance(days, int)):
+        raise CriteriaError(f"{path}.days", "type")
     if op is not Op.IN:
-        return Test(field, op, _value(value, f"{path}.value"), path)
+        return Test(field, op, _value(value, f"{path}.value"), path, days)
     if not isinstance(value, list):
         raise CriteriaError(f"{path}.value", "type")
     if not 1 <= len(value) <= LISTED_MAX:
         raise CriteriaError(f"{path}.value", "length", LISTED_MAX)
-    return Test(field, op, tuple(_value(one, f"{path}.value.{at}") for at, one in enumerate(value)), path)
+    return Test(field, op, tuple(_value(one, f"{path}.value.{at}") for at, one in enumerate(value)), path, days)
 
 
 def _value(value: Any, path: str) -> int | str:
@@ -138,8 +143,9 @@ def tests(criteria: Criteria) -> Iterator[Test]:
 def written(criteria: Criteria) -> dict[str, Any]:
     """The JSON of criteria: what `parse` reads."""
     match criteria:
-        case Test(field, op, value):
-            return {"field": field, "op": op.value, "value": list(value) if isinstance(value, tuple) else value}
+        case Test(field, op, value, _, days):
+            said = {"field": field, "op": op.value, "value": list(value) if isinstance(value, tuple) else value}
+            return said if days is None else {**said, "days": days}
         case Not(part):
             return {"not": written(part)}
         case All(parts):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -20,6 +21,18 @@ class Preview:
 
     count: int
     sample: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A customer in a sample."""
+
+    id: int
+    name: str
+    phone: str | None
+    orders: int
+    spent: int
+    last_order_at: datetime | None
 
 
 def preview(session: Session, criteria: Criteria, zone: str, sample: int = SAMPLE) -> Preview:
@@ -57,7 +70,7 @@ def members(session: Session, criteria: Criteria, zone: str) -> Iterator[Sequenc
 
 def among(session: Session, criteria: Criteria, zone: str, customer_ids: Sequence[int]) -> list[int]:
     """Those of some customers who fit. Raises CriteriaError."""
-    seen = fields.look(session, zone)
+    seen = fields.look(session, zone, only=customer_ids)
     fields.check(criteria, seen)
     fits = fields.where(criteria, seen)
     query = (
@@ -69,3 +82,13 @@ def among(session: Session, criteria: Criteria, zone: str, customer_ids: Sequenc
         .order_by(customers.c.id)
     )
     return list(session.execute(query).scalars())
+
+
+def shown(session: Session, numbers: Sequence[int]) -> list[Person]:
+    """Some customers as a list shows them, in the order asked for."""
+    c = customers.c
+    rows = session.execute(
+        select(c.id, c.name, c.phone, c.orders_count, c.spend_total, c.last_order_at).where(c.id.in_(numbers))
+    )
+    found = {row.id: Person(*row) for row in rows}
+    return [found[number] for number in numbers if number in found]

@@ -1,12 +1,29 @@
 """The desk in full, and outreach: routing, promises, complaints, articles, segments, campaigns, journeys."""
 
+import json
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
+
+from store.text import fold
 
 revision: str = "0003"
 down_revision: str | None = "0002"
 branch_labels = None
 depends_on = None
+
+
+def _names(items: Any) -> dict[tuple[int, str], str]:
+    """What an order's items are called: by (kind, folded name) as written; 0 an item, 1 a category."""
+    found: dict[tuple[int, str], str] = {}
+    for item in items if isinstance(items, list) else []:
+        for kind, key in ((0, "name"), (0, "sku"), (0, "code"), (1, "category"), (1, "group")):
+            said = str(item.get(key) or "").replace("\x00", "").strip()
+            name = fold(said).strip()[:100]
+            if name and len(found) < 200:
+                found.setdefault((kind, name), said[:100])
+    return found
 
 
 def upgrade() -> None:
@@ -151,6 +168,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("undressed_at IS NOT NULL"),
         postgresql_where=sa.text("undressed_at IS NOT NULL"),
+    )
+    op.create_table(
+        "journey_entries",
+        sa.Column("journey_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.PrimaryKeyConstraint("journey_id", "customer_id", name=op.f("pk_journey_entries")),
     )
     op.create_table(
         "journey_runs",
@@ -319,6 +344,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_feedback_terms")),
     )
     op.create_table(
+        "journey_tasks",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("journey_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("done_at", sa.BigInteger(), nullable=True),
+        sa.Column("done_by", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_journey_tasks_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_journey_tasks")),
+        sa.UniqueConstraint("key", name=op.f("uq_journey_tasks_key")),
+    )
+    op.create_index("ix_journey_tasks_customer", "journey_tasks", ["customer_id"], unique=False)
+    op.create_index(
+        "ix_journey_tasks_open",
+        "journey_tasks",
+        ["shop_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.create_table(
         "journeys",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -329,6 +380,7 @@ def upgrade() -> None:
         sa.Column("on", sa.Boolean(), nullable=False),
         sa.Column("on_since", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("calendar_day", sa.Text(), nullable=True),
         sa.Column("removed_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_journeys_shop_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_journeys")),
@@ -374,6 +426,26 @@ def upgrade() -> None:
     )
     op.create_index("ix_saved_views_shared", "saved_views", ["shared", "shop_id"], unique=False)
     op.create_index("ix_saved_views_staff", "saved_views", ["staff_id"], unique=False)
+    op.create_table(
+        "segments",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("criteria", sa.JSON(), nullable=False),
+        sa.Column("listed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("discount", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("price_list", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("payment_terms", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("notes", sa.Text(), server_default=sa.text("''"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), nullable=False),
+        sa.Column("removed_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_segments_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_segments")),
+        sa.UniqueConstraint("shop_id", "key", name=op.f("uq_segments_shop_id_key")),
+    )
     op.create_table(
         "sla_policies",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -456,12 +528,15 @@ def upgrade() -> None:
         sa.Column("criteria", sa.JSON(), nullable=False),
         sa.Column("purpose", sa.BigInteger(), nullable=False),
         sa.Column("messages", sa.JSON(), nullable=False),
+        sa.Column("messages_b", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("hold_out", sa.BigInteger(), nullable=False),
         sa.Column("send_at", sa.BigInteger(), nullable=True),
+        sa.Column("best_hour", sa.Boolean(), nullable=False),
         sa.Column("program_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("proposed_by", sa.Text(), nullable=True),
         sa.Column("approved_at", sa.BigInteger(), nullable=True),
         sa.Column("approved_by", sa.Text(), nullable=True),
         sa.Column(
@@ -498,6 +573,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_routing_rules")),
     )
     op.create_index("ix_routing_rules_shop", "routing_rules", ["shop_id", "place"], unique=False)
+    op.create_table(
+        "segment_members",
+        sa.Column(
+            "segment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.ForeignKeyConstraint(["segment_id"], ["segments.id"], name=op.f("fk_segment_members_segment_id")),
+        sa.PrimaryKeyConstraint("segment_id", "customer_id", name=op.f("pk_segment_members")),
+    )
+    op.create_index(op.f("ix_segment_members_customer_id"), "segment_members", ["customer_id"], unique=False)
+    op.create_table(
+        "segment_uploads",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("segment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("file", sa.Text(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("matched", sa.BigInteger(), nullable=False),
+        sa.Column("header", sa.JSON(), nullable=False),
+        sa.Column("unmatched", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["segment_id"], ["segments.id"], name=op.f("fk_segment_uploads_segment_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_segment_uploads")),
+    )
+    op.create_index(op.f("ix_segment_uploads_segment_id"), "segment_uploads", ["segment_id"], unique=False)
     op.create_table(
         "team_members",
         sa.Column("team_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -941,6 +1043,39 @@ def upgrade() -> None:
     # What was resolved before there were days to reopen in had seven.
     op.execute("UPDATE tickets SET closes_at = resolved_at + 604800000000 WHERE state = 'resolved'")
 
+    # What was in orders before is found by its names too, and how tickets stand is known of their customers.
+    after = 0
+    while True:
+        rows = (
+            op.get_bind()
+            .execute(
+                sa.text("SELECT id, CAST(items AS TEXT) AS items FROM orders WHERE id > :after ORDER BY id LIMIT 5000"),
+                {"after": after},
+            )
+            .all()
+        )
+        named = [
+            {"o": row.id, "k": kind, "n": name, "s": said}
+            for row in rows
+            for (kind, name), said in _names(json.loads(row.items)).items()
+        ]
+        if named:
+            op.get_bind().execute(
+                sa.text("INSERT INTO bought (order_id, kind, name, said) VALUES (:o, :k, :n, :s)"), named
+            )
+        if not rows:
+            break
+        after = rows[-1].id
+    op.execute(
+        "INSERT INTO facts (name, customer_id, value, at) SELECT 'open_tickets', customer_id, count(*), max(updated_at) "
+        "FROM tickets WHERE state NOT IN ('resolved', 'closed') GROUP BY customer_id"
+    )
+    op.execute(
+        "INSERT INTO facts (name, customer_id, value, at) SELECT 'last_rating', t.customer_id, r.stars, r.at FROM ratings r "
+        "JOIN tickets t ON t.id = r.ticket_id WHERE NOT EXISTS (SELECT 1 FROM ratings r2 JOIN tickets t2 ON t2.id = r2.ticket_id "
+        "WHERE t2.customer_id = t.customer_id AND (r2.at > r.at OR (r2.at = r.at AND r2.ticket_id > r.ticket_id)))"
+    )
+
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
             "CREATE FUNCTION search_words(said text) RETURNS tsvector LANGUAGE sql IMMUTABLE AS $$ SELECT "
@@ -1123,6 +1258,10 @@ def downgrade() -> None:
     op.drop_table("alerts")
     op.drop_index(op.f("ix_team_members_staff_id"), table_name="team_members")
     op.drop_table("team_members")
+    op.drop_index(op.f("ix_segment_uploads_segment_id"), table_name="segment_uploads")
+    op.drop_table("segment_uploads")
+    op.drop_index(op.f("ix_segment_members_customer_id"), table_name="segment_members")
+    op.drop_table("segment_members")
     op.drop_index("ix_routing_rules_shop", table_name="routing_rules")
     op.drop_table("routing_rules")
     op.drop_index("ix_campaigns_shop", table_name="campaigns")
@@ -1143,6 +1282,7 @@ def downgrade() -> None:
     op.drop_table("tags")
     op.drop_index("ix_sla_policies_shop", table_name="sla_policies")
     op.drop_table("sla_policies")
+    op.drop_table("segments")
     op.drop_index("ix_saved_views_staff", table_name="saved_views")
     op.drop_index("ix_saved_views_shared", table_name="saved_views")
     op.drop_table("saved_views")
@@ -1152,6 +1292,14 @@ def downgrade() -> None:
         "ix_journeys_on", table_name="journeys", sqlite_where=sa.text('"on"'), postgresql_where=sa.text('"on"')
     )
     op.drop_table("journeys")
+    op.drop_index(
+        "ix_journey_tasks_open",
+        table_name="journey_tasks",
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
+    )
+    op.drop_index("ix_journey_tasks_customer", table_name="journey_tasks")
+    op.drop_table("journey_tasks")
     op.drop_table("feedback_terms")
     op.drop_table("desks")
     op.drop_index(
@@ -1186,6 +1334,7 @@ def downgrade() -> None:
     )
     op.drop_index("ix_journey_runs_customer", table_name="journey_runs")
     op.drop_table("journey_runs")
+    op.drop_table("journey_entries")
     op.drop_index(
         "ix_forum_topics_undressed",
         table_name="forum_topics",

@@ -1,0 +1,39 @@
+"""Treatment: how one customer is to be served here, by the policies of the segments they are in, for the till and the API."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from loyalty.customers import customers, facts
+from loyalty.outreach.segments import criteria, saved, segments
+from loyalty.outreach.segments.criteria import CriteriaError
+from loyalty.outreach.segments.saved import Segment
+from store import shops
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """`groups`: the segments with a policy that a customer is in, the best discount first; `debt` in đồng as the shop's books
+    say, None where they never did; `last_order_at`: their last purchase, at any shop.
+    """
+
+    groups: Sequence[Segment]
+    debt: int | None
+    last_order_at: datetime | None
+
+
+def of(session: Session, customer_id: int, shop_id: int) -> Treatment:
+    """How a customer is to be served at a shop. Raises NotFoundError."""
+    person, zone = customers.get(session, customer_id), shops.get(session, shop_id).timezone
+    groups = [one for one in saved.with_policy(session, shop_id) if _in(session, one, person.id, zone)]
+    return Treatment(groups, facts.get(session, person.id, facts.DEBT), person.last_order_at)
+
+
+def _in(session: Session, segment: Segment, customer_id: int, zone: str) -> bool:
+    try:
+        return bool(segments.among(session, criteria.parse(segment.criteria), zone, [customer_id]))
+    except CriteriaError:
+        # It asks for something that is no longer there, a tier that was taken out: nobody is in it until it is mended.
+        return False
