@@ -67,6 +67,8 @@ KINDS: Mapping[str, Kind] = {
     "ticket.rated": Kind("A customer rated a resolved ticket, 1 to 5.", {"ticket": 1042, "stars": 5}),
     "customer.changed": Kind("A customer's profile or phone changed, or the phone was proven: read them again.", {}),
     "customer.merged": Kind("Two customers turned out to be one; `gone_id` is now `customer_id`.", {"gone_id": 12}),
+    "journey.reached": Kind("A customer came to a step of a journey that tells you; `name` is the step's.",
+                            {"journey": 6, "name": "call"}),
     "consent.given": Kind("A customer agreed to offers.", {}),
     "consent.withdrawn": Kind("A customer wants no more offers.", {}),
 }  # fmt: skip
@@ -180,6 +182,7 @@ TELLERS: Mapping[str, Teller] = {
     "phone_proven": _same("customer.changed"),
     "profile_changed": _same("customer.changed"),
     "merged": _same("customer.merged", gone_id="gone"),
+    "journey_reached": _same("journey.reached", "journey", "name"),
     "offers_agreed": _same("consent.given"),
     "offers_stopped": _same("consent.withdrawn"),
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, Text, UniqueConstraint, and_, func, select, text, update
+from sqlalchemy import ColumnElement, Index, Text, UniqueConstraint, and_, delete, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.base import Base, BigId, UtcTime, insert_rows, raw, raw_many, table, to_micros
@@ -90,17 +90,20 @@ def plan(
     people: Sequence[tuple[int, str]],
     *,
     due_at: datetime,
+    own: Mapping[int, datetime] | None = None,
     step: int = 0,
     occurrence: str = "",
 ) -> None:
-    """Write rows for people, (customer, variant) each; a variant `held_out` is never written to."""
-    due = to_micros(due_at)
+    """Write rows for people, (customer, variant) each; a variant `held_out` is never written to. `own`: whose time isn't
+    `due_at`.
+    """
+    due, others = to_micros(due_at), {number: to_micros(at) for number, at in (own or {}).items()}
     insert_rows(
         session, "deliveries", "source, source_id, step, occurrence, customer_id, purpose, variant, state, due_at",
         [
             (
                 source, source_id, step, occurrence, customer_id, int(purpose), variant,
-                HELD_OUT if variant == HELD_OUT else PLANNED, due,
+                HELD_OUT if variant == HELD_OUT else PLANNED, others.get(customer_id, due),
             )
             for customer_id, variant in people
         ],
@@ -175,6 +178,17 @@ def take_back(session: Session, source: str, source_id: int) -> int:
     return len(rows)
 
 
+def retry(session: Session, source: str, source_id: int) -> int:
+    """Plan again those with whom it failed for another reason than that they don't want to hear; how many that were."""
+    rows = raw(
+        session,
+        "UPDATE deliveries SET state = 'planned', reason = NULL, account = NULL, left_at = NULL, ended_at = NULL, due_at = ? "
+        "WHERE source = ? AND source_id = ? AND state = 'failed' AND coalesce(reason, '') <> 'blocked' RETURNING id",
+        (to_micros(now(session)), source, source_id),
+    )
+    return len(rows)
+
+
 def abandon(session: Session, source: str, source_id: int, reason: str, limit: int = 1_000) -> int:
     """Give up some rows that are still planned; how many that were."""
     rows = raw(
@@ -213,6 +227,17 @@ def counts(session: Session, source: str, source_id: int) -> dict[tuple[str, str
         key = (state, why if state == SKIPPED else None)
         found[key] = found.get(key, 0) + count
     return found
+
+
+def move(session: Session, source: str, from_id: int, to_id: int) -> None:
+    """In a merge what was not yet written goes along, save what the other is or was written too."""
+    d = deliveries.c
+    mine = select(d.source_id, d.step, d.occurrence).where(d.source == source, d.customer_id == to_id).subquery()
+    same = and_(mine.c.source_id == d.source_id, mine.c.step == d.step, mine.c.occurrence == d.occurrence)
+    planned = (d.source == source, d.customer_id == from_id, d.state == PLANNED)
+    both = select(d.id).join(mine, same).where(*planned)
+    session.execute(delete(deliveries).where(d.id.in_(both)))
+    session.execute(update(deliveries).where(*planned).values(customer_id=to_id))
 
 
 def record(session: Session, numbers: Sequence[int]) -> list[dict[str, Any]]:

@@ -53,6 +53,7 @@ def actions(said: Words) -> dict[str, str]:
         "campaign_sending": said("let a campaign go on"), "campaign_paused": said("paused a campaign"),
         "campaign_stopped": said("stopped a campaign"), "journey_added": said("made a journey"),
         "journey_changed": said("changed a journey"), "journey_switched": said("switched a journey on or off"),
+        "journey_removed": said("removed a journey"), "journey_task_settled": said("said how a journey's task stands"),
         "referral_allowed": said("allowed an invitation"), "referral_refused": said("refused an invitation"),
         "draw_added": said("made a lucky draw"), "draw_changed": said("changed a lucky draw"),
         "draw_removed": said("threw a lucky draw away"), "draw_open": said("opened a lucky draw"),

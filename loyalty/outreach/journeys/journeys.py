@@ -6,7 +6,7 @@ is on is safe: who stands at a step goes on from it, or, where it is gone, is th
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, Text, insert, select, text, update
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.outreach.journeys import steps as steps_of
 from loyalty.outreach.journeys import triggers
-from loyalty.outreach.segments import criteria, fields
+from loyalty.outreach.segments import criteria, fields, saved
 from loyalty.vouchers import voucher_programs
 from store import audit, shops
 from store.base import Base, BigId, UtcTime, table
@@ -39,6 +39,8 @@ class JourneyRow(Base):
     on_since: Mapped[datetime | None] = mapped_column(UtcTime)
     """What happened before it was switched on begins nothing."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+    calendar_day: Mapped[str | None] = mapped_column(Text)
+    """The last day of the calendar that was begun, `2026-11-21`."""
     removed_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
@@ -55,6 +57,7 @@ class Journey:
     on: bool
     on_since: datetime | None
     created_at: datetime
+    calendar_day: str | None
 
 
 journeys = table(JourneyRow)
@@ -87,10 +90,18 @@ def switch(session: Session, journey_id: int, shop_id: int, actor: str, *, on: b
     """Switch it on or off. Off, nobody begins and who is in it stands still; on again, they go on."""
     before = get(session, journey_id, shop_id)
     if before.on != on:
-        values = {"on": on} | ({"on_since": now(session)} if on else {})
+        # On again, the days in between are not made up for.
+        values = {"on": on} | ({"on_since": now(session), "calendar_day": None} if on else {})
         session.execute(update(journeys).where(journeys.c.id == journey_id).values(**values))
         audit.record(session, actor, "journey_switched", shop_id, journey=journey_id, changed={"on": [before.on, on]})
     return get(session, journey_id)
+
+
+def remove(session: Session, journey_id: int, shop_id: int, actor: str) -> None:
+    """Take a journey out: who is in it stands still for ever. Raises NotFoundError."""
+    before = get(session, journey_id, shop_id)
+    session.execute(update(journeys).where(journeys.c.id == journey_id).values(on=False, removed_at=now(session)))
+    audit.record(session, actor, "journey_removed", shop_id, journey=journey_id, name=before.name)
 
 
 def get(session: Session, journey_id: int, shop_id: int | None = None) -> Journey:
@@ -130,8 +141,18 @@ def _checked(session: Session, shop_id: int, name: str, trigger: Any, steps: Any
     for placed in steps_of.places(listed).values():
         _check_step(session, shop_id, placed.step, seen)
     return {
-        "name": title, "trigger": triggers.check(trigger), "criteria": criteria.written(wanted), "steps": listed,
+        "name": title, "trigger": _trigger(session, shop_id, trigger), "criteria": criteria.written(wanted), "steps": listed,
     }  # fmt: skip
+
+
+def _trigger(session: Session, shop_id: int, given: Any) -> dict[str, Any]:
+    kept = triggers.check(given)
+    if "segment" in kept:
+        try:
+            saved.get(session, kept["segment"], shop_id)
+        except NotFoundError:
+            raise InvalidError("trigger.segment", "unknown", kept["segment"]) from None
+    return kept
 
 
 def _check_step(session: Session, shop_id: int, step: Mapping[str, Any], seen: fields.Look) -> None:
@@ -143,6 +164,11 @@ def _check_step(session: Session, shop_id: int, step: Mapping[str, Any], seen: f
             raise NotFoundError("voucher_program", step["program"])
         if offer.shared:
             raise InvalidError("program", "unsupported", step["program"])
+
+
+def calendar_begun(session: Session, journey_id: int, day: date) -> None:
+    """All whom a day of the calendar begins have begun."""
+    session.execute(update(journeys).where(journeys.c.id == journey_id).values(calendar_day=day.isoformat()))
 
 
 def messages(journey: Journey) -> dict[int, dict[str, str]]:

@@ -8,18 +8,18 @@ program got round to it.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Index, Select, Text, UniqueConstraint, func, select, text, update
+from sqlalchemy import Index, Select, Text, UniqueConstraint, and_, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import programme, rounds
 from loyalty.customers import customers
 from loyalty.outreach import deliveries
-from loyalty.outreach.journeys import journeys, steps, triggers
+from loyalty.outreach.journeys import entries, journeys, steps, tasks, triggers
 from loyalty.outreach.journeys.journeys import Journey
 from loyalty.outreach.segments import criteria, segments
 from loyalty.points import points
@@ -132,20 +132,47 @@ def calendar_due(session: Session) -> int:
 
 
 def _calendar(session: Session, at: Round) -> str | None:
+    """A page of a journey's next day that wasn't begun yet. The days that the program missed are begun too, each as of its
+    own morning, up to `CATCH_UP_DAYS`.
+    """
     journey_id, after = (int(part) for part in at.place.split(":")) if at.place else (0, 0)
     zone = ZoneInfo(at.shop.timezone)
-    moment = datetime.combine(at.day, time(HOUR), zone).astimezone(now(session).tzinfo)
     for journey in journeys.switched_on(session, at.shop.id):
         known = triggers.TRIGGERS[journey.trigger["kind"]]
-        if journey.id < journey_id or known.day is None:
+        day = _next_day(journey, at.day, zone)
+        if known.event is not None or day > at.day:
             continue
-        found = known.day(session, journey.trigger, at.day, zone)
-        page = _page(session, found, after if journey.id == journey_id else 0)
+        if journey.id != journey_id:
+            after = 0
+        if known.enters:
+            # Who was in a segment on a day that is over is not known.
+            day = at.day
+        moment = datetime.combine(day, time(HOUR), zone).astimezone(now(session).tzinfo)
+        if known.day is not None:
+            page = _page(session, known.day(session, journey.trigger, day, zone), after)
+            following = page[-1][0] if page else None
+        else:
+            segment = (journey.trigger["segment"], at.shop.id)
+            page, following = entries.look(session, journey.id, segment, zone.key, day, after)
+            if journey.calendar_day is None:
+                # The first look: they were in it before.
+                page = []
         begin(session, journey, page, moment)
-        if page:
-            return f"{journey.id}:{page[-1][0]}"
-        journey_id, after = journey.id + 1, 0
+        if following is None:
+            journeys.calendar_begun(session, journey.id, day)
+        return f"{journey.id}:{following or 0}"
     return None
+
+
+def _next_day(journey: Journey, today: date, zone: ZoneInfo) -> date:
+    """The day of the calendar that a journey begins next: none from before it was on, nor long past ones."""
+    days = [today - timedelta(days=triggers.CATCH_UP_DAYS - 1)]
+    if journey.calendar_day is not None:
+        days.append(date.fromisoformat(journey.calendar_day) + timedelta(days=1))
+    if journey.on_since is not None:
+        since = journey.on_since.astimezone(zone)
+        days.append(since.date() + timedelta(days=since.hour >= HOUR))
+    return max(days)
 
 
 def _page(session: Session, found: Select[Any], after: int) -> list[tuple[int, str]]:
@@ -249,8 +276,10 @@ def _do(
             if step["tag"] not in person.tags:
                 customers.change(session, who, tags=[*person.tags, step["tag"]])
         case "task":
+            tasks.add(session, journey.shop_id, journey.id, who, step["text"], key)
+        case "webhook":
             events.happened(
-                session, "journey_task", customer_id=who, shop_id=journey.shop_id, journey=journey.id, text=step["text"]
+                session, "journey_reached", customer_id=who, shop_id=journey.shop_id, journey=journey.id, name=step["name"]
             )
     return placed.following
 
@@ -266,6 +295,44 @@ def _zone(session: Session, journey: Journey) -> str:
 # ── Looking ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where a person stands in a journey: at the step that is next, or how it ended."""
+
+    run_id: int
+    customer_id: int
+    name: str
+    phone: str | None
+    occurrence: str
+    state: str
+    step: int | None
+    due_at: datetime
+    begun_at: datetime
+    ended_at: datetime | None
+
+
+def people(
+    session: Session, journey_id: int, *, step: int | None = None, state: str | None = None, after: int = 0, limit: int = PAGE
+) -> list[Stand]:
+    """Who is in a journey, the newest first: at a step, in a state, or all. `after`: the run that the last page ended with."""
+    r, c = runs.c, customers.customers.c
+    wanted = [r.journey_id == journey_id]
+    if step is not None:
+        wanted += [r.state == "active", r.step == step]
+    if state is not None:
+        wanted.append(r.state == state)
+    if after:
+        wanted.append(r.id < after)
+    rows = session.execute(
+        select(r.id, r.customer_id, c.name, c.phone, r.occurrence, r.state, r.step, r.due_at, r.begun_at, r.ended_at)
+        .join(customers.customers, c.id == r.customer_id)
+        .where(*wanted)
+        .order_by(r.id.desc())
+        .limit(limit)
+    )
+    return [Stand(*row) for row in rows]
+
+
 def standing(session: Session, journey_id: int) -> dict[tuple[str, int | None], int]:
     """How many people stand where: by state and, of those under way, the step that is next."""
     r = runs.c
@@ -273,3 +340,62 @@ def standing(session: Session, journey_id: int) -> dict[tuple[str, int | None], 
         select(r.state, r.step, func.count()).where(r.journey_id == journey_id).group_by(r.state, r.step)
     )
     return {(state, step): count for state, step, count in rows}
+
+
+def of_shop(session: Session, shop_id: int) -> dict[int, dict[str, int]]:
+    """How many runs of each of a shop's journeys are in which state."""
+    r, j = runs.c, journeys.journeys.c
+    rows = session.execute(
+        select(r.journey_id, r.state, func.count())
+        .join(journeys.journeys, j.id == r.journey_id)
+        .where(j.shop_id == shop_id)
+        .group_by(r.journey_id, r.state)
+    )
+    found: dict[int, dict[str, int]] = {}
+    for number, state, count in rows:
+        found.setdefault(number, {})[state] = count
+    return found
+
+
+# ── When two customers become one, and when one is forgotten ────────────────────────────────────────
+
+
+def move(session: Session, from_id: int, to_id: int) -> None:
+    """In a merge runs go along; of two for the same occurrence, the one of who stays goes on."""
+    r = runs.c
+    mine = select(r.journey_id, r.occurrence).where(r.customer_id == to_id).subquery()
+    both = session.execute(
+        select(r.id)
+        .join(mine, and_(mine.c.journey_id == r.journey_id, mine.c.occurrence == r.occurrence))
+        .where(r.customer_id == from_id)
+    ).scalars().all()  # fmt: skip
+    session.execute(delete(runs).where(r.id.in_(both)))
+    session.execute(update(runs).where(r.customer_id == from_id).values(customer_id=to_id))
+    deliveries.move(session, deliveries.JOURNEY, from_id, to_id)
+    entries.move(session, from_id, to_id)
+    tasks.move(session, from_id, to_id)
+
+
+def forget(session: Session, numbers: Sequence[int]) -> None:
+    """Take customers out of every journey."""
+    session.execute(delete(runs).where(runs.c.customer_id.in_(numbers)))
+    entries.forget(session, numbers)
+    tasks.forget(session, numbers)
+
+
+def record(session: Session, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """The journeys of a customer, for their own copy; times as ISO 8601."""
+    r, j = runs.c, journeys.journeys.c
+    rows = session.execute(
+        select(j.name, r.state, r.begun_at, r.ended_at)
+        .join(journeys.journeys, j.id == r.journey_id)
+        .where(r.customer_id.in_(numbers))
+        .order_by(r.id)
+    )
+    return [
+        {
+            "journey": row.name, "state": row.state, "begun_at": row.begun_at.isoformat(),
+            "ended_at": row.ended_at and row.ended_at.isoformat(),
+        }
+        for row in rows
+    ]  # fmt: skip

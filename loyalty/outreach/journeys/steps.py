@@ -1,7 +1,7 @@
 """Steps: what a journey does, one after the other, as data. Pure: nothing here knows the database or the time of day.
 
     {kind: wait, days | hours, at?}   {kind: until, weekday | date, at}   {kind: message, messages, purpose?}
-    {kind: voucher, program}   {kind: points, points, reason}   {kind: tag, tag}   {kind: task, text}
+    {kind: voucher, program}   {kind: points, points, reason}   {kind: tag, tag}   {kind: task, text}   {kind: webhook, name}
     {kind: condition, criteria, then: […], else: […]}   {kind: split, share, a: […], b: […]}   {kind: exit}
 
 Each step has a number (`id`) of its own that stays when the list is changed, so that who stands at a step still finds it.
@@ -23,7 +23,7 @@ DEPTH_MAX = 4
 DAYS_MAX, HOURS_MAX = 730, 24 * 60
 POINTS_MAX = 1_000_000
 BRANCHES = {"condition": ("then", "else"), "split": ("a", "b")}
-KINDS = ("wait", "until", "condition", "split", "message", "voucher", "points", "tag", "task", "exit")
+KINDS = ("wait", "until", "condition", "split", "message", "voucher", "points", "tag", "task", "webhook", "exit")
 Json = dict[str, Any]
 
 
@@ -105,6 +105,8 @@ def _step(given: Any, path: str, fresh: Iterator[int], seen: set[int], depth: in
             kept["tag"] = _words(given.get("tag"), f"{path}.tag", 60)
         case "task":
             kept["text"] = _words(given.get("text"), f"{path}.text", 500)
+        case "webhook":
+            kept["name"] = _words(given.get("name"), f"{path}.name", 60)
     for name in BRANCHES.get(kind, ()):
         kept[name] = _list(given.get(name) or [], f"{path}.{name}", fresh, seen, depth - 1)
     return kept

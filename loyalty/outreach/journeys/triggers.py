@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from loyalty.customers.customers import customers
 from loyalty.orders.orders import Status, orders
 from loyalty.points.lots import lots
+from loyalty.tiers.qualification import watches
 from loyalty.vouchers.vouchers import VoucherState, vouchers
 from store.errors import InvalidError
 from store.events import Happened
@@ -30,12 +31,14 @@ Json = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """`event`: the kind of event it hears of, and the occurrence it makes of one (None: not this one). `day`: the customers
-    of a day of the calendar, as rows of (customer, occurrence). `number`: the name and bounds of its one setting.
+    of a day of the calendar, as rows of (customer, occurrence). `enters`: it is for who came into a segment (see `entries`).
+    `number`: the name and bounds of its one setting.
     """
 
     event: str | None = None
     occurs: Callable[[Session, Happened, Json], str | None] | None = None
     day: Callable[[Session, Json, date, ZoneInfo], Select[Any]] | None = None
+    enters: bool = False
     number: tuple[str, int, int] | None = None
 
 
@@ -153,6 +156,13 @@ def _voucher_unused(_session: Session, trigger: Json, day: date, zone: ZoneInfo)
     )  # fmt: skip
 
 
+def _tier_at_risk(_session: Session, trigger: Json, day: date, zone: ZoneInfo) -> Select[Any]:
+    """Who was told that they lose their tier, from so many days before the fall on, once for each fall."""
+    falls = watches.c.told_for
+    first, end = datetime.combine(day, time(), zone), datetime.combine(day + timedelta(days=trigger["days"] + 1), time(), zone)
+    return select(watches.c.customer_id, cast(type_coerce(falls, BigInteger), String)).where(falls > first, falls <= end)
+
+
 def _date(_session: Session, trigger: Json, day: date, _zone: ZoneInfo) -> Select[Any]:
     """Everybody, on one day."""
     chosen = select(customers.c.id, literal(trigger["on"]))
@@ -172,6 +182,8 @@ TRIGGERS: Mapping[str, Trigger] = MappingProxyType({
     "no_order": Trigger(day=_no_order, number=("days", 1, DAYS_MAX)),
     "points_expiring": Trigger(day=_points_expiring, number=("days", 0, 90)),
     "voucher_unused": Trigger(day=_voucher_unused, number=("days", 1, 90)),
+    "tier_at_risk": Trigger(day=_tier_at_risk, number=("days", 1, 90)),
+    "segment_entered": Trigger(enters=True, number=("segment", 1, 2**31 - 1)),
     "date": Trigger(day=_date),
 })  # fmt: skip
 """By their names."""

@@ -28,6 +28,13 @@ def _names(items: Any) -> dict[tuple[int, str], str]:
 
 def upgrade() -> None:
     op.create_table(
+        "accesses",
+        sa.Column("staff_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hour", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("staff_id", "customer_id", "hour", name=op.f("pk_accesses")),
+    )
+    op.create_table(
         "closed_answers",
         sa.Column("ticket_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("opens_at", sa.BigInteger(), nullable=False),
@@ -45,6 +52,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
     )
     op.create_index("ix_consents_customer_id", "consents", ["customer_id", "id"], unique=False)
+    op.create_table(
+        "data_copies",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_data_copies")),
+    )
+    op.create_index("ix_data_copies_customer", "data_copies", ["customer_id", "id"], unique=False)
     op.create_table(
         "deliveries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -98,6 +116,39 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'queued'"),
         postgresql_where=sa.text("state = 'queued'"),
     )
+    op.create_table(
+        "erasures",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), nullable=False),
+        sa.Column("shop_id", sa.BigInteger(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("answer_by", sa.BigInteger(), nullable=False),
+        sa.Column("done_by", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("answered_at", sa.BigInteger(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
+        sa.Column("ended_by", sa.Text(), nullable=True),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
+    )
+    op.create_index(
+        "ix_erasures_customer",
+        "erasures",
+        ["customer_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index(
+        "ix_erasures_due",
+        "erasures",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.create_index("ix_erasures_shop", "erasures", ["shop_id", "state", "done_by"], unique=False)
     op.create_table(
         "facts",
         sa.Column("name", sa.Text(), nullable=False),
@@ -1361,6 +1412,20 @@ def downgrade() -> None:
     op.drop_table("forum_posts")
     op.drop_table("forum_desks")
     op.drop_table("facts")
+    op.drop_index("ix_erasures_shop", table_name="erasures")
+    op.drop_index(
+        "ix_erasures_due",
+        table_name="erasures",
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.drop_index(
+        "ix_erasures_customer",
+        table_name="erasures",
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
+    op.drop_table("erasures")
     op.drop_index(
         "ix_deliveries_queued",
         table_name="deliveries",
@@ -1380,6 +1445,9 @@ def downgrade() -> None:
         postgresql_where=sa.text("left_at IS NOT NULL"),
     )
     op.drop_table("deliveries")
+    op.drop_index("ix_data_copies_customer", table_name="data_copies")
+    op.drop_table("data_copies")
     op.drop_index("ix_consents_customer_id", table_name="consents")
     op.drop_table("consents")
     op.drop_table("closed_answers")
+    op.drop_table("accesses")
