@@ -19,7 +19,7 @@ from bot.notifier import calls_of
 from handlers.chat import outreach
 from loyalty.customers.customers import customers
 from loyalty.outreach import deliveries, links, manners, templates
-from loyalty.outreach.campaigns import campaigns
+from loyalty.outreach.campaigns import campaigns, freezing
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
 from loyalty.outreach.deliveries import CAMPAIGN, JOURNEY, Delivery
 from loyalty.outreach.journeys import journeys
@@ -44,7 +44,9 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Mailing:
-    """What is sent to many: of a campaign, or of a journey's message steps. `words` by step and language."""
+    """What is sent to many: of a campaign, or of a journey's message steps. `words` by step and language; `words_b` for those
+    who are in a campaign's second half.
+    """
 
     source: str
     source_id: int
@@ -52,12 +54,24 @@ class Mailing:
     purpose: Purpose
     words: Mapping[int, Mapping[str, str]]
     program_id: int | None = None
+    words_b: Mapping[str, str] | None = None
+
+    def template(self, one: Delivery, language: str) -> str | None:
+        """What somebody is to hear; None where there is nothing (any more)."""
+        words = self.words_b if one.variant == freezing.B else self.words.get(one.step)
+        return (words.get(language) or next(iter(words.values()))) if words else None
+
+    def names(self) -> set[str]:
+        """The variables that it names."""
+        every = [*self.words.values(), *([self.words_b] if self.words_b else [])]
+        return set().union(*(templates.names(text) for words in every for text in words.values()))
 
 
 def of_campaign(campaign: Campaign) -> Mailing:
     return Mailing(
-        CAMPAIGN, campaign.id, campaign.shop_id, Purpose(campaign.purpose), {0: campaign.messages}, campaign.program_id
-    )
+        CAMPAIGN, campaign.id, campaign.shop_id, Purpose(campaign.purpose), {0: campaign.messages}, campaign.program_id,
+        campaign.messages_b,
+    )  # fmt: skip
 
 
 class Broadcaster:
@@ -115,7 +129,7 @@ class Broadcaster:
 
     async def _work_on(self, campaign: Campaign) -> None:
         if campaign.frozen_at is None:
-            async for _ in self._store.stream(campaigns.freeze, campaign.id):
+            async for _ in self._store.stream(freezing.freeze, campaign.id):
                 if not await self._mine():
                     return
         if campaign.state == CampaignState.APPROVED and not await self._store.write(campaigns.begin, campaign.id):
@@ -173,12 +187,11 @@ class Broadcaster:
         calls: list[Call] = []
         queued: list[tuple[int, str, int | None]] = []
         for one, reach, values in self._values(session, mailing, shop.name, reached):
-            words = mailing.words.get(one.step)
-            if words is None:
+            template = mailing.template(one, reach.language)
+            if template is None:
                 # The journey was changed: this step is no more.
                 skipped[one.id] = Reason.NO_WORDS.value
                 continue
-            template = words.get(reach.language) or next(iter(words.values()))
             voucher_id = None
             if mailing.program_id is not None:
                 try:
@@ -218,7 +231,7 @@ class Broadcaster:
     ) -> list[tuple[Delivery, Reach, dict[str, str]]]:
         """What the template's variables are for each."""
         ids = [one.customer_id for one, _ in reached]
-        named = set().union(*(templates.names(text) for words in mailing.words.values() for text in words.values()))
+        named = mailing.names()
         balances = ledger.balances_of_many(session, ids, "available") if "points" in named else {}
         levels: dict[int, str] = {}
         if "tier" in named:

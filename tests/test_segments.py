@@ -174,15 +174,8 @@ def fill(session: Session) -> None:
     listed = saved.add_list(session, shop, "Sinh nhật tháng 6", "test")
     assert listed.id == 1
     for number in (1, 2):
-        added = campaigns.add(
-            session,
-            shop,
-            name=f"Tết {number}",
-            criteria_={"all": []},
-            purpose="care",
-            messages={"vi": "Chào"},
-            actor="test",
-        )
+        draft = campaigns.Draft(f"Tết {number}", {"all": []}, "care", {"vi": "Chào"})
+        added = campaigns.add(session, shop, draft, "test")
         assert added.id == number
     raw(session, "INSERT INTO transfers (id, key, hash, kind, at, legs) VALUES (900, 'x', 'x', 'earn', 0, 0)")
     for one in PEOPLE:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from handlers.api.bodies import Body, Moment, RowNumber, example
 from handlers.api.calls import Answer, Ask, Call
 from loyalty.outreach.campaigns import campaigns, reports
-from loyalty.outreach.campaigns.campaigns import HOLD_OUT_MAX, NAME_CHARS_MAX, Campaign, CampaignState
+from loyalty.outreach.campaigns.campaigns import HOLD_OUT_MAX, NAME_CHARS_MAX, Campaign, CampaignState, Draft
 from store.outbox import Purpose
 
 GROUP = "Outreach"
@@ -33,8 +33,15 @@ class NewCampaign(Body):
         description="advertising: with consent, 07:00 to 22:00, three in 24 hours. care: until the customer stops it."
     )
     messages: dict[str, str] = Field(min_length=1, description=MESSAGE_WORDS)
+    messages_b: dict[str, str] | None = Field(
+        default=None, description="Other words, which a half of the people gets instead; the report compares the two."
+    )
     hold_out: int = Field(default=0, ge=0, le=HOLD_OUT_MAX, description="Per cent of the people who get nothing.")
     send_at: Moment | None = Field(default=None, description="When it is to begin; at once where it is left out.")
+    best_hour: bool = Field(
+        default=False,
+        description="Each gets it in their own best hour of the week that follows, the shop's where theirs isn't known.",
+    )
     voucher_program: RowNumber | None = Field(default=None, description="A voucher of it goes to each.")
 
 
@@ -50,6 +57,7 @@ class Report(BaseModel):
         description="By reason: no_consent, opted_out, complaint_open, frequency_cap, no_messenger, blocked, gone, "
         "no_voucher, stopped."
     )
+    opted_out: int = Field(description="People who said stop within 7 days after it.")
     clicks: int = Field(description="People who opened a link.")
     redeemed: int = Field(description="Vouchers of it that were used.")
     orders: int = Field(description="Orders of those it was sent to, within 7 days.")
@@ -59,8 +67,9 @@ class Report(BaseModel):
 
 class Answered(BaseModel):
     model_config = example({
-        "id": 12, "name": "We miss you", "purpose": "advertising", "state": "done", "hold_out": 10, "report": {
+        "id": 12, "name": "We miss you", "purpose": "advertising", "state": "done", "hold_out": 10, "send_at": None, "voucher_program": 7, "report": {
             "planned": 412, "held_out": 41, "sent": 350, "failed": 1, "unknown": 0, "skipped": {"no_consent": 20},
+            "opted_out": 1,
             "clicks": 88, "redeemed": 31, "orders": 47, "revenue": 4_120_000, "cost": 0,
         },
     })  # fmt: skip
@@ -87,7 +96,7 @@ def _answered(session: Session, campaign: Campaign) -> Answered:
         voucher_program=campaign.program_id,
         report=Report(
             planned=found.planned, held_out=found.held_out, sent=found.sent, failed=found.failed,
-            unknown=found.unknown, skipped=found.skipped, clicks=found.clicks, redeemed=found.redeemed,
+            unknown=found.unknown, skipped=found.skipped, opted_out=found.opted_out, clicks=found.clicks, redeemed=found.redeemed,
             orders=found.bought.orders, revenue=found.bought.revenue, cost=found.cost,
         ),
     )  # fmt: skip
@@ -95,11 +104,11 @@ def _answered(session: Session, campaign: Campaign) -> Answered:
 
 async def add(ask: Ask, body: NewCampaign) -> Answer:
     def rule(session: Session) -> Answered:
-        made = campaigns.add(
-            session, ask.shop_id, name=body.name, criteria_=body.criteria, purpose=body.purpose, messages=body.messages,
-            hold_out=body.hold_out, send_at=body.send_at, program_id=body.voucher_program, actor=ask.actor,
+        draft = Draft(
+            body.name, body.criteria, body.purpose, body.messages, body.messages_b or {}, body.hold_out, body.send_at,
+            body.best_hour, body.voucher_program,
         )  # fmt: skip
-        return _answered(session, made)
+        return _answered(session, campaigns.add(session, ask.shop_id, draft, ask.actor))
 
     return 201, await ask.write(rule)
 
@@ -130,6 +139,16 @@ async def stop(ask: Ask) -> Answer:
     return await _act(ask, campaigns.stop)
 
 
+async def retry(ask: Ask) -> Answer:
+    number = ask.number("campaign")
+
+    def rule(session: Session) -> Answered:
+        campaigns.retry(session, number, ask.shop_id, ask.actor)
+        return _answered(session, campaigns.get(session, number))
+
+    return 200, await ask.write(rule)
+
+
 CALLS = (
     Call(
         "POST", "/campaigns", GROUP, "Write a campaign", add, {201: Answered}, body=NewCampaign, refusals=["not_found"],
@@ -139,7 +158,8 @@ CALLS = (
     Call(
         "POST", "/campaigns/{id}/approve", GROUP, "Let a campaign go", approve, {200: Answered},
         refusals=["not_found", "campaign_state", "campaign_late"],
-        words="Who is meant is frozen now, and written to at its time. Approving twice changes nothing.",
+        words="Who is meant is frozen now, and written to at its time. Approving twice changes nothing. Where the shop asks for "
+        "a second person, a large one is only proposed by this, until somebody else approves it in the console.",
     ),
     Call(
         "POST", "/campaigns/{id}/pause", GROUP, "Hold a campaign", pause, {200: Answered},
@@ -148,6 +168,10 @@ CALLS = (
     Call(
         "POST", "/campaigns/{id}/resume", GROUP, "Go on with a campaign", resume, {200: Answered},
         refusals=["not_found", "campaign_state"],
+    ),
+    Call(
+        "POST", "/campaigns/{id}/retry", GROUP, "Write again to those with whom it failed", retry, {200: Answered},
+        refusals=["not_found", "campaign_state"], words="To nobody else, and not to who has blocked the bot.",
     ),
     Call(
         "POST", "/campaigns/{id}/stop", GROUP, "End a campaign", stop, {200: Answered},

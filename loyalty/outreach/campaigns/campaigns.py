@@ -1,28 +1,28 @@
 """Campaigns: one message to many. Written as a draft, frozen on approval, sent through deliveries, counted to the đồng.
 
     draft -> approved -> sending <-> paused                approved, sending, paused -> stopped
-                            └─> done
+      └> proposed ─┘         └─> done -> sending, for those with whom it failed
+
+A large one is only proposed by who lets it go first: a second person approves it, where the shop has set a size for that.
 
 On approval who is meant is frozen (`freeze`): later changes of a customer make no difference to who is in it, only to whether
 they may still be written to. Whoever is held out gets nothing and is what the others are compared with.
 """
 
-import hashlib
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, exists, insert, select, text, update
+from sqlalchemy import JSON, ForeignKey, Index, Text, delete, exists, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty.customers.customers import LANGUAGES, customers
+from loyalty.customers.customers import LANGUAGES
 from loyalty.outreach import deliveries, templates
-from loyalty.outreach.deliveries import HELD_OUT
-from loyalty.outreach.segments import criteria, fields
+from loyalty.outreach.segments import criteria, fields, segments
 from loyalty.vouchers import voucher_programs
-from store import audit, shops
+from store import audit, options, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
@@ -32,17 +32,17 @@ from store.signals import signal
 TOPIC = "campaigns"
 NAME_CHARS_MAX = 120
 HOLD_OUT_MAX = 90
-FREEZES = 2_000
-"""People written down in one commit."""
 LATE = timedelta(minutes=10)
 """How far a schedule may lie back: a later one is refused, for an offer of this morning is no offer of tonight."""
 SWEPT = timedelta(days=7)
 AHEAD_MAX = timedelta(days=366)
+OPTION = "campaigns"
 PURPOSES = {"care": Purpose.CARE, "advertising": Purpose.ADVERTISING}
 
 
 class CampaignState(StrEnum):
     DRAFT = "draft"
+    PROPOSED = "proposed"
     APPROVED = "approved"
     SENDING = "sending"
     PAUSED = "paused"
@@ -68,14 +68,19 @@ class CampaignRow(Base):
     purpose: Mapped[int]
     messages: Mapped[dict[str, str]] = mapped_column(JSON)
     """A template by language."""
+    messages_b: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    """What a half of the people hears instead, to see which words do better."""
     hold_out: Mapped[int]
     """Per cent of the people who get nothing."""
     send_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    best_hour: Mapped[bool]
+    """Each hears it at their own best hour of the week that follows (see best_hours)."""
     program_id: Mapped[int | None] = mapped_column(ForeignKey("voucher_programs.id"))
     """A voucher of it goes to each."""
     state: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     created_by: Mapped[str] = mapped_column(Text)
+    proposed_by: Mapped[str | None] = mapped_column(Text)
     approved_at: Mapped[datetime | None] = mapped_column(UtcTime)
     approved_by: Mapped[str | None] = mapped_column(Text)
     frozen_to: Mapped[int] = mapped_column(BigId, autoincrement=False)
@@ -97,12 +102,15 @@ class Campaign:
     criteria: dict[str, Any]
     purpose: int
     messages: dict[str, str]
+    messages_b: dict[str, str] | None
     hold_out: int
     send_at: datetime | None
+    best_hour: bool
     program_id: int | None
     state: str
     created_at: datetime
     created_by: str
+    proposed_by: str | None
     approved_at: datetime | None
     approved_by: str | None
     frozen_to: int
@@ -135,21 +143,24 @@ _FIELDS = tuple(campaigns.c[name] for name in Campaign.__dataclass_fields__)
 # ── Writing it ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def add(
-    session: Session,
-    shop_id: int,
-    *,
-    name: str,
-    criteria_: Any,
-    purpose: str,
-    messages: Mapping[str, str],
-    hold_out: int = 0,
-    send_at: datetime | None = None,
-    program_id: int | None = None,
-    actor: str,
-) -> Campaign:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody writes of a campaign: `purpose` is care or advertising, the rest as in CampaignRow."""
+
+    name: str
+    criteria: Any
+    purpose: str
+    messages: Mapping[str, str]
+    messages_b: Mapping[str, str] = field(default_factory=dict)
+    hold_out: int = 0
+    send_at: datetime | None = None
+    best_hour: bool = False
+    program_id: int | None = None
+
+
+def add(session: Session, shop_id: int, draft: Draft, actor: str) -> Campaign:
     """Write a draft. Raises InvalidError (CriteriaError, TemplateError), NotFoundError (shop, programme)."""
-    values = _checked(session, shop_id, name, criteria_, purpose, messages, hold_out, send_at, program_id)
+    values = _checked(session, shop_id, draft)
     number = session.execute(
         insert(campaigns)
         .values(
@@ -162,67 +173,120 @@ def add(
     return get(session, number)
 
 
-def _checked(
-    session: Session,
-    shop_id: int,
-    name: str,
-    criteria_: Any,
-    purpose: str,
-    messages: Mapping[str, str],
-    hold_out: int,
-    send_at: datetime | None,
-    program_id: int | None,
-) -> dict[str, Any]:
+def change(session: Session, campaign_id: int, shop_id: int, draft: Draft, actor: str) -> Campaign:
+    """Write a draft anew. Raises what `add` does, and CampaignStateError once it was let go."""
+    campaign = get(session, campaign_id, shop_id, lock=True)
+    if campaign.state != CampaignState.DRAFT:
+        raise CampaignStateError(campaign_id, campaign.state)
+    values = _checked(session, shop_id, draft)
+    changed = sorted(name for name, value in values.items() if value != getattr(campaign, name))
+    if changed:
+        put(session, campaign_id, **values)
+        audit.record(session, actor, "campaign_changed", shop_id, campaign=campaign_id, fields=changed)
+    return get(session, campaign_id)
+
+
+def discard(session: Session, campaign_id: int, shop_id: int, actor: str) -> None:
+    """Throw a draft away. Raises NotFoundError, CampaignStateError."""
+    campaign = get(session, campaign_id, shop_id, lock=True)
+    if campaign.state != CampaignState.DRAFT:
+        raise CampaignStateError(campaign_id, campaign.state)
+    session.execute(delete(campaigns).where(campaigns.c.id == campaign_id))
+    audit.record(session, actor, "campaign_discarded", shop_id, campaign=campaign_id, name=campaign.name)
+
+
+def _checked(session: Session, shop_id: int, draft: Draft) -> dict[str, Any]:
     shop = shops.get(session, shop_id)
-    title = " ".join(name.split())
+    title = " ".join(draft.name.split())
     if not 1 <= len(title) <= NAME_CHARS_MAX:
         raise InvalidError("name", "length", NAME_CHARS_MAX)
-    if purpose not in PURPOSES:
-        raise InvalidError("purpose", "unknown", purpose)
-    if not 0 <= hold_out <= HOLD_OUT_MAX:
-        raise InvalidError("hold_out", "range", hold_out)
-    read = criteria.parse(criteria_)
+    if draft.purpose not in PURPOSES:
+        raise InvalidError("purpose", "unknown", draft.purpose)
+    if not 0 <= draft.hold_out <= HOLD_OUT_MAX:
+        raise InvalidError("hold_out", "range", draft.hold_out)
+    read = criteria.parse(draft.criteria)
     fields.check(read, fields.look(session, shop.timezone))
-    if not messages:
+    if not draft.messages:
         raise InvalidError("messages", "required")
-    for language, words in messages.items():
-        if language not in LANGUAGES:
-            raise InvalidError(f"messages.{language}", "unknown", language)
-        templates.check(words, f"messages.{language}")
-        if program_id is None and templates.names(words) & {"voucher", "code", "expires"}:
-            raise InvalidError("voucher_program", "required")
+    for place, messages in (("messages", draft.messages), ("messages_b", draft.messages_b)):
+        for language, words in messages.items():
+            if language not in LANGUAGES:
+                raise InvalidError(f"{place}.{language}", "unknown", language)
+            templates.check(words, f"{place}.{language}")
+            if draft.program_id is None and templates.names(words) & {"voucher", "code", "expires"}:
+                raise InvalidError("voucher_program", "required")
     moment = now(session)
-    if send_at is not None and not moment - LATE <= send_at <= moment + AHEAD_MAX:
-        raise InvalidError("send_at", "range", send_at)
-    if program_id is not None:
-        offer = voucher_programs.get(session, program_id)
+    if draft.send_at is not None and not moment - LATE <= draft.send_at <= moment + AHEAD_MAX:
+        raise InvalidError("send_at", "range", draft.send_at)
+    if draft.program_id is not None:
+        offer = voucher_programs.get(session, draft.program_id)
         if offer.shop_id not in {None, shop_id}:
-            raise NotFoundError("voucher_program", program_id)
+            raise NotFoundError("voucher_program", draft.program_id)
         if offer.shared:
-            raise InvalidError("voucher_program", "unsupported", program_id)
+            raise InvalidError("voucher_program", "unsupported", draft.program_id)
     return {
-        "name": title, "criteria": criteria.written(read), "purpose": int(PURPOSES[purpose]), "messages": dict(messages),
-        "hold_out": hold_out, "send_at": send_at, "program_id": program_id,
+        "name": title, "criteria": criteria.written(read), "purpose": int(PURPOSES[draft.purpose]),
+        "messages": dict(draft.messages), "messages_b": dict(draft.messages_b) or None, "hold_out": draft.hold_out,
+        "send_at": draft.send_at, "best_hour": draft.best_hour, "program_id": draft.program_id,
     }  # fmt: skip
 
 
 # ── Letting it go, and stopping it ─────────────────────────────────────────────────────────────────
 
 
+def second_over(session: Session) -> int | None:
+    """Over how many people a second person has to approve; None: one is enough."""
+    found = (options.get(session, OPTION) or {}).get("second_over")
+    return None if found is None else int(found)
+
+
+def put_second_over(session: Session, people: int | None, shop_id: int, actor: str) -> None:
+    """Set that, for all shops. Raises InvalidError."""
+    if people is not None and people < 0:
+        raise InvalidError("second_over", "range", people)
+    before = second_over(session)
+    if before != people:
+        options.put(session, OPTION, {"second_over": people})
+        audit.record(session, actor, "campaigns_changed", shop_id, changed={"second_over": [before, people]})
+
+
 def approve(session: Session, campaign_id: int, shop_id: int, actor: str) -> Campaign:
     """Let a draft go: who is meant is frozen from now on, and it is sent at its time. Approved already: as it stands.
 
-    Raises NotFoundError, CampaignStateError, LateError.
+    One to more people than `second_over` is only proposed, until somebody else approves it too. Raises NotFoundError,
+    CampaignStateError, LateError.
     """
     campaign = get(session, campaign_id, shop_id, lock=True)
     if campaign.state in {CampaignState.APPROVED, CampaignState.SENDING, CampaignState.DONE}:
         return campaign
-    if campaign.state != CampaignState.DRAFT:
+    if campaign.state not in {CampaignState.DRAFT, CampaignState.PROPOSED}:
         raise CampaignStateError(campaign_id, campaign.state)
     moment = now(session)
     if campaign.send_at is not None and campaign.send_at < moment - LATE:
         raise LateError(f"{campaign.send_at} has passed")
+    if campaign.state == CampaignState.DRAFT and _large(session, campaign):
+        return _write(session, campaign, actor, state=CampaignState.PROPOSED.value, proposed_by=actor)
+    if campaign.state == CampaignState.PROPOSED and campaign.proposed_by == actor:
+        return campaign
     return _write(session, campaign, actor, state=CampaignState.APPROVED.value, approved_at=moment, approved_by=actor)
+
+
+def _large(session: Session, campaign: Campaign) -> bool:
+    most = second_over(session)
+    if most is None:
+        return False
+    zone = shops.get(session, campaign.shop_id).timezone
+    return segments.preview(session, criteria.parse(campaign.criteria), zone, 1).count > most
+
+
+def recall(session: Session, campaign_id: int, shop_id: int, actor: str) -> Campaign:
+    """Make a draft again of what is only proposed."""
+    campaign = get(session, campaign_id, shop_id, lock=True)
+    if campaign.state == CampaignState.DRAFT:
+        return campaign
+    if campaign.state != CampaignState.PROPOSED:
+        raise CampaignStateError(campaign_id, campaign.state)
+    return _write(session, campaign, actor, state=CampaignState.DRAFT.value, proposed_by=None)
 
 
 def pause(session: Session, campaign_id: int, shop_id: int, actor: str) -> Campaign:
@@ -258,6 +322,21 @@ def stop(session: Session, campaign_id: int, shop_id: int, actor: str) -> Campai
     return _write(session, campaign, actor, state=CampaignState.STOPPED.value, ended_at=now(session))
 
 
+def retry(session: Session, campaign_id: int, shop_id: int, actor: str) -> int:
+    """Write once more to those with whom it failed, and to nobody else; how many they are. Who has blocked the shop, and of
+    whom nobody knows whether they heard it, isn't among them. Raises NotFoundError, CampaignStateError.
+    """
+    campaign = get(session, campaign_id, shop_id, lock=True)
+    if campaign.state not in {CampaignState.SENDING, CampaignState.DONE}:
+        raise CampaignStateError(campaign_id, campaign.state)
+    count = deliveries.retry(session, deliveries.CAMPAIGN, campaign_id)
+    if count and campaign.state == CampaignState.DONE:
+        put(session, campaign_id, state=CampaignState.SENDING.value, ended_at=None)
+    if count:
+        audit.record(session, actor, "campaign_retried", shop_id, campaign=campaign_id, people=count)
+    return count
+
+
 def begin(session: Session, campaign_id: int) -> bool:
     """Start sending a frozen one whose time has come; whether it has begun now."""
     campaign = get(session, campaign_id, lock=True)
@@ -266,7 +345,7 @@ def begin(session: Session, campaign_id: int) -> bool:
     moment = now(session)
     if campaign.send_at is not None and campaign.send_at > moment:
         return False
-    _set(session, campaign_id, state=CampaignState.SENDING.value, started_at=moment)
+    put(session, campaign_id, state=CampaignState.SENDING.value, started_at=moment)
     return True
 
 
@@ -281,53 +360,8 @@ def finish(session: Session, campaign_id: int) -> bool:
     )
     if campaign.state != CampaignState.SENDING or session.execute(waiting).first() is not None:
         return False
-    _set(session, campaign_id, state=CampaignState.DONE.value, ended_at=now(session))
+    put(session, campaign_id, state=CampaignState.DONE.value, ended_at=now(session))
     return True
-
-
-# ── Who is in it ────────────────────────────────────────────────────────────────────────────────────
-
-
-def freeze(session: Session, campaign_id: int) -> Generator[int, None, None]:
-    """Write down who is meant, some thousands in a commit; yields how many there are so far. For `store.stream`.
-
-    It goes on where it stopped, be it by a crash, and ends at once when the campaign was stopped or paused.
-    """
-    while True:
-        campaign = get(session, campaign_id, lock=True)
-        if campaign.state != CampaignState.APPROVED or campaign.frozen_at is not None:
-            return
-        assert campaign.approved_at is not None
-        shop = shops.get(session, campaign.shop_id)
-        seen = fields.look(session, shop.timezone, campaign.approved_at)
-        fits = fields.where(criteria.parse(campaign.criteria), seen)
-        c = customers.c
-        page = session.execute(
-            select(c.id)
-            .select_from(seen.source)
-            .where(c.merged_into.is_(None), c.erased_at.is_(None), fits, c.id > campaign.frozen_to)
-            .order_by(c.id)
-            .limit(FREEZES)
-        ).scalars().all()  # fmt: skip
-        deliveries.plan(
-            session, deliveries.CAMPAIGN, campaign_id, Purpose(campaign.purpose),
-            [(number, _variant(campaign, number)) for number in page],
-            due_at=campaign.send_at or campaign.approved_at,
-        )  # fmt: skip
-        values: dict[str, Any] = {"planned": campaign.planned + len(page)}
-        values |= {"frozen_to": page[-1]} if page else {}
-        values |= {"frozen_at": now(session)} if len(page) < FREEZES else {}
-        _set(session, campaign_id, **values)
-        yield values["planned"]
-
-
-def _variant(campaign: Campaign, customer_id: int) -> str:
-    """Which part of the people somebody belongs to: by a hash of the campaign and the customer, so that it is the same
-    whenever and wherever it is asked, and other people are held out of each campaign.
-    """
-    drawn = hashlib.blake2b(f"{campaign.id}:{customer_id}".encode(), digest_size=8).digest()
-    share = int.from_bytes(drawn) % 10_000
-    return HELD_OUT if share < campaign.hold_out * 100 else "A"
 
 
 # ── Looking ─────────────────────────────────────────────────────────────────────────────────────────
@@ -372,7 +406,7 @@ def of_shop(session: Session, shop_id: int, limit: int = 50, before: int | None 
 
 
 def _write(session: Session, campaign: Campaign, actor: str, **values: Any) -> Campaign:
-    _set(session, campaign.id, **values)
+    put(session, campaign.id, **values)
     audit.record(
         session, actor, f"campaign_{values['state']}", campaign.shop_id, campaign=campaign.id,
         changed={"state": [campaign.state, values["state"]]},
@@ -380,6 +414,7 @@ def _write(session: Session, campaign: Campaign, actor: str, **values: Any) -> C
     return get(session, campaign.id)
 
 
-def _set(session: Session, campaign_id: int, **values: Any) -> None:
+def put(session: Session, campaign_id: int, **values: Any) -> None:
+    """Write columns of a campaign whose row is locked."""
     session.execute(update(campaigns).where(campaigns.c.id == campaign_id).values(**values))
     signal(session, TOPIC)

@@ -1,0 +1,71 @@
+"""Freezing: writing down who is meant by an approved campaign, in which part each is, and when each is to hear it."""
+
+import hashlib
+from collections.abc import Generator
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from loyalty.customers.customers import customers
+from loyalty.outreach import deliveries
+from loyalty.outreach.campaigns import campaigns
+from loyalty.outreach.campaigns.best_hours import BestHours
+from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
+from loyalty.outreach.deliveries import HELD_OUT
+from loyalty.outreach.segments import criteria, fields
+from store import shops
+from store.clock import now
+from store.outbox import Purpose
+
+PEOPLE = 2_000
+"""Written down in one commit."""
+A, B = "A", "B"
+
+
+def freeze(session: Session, campaign_id: int) -> Generator[int, None, None]:
+    """Write down who is meant, some thousands in a commit; yields how many there are so far. For `store.stream`.
+
+    It goes on where it stopped, be it by a crash, and ends at once when the campaign was stopped or paused.
+    """
+    hours: BestHours | None = None
+    while True:
+        campaign = campaigns.get(session, campaign_id, lock=True)
+        if campaign.state != CampaignState.APPROVED or campaign.frozen_at is not None:
+            return
+        assert campaign.approved_at is not None
+        shop, purpose = shops.get(session, campaign.shop_id), Purpose(campaign.purpose)
+        begins = campaign.send_at or campaign.approved_at
+        if campaign.best_hour and hours is None:
+            hours = BestHours.of(session, shop, purpose, begins)
+        seen = fields.look(session, shop.timezone, campaign.approved_at)
+        fits = fields.where(criteria.parse(campaign.criteria), seen)
+        c = customers.c
+        page = session.execute(
+            select(c.id)
+            .select_from(seen.source)
+            .where(c.merged_into.is_(None), c.erased_at.is_(None), fits, c.id > campaign.frozen_to)
+            .order_by(c.id)
+            .limit(PEOPLE)
+        ).scalars().all()  # fmt: skip
+        deliveries.plan(
+            session, deliveries.CAMPAIGN, campaign_id, purpose, [(number, variant(campaign, number)) for number in page],
+            due_at=begins, own=hours.each(session, page) if hours else None,
+        )  # fmt: skip
+        values: dict[str, Any] = {"planned": campaign.planned + len(page)}
+        values |= {"frozen_to": page[-1]} if page else {}
+        values |= {"frozen_at": now(session)} if len(page) < PEOPLE else {}
+        campaigns.put(session, campaign_id, **values)
+        yield values["planned"]
+
+
+def variant(campaign: Campaign, customer_id: int) -> str:
+    """Which part of the people somebody belongs to: by a hash of the campaign and the customer, so that it is the same
+    whenever and wherever it is asked, and other people are held out of each campaign.
+    """
+    drawn = hashlib.blake2b(f"{campaign.id}:{customer_id}".encode(), digest_size=8).digest()
+    share = int.from_bytes(drawn) % 10_000
+    held_out = campaign.hold_out * 100
+    if share < held_out:
+        return HELD_OUT
+    return B if campaign.messages_b and share < held_out + (10_000 - held_out) // 2 else A
