@@ -66,7 +66,7 @@ async def test_a_revoked_key_is_no_key(api: Api) -> None:
 
 async def test_what_is_not_there_is_404_and_a_wrong_method_405(api: Api) -> None:
     for method, path in [
-        ("GET", ""), ("GET", "/"), ("GET", "/nothing"), ("POST", "/segments/preview"), ("GET", "/insights/retention"),
+        ("GET", ""), ("GET", "/"), ("GET", "/nothing"), ("POST", "/segments/preview/it"), ("GET", "/insights/nothing"),
         ("GET", "/customers/"), ("PUT", "/orders/"), ("PUT", "/orders/a/b"),
     ]:  # fmt: skip
         refused = await api.call(method, path)

@@ -247,7 +247,7 @@ async def test_a_file_too_large_is_refused_and_a_false_picture_is_only_a_file(sh
         await visitor.caught_up()
         mine = next(bubble for bubble in visitor.bubbles.values() if bubble["from"] == "me")
         assert mine["media"][0]["kind"] == "document"
-        assert "đã nhận được yêu cầu" in visitor.texts[-1]
+        assert "đã ghi nhận khiếu nại" in visitor.texts[-1]
 
 
 async def test_one_message_sent_many_times_is_taken_once(shop: Running) -> None:

@@ -11,7 +11,7 @@ from handlers.chat.voice import Voice
 
 
 def _warning(voice: Voice, params: Params) -> Told:
-    text = voice.say("⏱ <b>#{ticket}</b> {customer}: {what} due by <b>{when}</b>.", **_ticket(voice, params))
+    text = voice.say("⏱ <b>#{ticket}</b> · {customer}: {what} due by <b>{when}</b>.", **_ticket(voice, params))
     return Told(text)
 
 
@@ -22,7 +22,7 @@ def _missed(voice: Voice, params: Params) -> Told:
 
 def _promise_due(voice: Voice, params: Params) -> Told:
     text = voice.say(
-        "⏱ <b>#{ticket}</b> {customer}: you promised “{promised}” by <b>{when}</b>.", **_ticket(voice, params)
+        "⏱ <b>#{ticket}</b> · {customer}: you promised “{promised}” by <b>{when}</b>.", **_ticket(voice, params)
     )
     return Told(text, _buttons([_kept(voice, params)]))
 

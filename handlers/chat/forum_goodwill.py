@@ -85,7 +85,8 @@ async def give_voucher(desk: Desk, rest: str) -> Answer:
             for offer in offers
         ]
         room = _room(desk.said, goodwill_book.room(session, ticket, desk.member))
-        return f"{room}\n{desk.said('Which voucher?')}", InlineKeyboardMarkup(inline_keyboard=rows)
+        asked = desk.said("Which voucher?")
+        return f"{room}\n{asked}", InlineKeyboardMarkup(inline_keyboard=rows)
 
     return await desk.work.read(look)
 

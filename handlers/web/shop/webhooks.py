@@ -201,6 +201,8 @@ def named(said: Words) -> dict[str, str]:
         "complaint.opened": said("Complaint opened"), "complaint.closed": said("Complaint closed"),
         "ticket.opened": said("Ticket opened"), "ticket.resolved": said("Ticket resolved"),
         "ticket.rated": said("Ticket rated"), "customer.merged": said("Customers merged"),
+        "ticket.late": said("Ticket is late"), "promise.made": said("Promise made"), "promise.kept": said("Promise kept"),
+        "promise.missed": said("Promise missed"), "promise.withdrawn": said("Promise withdrawn"),
         "consent.given": said("Agreed to offers"), "consent.withdrawn": said("Stopped offers"),
     }  # fmt: skip
 
