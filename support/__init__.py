@@ -1,15 +1,18 @@
 """Support: the tickets, and round them what listens to them. Who does what when, in order, stands here and nowhere else."""
 
-from support import hooks
+from support import facts, hooks
 from support.complaints import hearing, loop
 from support.deadlines import clocks, promises
+from support.duties import erasures
 from support.feedback import asking, compliments
 from support.routing import closed, presence, router
 
-hooks.OPENED += [clocks.opened, router.opened]
+hooks.OPENED += [clocks.opened, router.opened, facts.opened]
 hooks.CUSTOMER_SAID += [hearing.said, compliments.said, clocks.customer_said, router.customer_said, closed.customer_said]
 hooks.AGENT_SAID += [clocks.agent_said, presence.agent_said]
 hooks.ASSIGNED += [router.assigned]
-hooks.STATE_CHANGED += [clocks.state_changed, loop.entered, asking.entered, router.state_changed]
+hooks.STATE_CHANGED += [clocks.state_changed, loop.entered, asking.entered, router.state_changed, facts.state_changed]
 hooks.PRIORITY_CHANGED += [clocks.priority_changed]
-hooks.MERGED += [clocks.merged, promises.merged, hearing.merged]
+hooks.MERGED += [clocks.merged, promises.merged, hearing.merged, facts.merged]
+hooks.COMPLAINT_CHANGED += [facts.complaint_changed]
+hooks.STATE_CHANGED += [erasures.state_changed]

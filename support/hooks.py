@@ -26,3 +26,5 @@ PRIORITY_CHANGED: "list[Callable[[Session, Ticket, str, int | None], None]]" = [
 """(session, ticket, before, by): the same of its priority."""
 MERGED: "list[Callable[[Session, Ticket, Ticket], None]]" = []
 """(session, ticket, gone): `gone` is a part of `ticket` from now on: what hangs on it moves along."""
+COMPLAINT_CHANGED: "list[Callable[[Session, Ticket], None]]" = []
+"""(session, ticket): it became a complaint, the complaint ended, or it began anew."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Text, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty.customers import customers
+from loyalty.customers import customers, facts
 from store import events
 from store.base import Base, UtcTime, table
 from store.clock import now
@@ -73,6 +73,7 @@ def rate(session: Session, ticket_id: int, customer_id: int, stars: int, comment
     events.happened(
         session, "ticket_rated", customer_id=ticket.customer_id, shop_id=ticket.shop_id, ticket=ticket_id, stars=stars
     )
+    facts.put(session, ticket.customer_id, facts.LAST_RATING, stars)
     compliments.rated(session, ticket, stars, _words(comment))
     recovery.rated(session, ticket, stars)
 

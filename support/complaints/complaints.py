@@ -21,7 +21,7 @@ from store.base import Base, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.staff import Member
-from support import tickets
+from support import hooks, tickets
 from support.complaints.severity import Fact, Level, Why
 from support.tickets import Ticket
 
@@ -177,7 +177,15 @@ def read(row: Any) -> Complaint:
 def put(session: Session, ticket: Ticket, **values: Any) -> Complaint:
     """Change fields of a complaint whose ticket is held."""
     session.execute(update(complaints).where(complaints.c.ticket_id == ticket.id).values(**values))
+    if "outcome" in values:
+        changed(session, ticket)
     return get(session, ticket.id)
+
+
+def changed(session: Session, ticket: Ticket) -> None:
+    """Tell who listens that a ticket's complaint began, ended or began anew."""
+    for told in hooks.COMPLAINT_CHANGED:
+        told(session, ticket)
 
 
 def held(session: Session, ticket_id: int, member: Member) -> tuple[Ticket, Complaint]:

@@ -85,6 +85,7 @@ def begin(
     )  # fmt: skip
     complaints.stage(session, ticket, Stage.ASSESSED, None, level=int(level), facts=facts)
     grading.weigh(session, ticket, level)
+    complaints.changed(session, ticket)
     return complaints.get(session, ticket.id)
 
 
