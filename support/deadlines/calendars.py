@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, insert, select
+from sqlalchemy import JSON, ForeignKey, Index, Text, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -84,6 +84,18 @@ def latest(session: Session, shop_id: int) -> tuple[int, Hours] | None:
         .limit(1)
     ).first()
     return (row.id, _hours(row)) if row else None
+
+
+def of_shops(session: Session, shop_ids: Sequence[int]) -> dict[int, Hours]:
+    """The hours of several shops as they are now; one that has told none is left out."""
+    c = calendars.c
+    newest = select(func.max(c.id)).where(c.shop_id.in_(shop_ids)).group_by(c.shop_id)
+    rows = session.execute(
+        select(c.shop_id, c.week, c.country, c.days, _zones.c.timezone)
+        .join(_zones, _zones.c.id == c.shop_id)
+        .where(c.id.in_(newest))
+    )
+    return {row.shop_id: _hours(row) for row in rows}
 
 
 def version(session: Session, calendar_id: int) -> Hours:

@@ -28,6 +28,7 @@ from handlers.web.shop.deadlines.routes import add_deadlines
 from handlers.web.shop.feedback.routes import add_feedback
 from handlers.web.shop.frame import console
 from handlers.web.shop.recognition.routes import add_recognition
+from handlers.web.shop.reports.routes import add_reports
 from handlers.web.shop.requests import add_requests
 from handlers.web.shop.routing.routes import add_routing
 from store.staff import Right
@@ -41,6 +42,7 @@ def setup_shop(app: web.Application) -> None:
     add_recognition(app)
     add_requests(app)
     add_feedback(app)
+    add_reports(app)
     add_answers(app)
     add_routing(app)
     add.add_get("/shop", shop(today.page))
