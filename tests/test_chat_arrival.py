@@ -380,7 +380,7 @@ async def test_somebody_asked_for_the_phone_may_talk_of_something_else(shop: Run
         await visitor.tap("Bạn")
         assert (await visitor.say("diem cua toi"))[0].startswith("Bạn đang có 0 điểm")
         assert (await visitor.say("Mời bạn"))[0].startswith("Bạn gửi cho người quen nhé.")
-        assert "đã nhận được yêu cầu" in (await visitor.say("đơn 1234 giao bị vỡ 2 ly rồi"))[0]
+        assert "đã ghi nhận khiếu nại" in (await visitor.say("đơn 1234 giao bị vỡ 2 ly rồi"))[0]
         assert "mã 6 số" in (await visitor.say(fresh_phone()))[0]
 
 
