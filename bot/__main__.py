@@ -154,11 +154,16 @@ def import_orders(file: File, shop: OneShop = None) -> None:
 
 
 @export_app.command("customer")
-def export_customer(customer: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+def export_customer(
+    customer: Annotated[int, typer.Argument(metavar="ID")],
+    archive: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a ZIP with a page to read, the JSON and the files.")
+    ] = None,
+) -> None:
     """Print all that is kept of a customer as JSON."""
     from bot.commands import customers
 
-    customers.export(customer)
+    customers.export(customer, archive)
 
 
 @erase_app.command("customer")

@@ -22,8 +22,9 @@ from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
 from support import waking
 from support.complaints import loop
-from support.feedback import asking, surveys
 from support.deadlines import alerts, clocks, escalations, promises
+from support.duties import accesses, copies, erasures, retention
+from support.feedback import asking, surveys
 from support.routing import router
 
 TICK_SECONDS = 1.0
@@ -60,6 +61,7 @@ DUE: tuple[Callable[[Session], int], ...] = (
     surveys.ask_due,
     router.leave_due,
     router.drain_due,
+    erasures.erase_due,
 )
 """Rules that do a batch of what is due now and say how much that was."""
 SWEEPS: tuple[Callable[[Session], int | None], ...] = (
@@ -68,6 +70,9 @@ SWEEPS: tuple[Callable[[Session], int | None], ...] = (
     deliveries.prune,
     import_jobs.prune,
     attempts.prune,
+    accesses.prune,
+    copies.prune,
+    retention.prune,
 )
 
 log = structlog.get_logger()

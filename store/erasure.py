@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,6 +58,16 @@ def _forget_bubbles(session: Session, chat_id: int) -> set[str]:
     extras = session.execute(select(bubbles.c.extra).where(bubbles.c.chat_id == chat_id)).scalars().all()
     session.execute(delete(bubbles).where(bubbles.c.chat_id == chat_id))
     return set(_SHA.findall(json.dumps(list(extras))))
+
+
+def forget_bubbles_before(session: Session, before: datetime, limit: int) -> int:
+    """Drop a batch of what was said in web chats before a time, with media that nobody else has; how many that were."""
+    b = webchat.bubbles.c
+    rows = session.execute(select(b.chat_id, b.number, b.extra).where(b.at < before).limit(limit)).all()
+    for row in rows:
+        session.execute(delete(webchat.bubbles).where(b.chat_id == row.chat_id, b.number == row.number))
+    forget_media(session, set(_SHA.findall(json.dumps([row.extra for row in rows]))))
+    return len(rows)
 
 
 def forget_words(session: Session, customer_ids: Sequence[int], needles: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ from support.changes import CHANGE_RULE
 from support.complaints import keeping
 from support.deadlines import promises
 from support.drafts import drafts
+from support.duties import copies
 from support.feedback import compliments, surveys
 from support.messages import NOTE, RULE, attachments, places, ticket_files, ticket_messages
 from support.ratings import of as rating_of
@@ -66,21 +67,30 @@ def erase(session: Session, customer_id: int, actor: str) -> None:
     ledger stay, nobody's, so that balances can be proven. Raises NotFoundError.
     """
     numbers = records.every_number(session, customer_id)
-    t = tickets.c
-    rows = session.execute(select(t.id, t.shop_id, t.preview).where(t.customer_id.in_(numbers))).all()
-    shas = _forget_messages(session, [row.id for row in rows])
-    promises.forget(session, [row.id for row in rows])
-    keeping.forget(session, [row.id for row in rows], numbers)
-    compliments.forget(session, [row.id for row in rows])
+    theirs = session.execute(select(tickets.c.id).where(tickets.c.customer_id.in_(numbers))).scalars().all()
+    shas = forget_tickets(session, theirs)
+    keeping.forget(session, theirs, numbers)
     surveys.forget(session, numbers)
     asking.forget(session, numbers)
+    erasure.forget_media(session, shas | copies.forget(session, numbers) | records.forget(session, customer_id))
+    audit.record(session, actor, "customer.erase", customer=numbers[0])
+
+
+def forget_tickets(session: Session, ticket_ids: Sequence[int]) -> set[str]:
+    """Take every word and file out of some tickets, here and in the forum; they stay as cases. The addresses of the media
+    that were in them: whoever calls this lets go of those that nobody else has.
+    """
+    t = tickets.c
+    rows = session.execute(select(t.id, t.shop_id, t.preview).where(t.id.in_(ticket_ids))).all()
+    shas = _forget_messages(session, ticket_ids)
+    promises.forget(session, ticket_ids)
+    compliments.forget(session, ticket_ids)
     for row in rows:
         preview = {**row.preview, "text": ""} if row.preview else row.preview
         session.execute(update(tickets).where(t.id == row.id).values(subject="", folded="", preview=preview))
         signal(session, f"desk:{row.shop_id}")
-    forum.forget(session, [row.id for row in rows])
-    erasure.forget_media(session, shas | records.forget(session, customer_id))
-    audit.record(session, actor, "customer.erase", customer=numbers[0])
+    forum.forget(session, ticket_ids)
+    return shas
 
 
 def _rating(session: Session, ticket_id: int) -> dict[str, Any] | None:
@@ -147,9 +157,12 @@ def _impersonal(key: str, value: Any) -> Any:
 
 def _message(message: thread.Message) -> dict[str, Any]:
     media: list[dict[str, Any]] = [
-        {"kind": file.kind, "name": file.name, "mime": file.mime, "size": file.size, "state": file.state}
+        {
+            "number": file.id, "kind": file.kind, "name": file.name, "mime": file.mime, "size": file.size,
+            "state": file.state,
+        }
         for file in message.files
-    ]
+    ]  # fmt: skip
     if message.location is not None:
         media.append({"kind": "location", **message.location})
     return {"from": message.who, "text": message.text, "at": message.at.isoformat(), "media": media}

@@ -120,6 +120,23 @@ class Offers(CallbackData, prefix="ads"):
     agree: bool
 
 
+class Hear(CallbackData, prefix="hear"):
+    """Agree to a purpose (see store.outbox.Purpose), or stop it."""
+
+    purpose: int
+    agree: bool
+
+
+class CopyData(CallbackData, prefix="copy"):
+    """A copy of all that is kept of the person."""
+
+
+class Forget(CallbackData, prefix="forget"):
+    """Be forgotten: `ask` says what it costs, `sure` is the second tap, `stay` takes it back."""
+
+    step: str
+
+
 class Stop(CallbackData, prefix="stop"):
     """Hear no more of a purpose (see store.outbox.Purpose): on every message that was sent to many."""
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from handlers import tier_words
-from handlers.chat import cheers, complaint_notices, deadline_news, point_notices, staff_news, voucher_news
+from handlers.chat import cheers, complaint_notices, deadline_news, point_notices, privacy, staff_news, voucher_news
 from handlers.chat.commands import go
 from handlers.chat.help import rating_buttons
 from handlers.chat.told import Change, Params, Told
@@ -308,6 +308,7 @@ KINDS: dict[str, Callable[[Voice, Params], Told]] = {
     **complaint_notices.KINDS,
     **deadline_news.KINDS,
     **point_notices.KINDS,
+    **privacy.KINDS,
     **staff_news.KINDS,
 }
 """What goes to the phone itself (`phone_code`) has no words here: never into the chat that asked for it."""

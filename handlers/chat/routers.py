@@ -29,9 +29,12 @@ from handlers.chat import (
 from handlers.chat.commands import (
     Buy,
     Called,
+    CopyData,
     DrawEntry,
     EntryFor,
+    Forget,
     Go,
+    Hear,
     Held,
     Helped,
     History,
@@ -99,6 +102,9 @@ def build() -> Dispatcher:
     tapped.register(invite.show_qr, Invite.filter())
     tapped.register(leave, Leave.filter())
     tapped.register(privacy.choose, Offers.filter())
+    tapped.register(privacy.hear, Hear.filter())
+    tapped.register(privacy.copy, CopyData.filter())
+    tapped.register(privacy.forget, Forget.filter())
     tapped.register(outreach.stop, Stop.filter())
     tapped.register(help.choose_topic, Topic.filter())
     tapped.register(help.send_held, Held.filter())

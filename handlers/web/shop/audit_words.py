@@ -29,6 +29,12 @@ def actions(said: Words) -> dict[str, str]:
         "staff_link": said("made new links for a colleague"), "api_key_added": said("made an API key"),
         "api_key_revoked": said("revoked an API key"), "points_adjusted": said("changed points by hand"),
         "sale_undone": said("took back an entry at the till"), "customer.erase": said("erased a customer"),
+        "customer_seen": said("looked at a customer"), "customer_copied": said("took a copy of a customer's data"),
+        "erasure_asked": said("asked that a customer be forgotten"),
+        "erasure_answered": said("told a customer when they will be forgotten"),
+        "erasure_withdrawn": said("took an erasure back"), "consent_recorded": said("wrote down a customer's consent"),
+        "retention_changed": said("changed how long things are kept"),
+        "retention_pruned": said("threw away what was past its time"),
         "import.orders": said("imported orders"), "import.customers": said("imported customers"),
         "import_started": said("started an import"), "import_stop": said("stopped an import"),
         "import_discard": said("threw a file away"), "webhook_added": said("added a webhook"),
@@ -88,7 +94,8 @@ def actions(said: Words) -> dict[str, str]:
 def fields(said: Words) -> dict[str, str]:
     """Every fact and setting that a line names."""
     return {
-        "program": said("offer"), "batch": said("batch"), "wanted": said("codes wanted"), "voucher": said("voucher"),
+        "program": said("offer"), "place": said("place"), "purpose": said("purpose"), "words": said("words"),
+        "files": said("files"), "chats": said("chats"), "batch": said("batch"), "wanted": said("codes wanted"), "voucher": said("voucher"),
         "customer": said("customer"), "issued": said("given out"), "state": said("state"), "name": said("name"),
         "kind": said("kind"), "value": said("value"), "cap": said("at most"), "min_order": said("smallest bill"),
         "stock": said("how many"), "per_customer": said("per customer"), "price_points": said("price in points"),

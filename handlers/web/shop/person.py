@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from handlers.measures import measured
-from handlers.web import site
+from handlers.web import seen, site
 from handlers.web.shop import fields, frame, lists, story
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
@@ -50,6 +50,7 @@ async def shown(
 
     said = site.words_of(request)
     context = await site.store_of(request).read(look)
+    await seen.note(request, context["person"].id, here.shop.id, "console")
     standing = context["standing"]
     context |= {
         "to_next": measured(said, standing.measure, standing.to_next) if standing.next else "",

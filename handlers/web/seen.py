@@ -1,0 +1,13 @@
+"""Seen: a page that shows a customer's data notes who looked, once an hour."""
+
+from aiohttp import web
+
+from handlers.web import site
+from support.duties import accesses
+
+
+async def note(request: web.Request, customer_id: int, shop_id: int, place: str) -> None:
+    """Write the look into the audit; in an hour in which it stands there this is one small read."""
+    store, member = site.store_of(request), site.member_of(request)
+    if not await store.read(accesses.noted, member.id, customer_id):
+        await store.write(accesses.note, member.id, customer_id, shop_id, place)
