@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.commands.opening import CommandError, opened, say, show
-from bot.demo import counter, desk, joy, trade
+from bot.demo import counter, desk, joy, reach, trade
 from bot.demo.past import as_of
 from bot.demo.trade import STAFF
 from bot.links import login_link
@@ -99,6 +99,7 @@ async def seed(store: Store) -> AsyncIterator[str]:
                 yield f"{count} orders"
     await store.write(_go_on, shop_ids[0], ids, offers)
     yield "rewards, games and invitations are under way"
+    await store.write(reach.prepare, shop_ids[0])
     for ticket in desk.TICKETS:
         await store.write(desk.ask, ids[ticket.who], shop_ids[0], ticket)
     yield f"{len(desk.TICKETS)} customers have asked the help desk"

@@ -1,0 +1,65 @@
+"""The demo's words for many: what the shop has written down, ready answers, two journeys that run and a campaign in draft."""
+
+from sqlalchemy.orm import Session
+
+from loyalty.outreach.campaigns import campaigns
+from loyalty.outreach.campaigns.campaigns import Draft
+from loyalty.outreach.journeys import journeys, ready
+from store import staff
+from store.staff import Role
+from support.answers import articles, macros
+from support.answers.articles import Wording
+from support.answers.macros import Action, Do
+
+ARTICLES = (
+    (
+        "Quán mở cửa mấy giờ?", "Quán mở từ **7 giờ sáng đến 10 giờ tối**, cả cuối tuần. Ngày Tết quán nghỉ mùng 1 và mùng 2.",
+        "When are you open?", "From **7 in the morning to 10 in the evening**, weekends too. At Tết we rest on the first two days.",
+        ("giờ mở cửa", "mấy giờ đóng cửa", "chủ nhật có bán không"),
+    ),
+    (
+        "Điểm dùng để làm gì?", "Bạn đổi điểm lấy quà ở mục **Đổi quà**, hoặc trả một phần hoá đơn tại quầy: 1 điểm bằng 20 đ.",
+        "What are points for?", "Swap them for rewards, or pay a part of your bill at the counter: 1 point is 20 đ.",
+        ("đổi điểm thế nào", "1 điểm bằng bao nhiêu tiền"),
+    ),
+    (
+        "Quán có giao hàng không?", "Có, trong vòng 3 km, phí 15.000 đ; đơn từ 200.000 đ quán giao miễn phí. Gọi 028 3822 1986 giúp quán nhé.",
+        "Do you deliver?", "Yes, within 3 km for 15,000 đ, free from 200,000 đ on. Please call 028 3822 1986.",
+        ("ship không", "phí giao hàng", "giao tận nơi"),
+    ),
+)  # fmt: skip
+MACROS = (
+    (
+        "Xin lỗi vì đổ vỡ",
+        "Dạ quán xin lỗi {name} nhiều ạ. Quán gửi lại món mới ngay hôm nay, {name} cho quán xin địa chỉ nhé.",
+        (),
+    ),
+    ("Hẹn gọi lại", "Dạ {agent} đã ghi lại yêu cầu #{ticket} và sẽ gọi cho {name} trong hôm nay ạ.", ()),
+    ("Cảm ơn và khép lại", "Cảm ơn {name} đã nhắn cho quán. Cần gì {name} cứ nhắn tiếp nhé!", (Action(Do.RESOLVE),)),
+)
+JOURNEYS = ("birthday", "win_back")
+
+
+def prepare(session: Session, shop_id: int) -> None:
+    """Write it all down, as the owner would."""
+    owner = staff.get(session, next(one.id for one in staff.every(session) if (Role.OWNER, None) in one.roles))
+    for title_vi, body_vi, title_en, body_en, asked in ARTICLES:
+        wording = Wording({"vi": title_vi, "en": title_en}, {"vi": body_vi, "en": body_en}, asked)
+        articles.create(session, shop_id, wording, owner, publish=True)
+    for name, words, actions in MACROS:
+        macros.create(session, shop_id, macros.Draft(name, {"vi": words}, actions), owner)
+    actor = f"staff:{owner.id}"
+    for key in JOURNEYS:
+        journeys.switch(session, ready.adopt(session, shop_id, key, actor).id, shop_id, actor, on=True)
+    campaigns.add(
+        session, shop_id,
+        Draft(
+            name="Lâu rồi không gặp", criteria={"field": "days_since_last_order", "op": ">", "value": 60},
+            purpose="advertising", hold_out=10,
+            messages={
+                "vi": "{{ Name }} ơi, lâu rồi không gặp! Tuần này ghé {{ shop }}, quán mời {{ you }} một ly trà đào.",
+                "en": "{{ Name }}, we miss you! Come to {{ shop }} this week: a peach tea is on us.",
+            },
+        ),
+        actor,
+    )  # fmt: skip
