@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from handlers.web.shop.deadlines.promise_checks import promise_missed
 from handlers.web.shop.feedback.checks import goodwill, grave
+from handlers.web.shop.journeys.page import journey_tasks
 from handlers.web.shop.needs import Ask, Check, Need, Severity
 from handlers.web.shop.privacy.page import erasure_waits
 from handlers.web.shop.setup_checks import backup_missed
@@ -274,6 +275,6 @@ def poster(session: Session, ask: Ask) -> Need | None:
 
 
 CHECKS: list[Check] = [
-    dead_letters, promise_missed, erasure_waits, waiting, not_arrived, broken_webhooks, backup_missed, grave, wallet, offer, approvals, goodwill, referrals, expiring,
+    dead_letters, promise_missed, erasure_waits, waiting, not_arrived, broken_webhooks, backup_missed, grave, wallet, offer, approvals, goodwill, referrals, journey_tasks, expiring,
     no_messenger, falling, thank_cards, asleep, newcomers, first_offer, poster, reachable, team,
 ]  # fmt: skip

@@ -27,6 +27,7 @@ from handlers.web.shop.answers.routes import add_answers
 from handlers.web.shop.deadlines.routes import add_deadlines
 from handlers.web.shop.feedback.routes import add_feedback
 from handlers.web.shop.frame import console
+from handlers.web.shop.journeys.routes import add_journeys
 from handlers.web.shop.privacy.routes import add_privacy
 from handlers.web.shop.recognition.routes import add_recognition
 from handlers.web.shop.reports.routes import add_reports
@@ -45,6 +46,7 @@ def setup_shop(app: web.Application) -> None:
     add_feedback(app)
     add_reports(app)
     add_answers(app)
+    add_journeys(app)
     add_routing(app)
     add_privacy(app)
     add.add_get("/shop", shop(today.page))

@@ -42,7 +42,11 @@ def look(
     except NotFoundError:
         return [], None
     inside = set(segments.among(session, wanted, zone, ids)) if ids else set()
-    span = (e.journey_id == journey_id, e.customer_id > after, *([e.customer_id <= ids[-1]] if len(ids) == PAGE else []))
+    span = (
+        e.journey_id == journey_id,
+        e.customer_id > after,
+        *([e.customer_id <= ids[-1]] if len(ids) == PAGE else []),
+    )
     were = set(session.execute(select(e.customer_id).where(*span)).scalars())
     fresh = sorted(inside - were)
     if fresh:
@@ -70,5 +74,3 @@ def move(session: Session, from_id: int, to_id: int) -> None:
         if number not in there:
             session.execute(insert(entries).values(journey_id=number, customer_id=to_id))
     forget(session, [from_id])
-
-

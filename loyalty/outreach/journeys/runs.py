@@ -279,7 +279,12 @@ def _do(
             tasks.add(session, journey.shop_id, journey.id, who, step["text"], key)
         case "webhook":
             events.happened(
-                session, "journey_reached", customer_id=who, shop_id=journey.shop_id, journey=journey.id, name=step["name"]
+                session,
+                "journey_reached",
+                customer_id=who,
+                shop_id=journey.shop_id,
+                journey=journey.id,
+                name=step["name"],
             )
     return placed.following
 
@@ -312,7 +317,13 @@ class Stand:
 
 
 def people(
-    session: Session, journey_id: int, *, step: int | None = None, state: str | None = None, after: int = 0, limit: int = PAGE
+    session: Session,
+    journey_id: int,
+    *,
+    step: int | None = None,
+    state: str | None = None,
+    after: int = 0,
+    limit: int = PAGE,
 ) -> list[Stand]:
     """Who is in a journey, the newest first: at a step, in a state, or all. `after`: the run that the last page ended with."""
     r, c = runs.c, customers.customers.c

@@ -60,7 +60,13 @@ tasks = table(TaskRow)
 def add(session: Session, shop_id: int, journey_id: int, customer_id: int, words: str, key: str) -> None:
     """Ask for something; the same key asks once."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    values = {"shop_id": shop_id, "journey_id": journey_id, "customer_id": customer_id, "text": words, "at": now(session)}
+    values = {
+        "shop_id": shop_id,
+        "journey_id": journey_id,
+        "customer_id": customer_id,
+        "text": words,
+        "at": now(session),
+    }
     made = session.execute(
         insert(tasks).values(key=key, **values).on_conflict_do_nothing().returning(tasks.c.id)
     ).scalar()

@@ -159,8 +159,13 @@ def _voucher_unused(_session: Session, trigger: Json, day: date, zone: ZoneInfo)
 def _tier_at_risk(_session: Session, trigger: Json, day: date, zone: ZoneInfo) -> Select[Any]:
     """Who was told that they lose their tier, from so many days before the fall on, once for each fall."""
     falls = watches.c.told_for
-    first, end = datetime.combine(day, time(), zone), datetime.combine(day + timedelta(days=trigger["days"] + 1), time(), zone)
-    return select(watches.c.customer_id, cast(type_coerce(falls, BigInteger), String)).where(falls > first, falls <= end)
+    first, end = (
+        datetime.combine(day, time(), zone),
+        datetime.combine(day + timedelta(days=trigger["days"] + 1), time(), zone),
+    )
+    return select(watches.c.customer_id, cast(type_coerce(falls, BigInteger), String)).where(
+        falls > first, falls <= end
+    )
 
 
 def _date(_session: Session, trigger: Json, day: date, _zone: ZoneInfo) -> Select[Any]:

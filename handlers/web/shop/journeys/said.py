@@ -1,0 +1,149 @@
+"""How journeys are said: what begins them, what their steps do, what is wrong with them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from handlers.web.shop.journeys.composing import ASKED, EVERYBODY, OWN, Node
+from handlers.words import Words
+from loyalty.outreach.journeys import steps, triggers
+from loyalty.outreach.segments.saved import Segment
+from store.errors import InvalidError
+
+
+def kinds(said: Words) -> Mapping[str, tuple[str, str]]:
+    """Steps by kind: picture and name."""
+    return {
+        "message": ("send", said("Send a message")), "wait": ("clock", said("Wait")), "until": ("bell", said("Wait until")),
+        "condition": ("help", said("Ask a question")), "split": ("users", said("Split at random")),
+        "voucher": ("ticket", said("Give a voucher")), "points": ("star", said("Give points")),
+        "tag": ("tag", said("Put a tag")), "task": ("note", said("Task for the team")),
+        "webhook": ("link", said("Tell a connected system")), "exit": ("close", said("End here")),
+    }  # fmt: skip
+
+
+def branches(said: Words) -> Mapping[str, str]:
+    return {"then": said("Yes"), "else": said("No"), "a": "A", "b": "B"}
+
+
+def triggers_said(said: Words) -> Mapping[str, tuple[str, str]]:
+    """Triggers by kind: name, and what its number counts."""
+    return {
+        "joined": (said("somebody joins"), ""),
+        "first_order": (said("the first order"), ""),
+        "second_order": (said("the second order"), ""),
+        "order_completed": (said("every order"), ""),
+        "no_order": (said("no order for a while"), said("days without an order")),
+        "birthday": (said("a birthday"), said("days before it")),
+        "points_expiring": (said("points are about to expire"), said("days before it")),
+        "tier_up": (said("a higher tier is reached"), ""),
+        "tier_at_risk": (said("a tier is at risk"), said("days before it is lost, at most")),
+        "voucher_unused": (said("a voucher stays unused"), said("days after it was given")),
+        "referred": (said("a friend's invitation was followed"), ""),
+        "ticket_resolved": (said("a request is resolved"), ""),
+        "low_rating": (said("a low rating"), said("stars or fewer")),
+        "segment_entered": (said("somebody comes into a segment"), ""),
+        "date": (said("a day"), ""),
+    }  # fmt: skip
+
+
+def questions(said: Words) -> Mapping[str, tuple[str, str]]:
+    """What can be asked: the question, and the unit of its number."""
+    return {
+        "ordered_within": (said("ordered in the last … days"), said("days")),
+        "away_for": (said("no order for … days or more"), said("days")),
+        "orders_least": (said("… orders or more"), said("orders")),
+        "orders_exact": (said("exactly … orders"), said("orders")),
+        "spent_least": (said("spent … đồng or more"), "₫"),
+        "points_least": (said("has … points or more"), said("points")),
+        "complaints": (said("exactly … open complaints"), said("complaints")),
+    }  # fmt: skip
+
+
+def asked(said: Words, what: Mapping[str, str], segments: Sequence[Segment]) -> str:
+    """A question in a few words."""
+    ask = what.get("ask", EVERYBODY)
+    if ask == EVERYBODY:
+        return said("everybody")
+    if ask == OWN:
+        return said("conditions of its own")
+    if ask in ASKED:
+        return questions(said)[ask][0].replace("…", what.get("n", "") or "…", 1)
+    name = next((one.name for one in segments if ask == f"segment:{one.id}"), "–")
+    return said("is in “{segment}”", segment=name)
+
+
+def weekdays(said: Words) -> Mapping[str, str]:
+    return {
+        "1": said("Monday"), "2": said("Tuesday"), "3": said("Wednesday"), "4": said("Thursday"), "5": said("Friday"),
+        "6": said("Saturday"), "7": said("Sunday"),
+    }  # fmt: skip
+
+
+def begins(said: Words, trigger: Mapping[str, Any], segments: Mapping[int, str]) -> str:
+    """What begins a journey, as the end of "Begins with …"."""
+    kind = str(trigger["kind"])
+    name, unit = triggers_said(said)[kind]
+    if kind == "segment_entered":
+        return said("somebody comes into “{segment}”", segment=segments.get(trigger["segment"], "–"))
+    if kind == "date":
+        return str(trigger["on"])
+    number = triggers.TRIGGERS[kind].number
+    return f"{name} ({trigger[number[0]]} {unit})" if number else name
+
+
+def line(said: Words, node: Node, known: Mapping[str, Any]) -> str:
+    """A step in a few words; `known` holds the offers' names and the segments."""
+    what = node.said
+    match node.kind:
+        case "wait" if what.get("unit") == "hours":
+            return said("{n} hours", n=what.get("days") or "…")
+        case "wait":
+            days = said("{n} days", n=what.get("days") or "…")
+            return said("{days}, until {time}", days=days, time=what["clock"]) if what.get("clock") else days
+        case "until":
+            day = what.get("date") or weekdays(said).get(what.get("weekday", ""), "…")
+            return said("{day} at {time}", day=day, time=what.get("at", ""))
+        case "condition":
+            return asked(said, what, known["segments"]) + "?"
+        case "split":
+            return said("{share} of 100 go A", share=what.get("share", ""))
+        case "message":
+            words = what.get("words_vi") or what.get("words_en") or "…"
+            return words if len(words) <= 70 else words[:68].rstrip() + "…"
+        case "voucher":
+            return str(known["offers"].get(what.get("program", ""), "…"))
+        case "points":
+            return said("{n} points", n=what.get("points") or "…")
+    return what.get("tag") or what.get("text") or what.get("name") or ""
+
+
+def problem(said: Words, error: InvalidError) -> str:
+    """What is wrong, in words, for the field it is wrong in."""
+    name = error.field.rsplit(".", 1)[-1]
+    if error.field == "steps":
+        return said("A journey needs at least one step, and has {n} at most.", n=steps.STEPS_MAX)
+    if error.problem == "depth":
+        return said("Questions within questions: {n} at most.", n=steps.DEPTH_MAX - 1)
+    if error.problem == "syntax":
+        return said("A place isn't closed properly: write it like {place}.", place="{{ name }}")
+    if error.problem in {"unknown", "unsupported"} and name.startswith("words"):
+        return said("“{value}” isn't known. Use the places named beside.", value=str(error.value)[:40])
+    if name in {"n", "days", "share", "points", "stars", "days_before", "weekday", "number"}:
+        return (
+            said("A whole number is needed here.")
+            if error.problem != "range"
+            else said("This number is too small or too large.")
+        )
+    known = {
+        "name": said("A name of 1 to {n} letters.", n=120), "program": said("Choose the voucher."), "ask": said("Choose what is asked."),
+        "segment": said("Choose the segment."), "on": said("Choose a day."), "clock": said("A time like 09:30."), "at": said("A time like 09:30."),
+        "date": said("Choose a day."), "tag": said("Write the tag."), "text": said("Write what is to be done."),
+        "reason": said("Say what the points are for."), "kind": said("Choose what begins it."),
+    }  # fmt: skip
+    if name.startswith("words"):
+        return (
+            said("Up to {n} letters.", n=said.number(3_500))
+            if error.problem == "length"
+            else said("Write the message in one language at least.")
+        )
+    return known.get(name) or said("Please look at this again.")
