@@ -171,6 +171,7 @@ class App:
             language=self.settings.language, links=self.links, feed=self._take_web, replay=self.intake.replay,
             private_webhooks=self._demo or self.settings.webhook_private, ask_bot=self._ask_bot,
             telegram_by_setting=bool(self.settings.telegram_token), backups=self.settings.backup_folder is not None,
+            rate=self.settings.telegram_rate,
         )  # fmt: skip
         setup_site(app, site)
         setup_api(app, site)

@@ -69,6 +69,8 @@ class Site:
     """The bot's token is a setting, not an owner's to change."""
     backups: bool = True
     """The database is saved every night."""
+    rate: int = 30
+    """Messages a second that leave when many are written to."""
 
     @property
     def seal(self) -> Seal:

@@ -24,6 +24,7 @@ from handlers.web.shop import (
     webhooks,
 )
 from handlers.web.shop.answers.routes import add_answers
+from handlers.web.shop.campaigns.routes import add_campaigns
 from handlers.web.shop.deadlines.routes import add_deadlines
 from handlers.web.shop.feedback.routes import add_feedback
 from handlers.web.shop.frame import console
@@ -46,6 +47,7 @@ def setup_shop(app: web.Application) -> None:
     add_feedback(app)
     add_reports(app)
     add_answers(app)
+    add_campaigns(app)
     add_journeys(app)
     add_routing(app)
     add_privacy(app)

@@ -165,7 +165,7 @@ def _said(
     return session.execute(
         select(func.count(d.c.customer_id.distinct()))
         .select_from(d)
-        .join(who.table, and_(who == d.c.customer_id, what, said >= left, said < left + _micros(WINDOW)))  # type: ignore[attr-defined]
+        .join(who.table, and_(who == d.c.customer_id, what, said >= left, said < left + _micros(WINDOW)))
         .where(mine, d.c.state == SENT)
     ).scalar_one()
 

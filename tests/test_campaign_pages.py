@@ -1,0 +1,246 @@
+"""The console's campaigns over HTTP and the running program: composed, let go, watched, reported; and how they are compared."""
+
+import io
+import re
+import zipfile
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from sqlalchemy import select
+
+from loyalty.outreach import deliveries
+from loyalty.outreach.campaigns import best_hours, campaigns
+from loyalty.outreach.campaigns.comparing import difference
+from loyalty.outreach.campaigns.freezing import variant
+from store import staff
+from store.clock import SetClock
+from store.staff import Role
+from tests.chatting import customer_of, open_shop, put_order, quiet, settled_person
+from tests.conftest import NOON
+from tests.running import Running, until
+
+
+class Reader:
+    """Somebody of the team in their browser."""
+
+    def __init__(self, shop: Running, http: aiohttp.ClientSession) -> None:
+        self.shop, self.http, self.csrf = shop, http, ""
+
+    async def get(self, path: str) -> tuple[int, str]:
+        async with self.http.get(self.shop.url + path) as answer:
+            text = await answer.text()
+        self.csrf = (re.findall(r'name="csrf" value="([^"]+)"', text) or [self.csrf])[0]
+        return answer.status, text
+
+    async def post(self, path: str, **form: str) -> tuple[int, str, str]:
+        """Status, page, and where it ended."""
+        async with self.http.post(self.shop.url + path, data={"csrf": self.csrf, **form}) as answer:
+            return answer.status, await answer.text(), answer.url.path
+
+    async def signed_in(self, name: str, role: Role) -> "Reader":
+        number = await self.shop.store.write(staff.add, name, role, self.shop.shop_id)
+        token = await self.shop.store.write(staff.make_link, number, "login", "/shop")
+        await self.get(f"/login/{token}")
+        await self.post(f"/login/{token}")
+        await self.get("/shop")
+        return self
+
+    async def write(self, **form: str) -> int:
+        status, page, path = await self.post(
+            "/shop/campaigns", **({"name": "Thử", "purpose": "care", "text_vi": "Chào {{ name }}!"} | form)
+        )
+        assert status == 200, re.findall(r'class="error"[^>]*>.*?</span>', page)
+        return int(path.rpartition("/")[2])
+
+
+@pytest_asyncio.fixture
+async def owner(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Reader]:
+    async with open_shop(sqlite_template, tmp_path, SetClock(NOON)) as shop, session() as http:
+        yield await Reader(shop, http).signed_in("Hoa", Role.OWNER)
+
+
+def session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+
+
+async def state(owner: Reader, number: int) -> str:
+    return (await owner.shop.store.read(campaigns.get, number)).state
+
+
+async def done(owner: Reader, number: int) -> None:
+    while await state(owner, number) != "done":
+        await quiet(owner.shop)
+
+
+async def test_what_is_composed_shows_its_effect_and_goes_out_once(owner: Reader) -> None:
+    lan = await settled_person(owner.shop, first_name="Lan")
+    await settled_person(owner.shop, first_name="Huy")
+    status, page = await owner.get("/shop/campaigns/new")
+    assert status == 200
+    form = {"purpose": "care", "text_vi": "Chào {{ name }}, {{ points }} điểm"}
+    status, effect, _ = await owner.post("/shop/campaigns/effect", **form)
+    assert status == 200
+    assert "Gửi cho 2 khách, chưa đến một phút, không thu phí" in effect
+    assert "Chào Huy, 0 điểm" in effect
+    # Nobody agreed to offers: that is said before anything is sent.
+    _, effect, _ = await owner.post("/shop/campaigns/effect", **form | {"purpose": "advertising"})
+    assert "chưa đồng ý nhận ưu đãi" in effect
+    number = await owner.write(**form)
+    assert (await state(owner, number), [text for text in lan.texts if "điểm" in text and "Chào Lan" in text]) == (
+        "draft",
+        [],
+    )
+    status, page, _ = await owner.post(
+        f"/shop/campaigns/{number}", **form | {"name": "Đổi", "text_vi": "Xin {{ nmae }}"}
+    )
+    assert (status, "“nmae”" in page) == (422, True)
+    await owner.post(f"/shop/campaigns/{number}", **form | {"name": "Đổi", "text_vi": "Xin chào {{ name }}"})
+    for _ in range(2):
+        assert (await owner.post(f"/shop/campaigns/{number}/approve"))[0] == 200
+    await done(owner, number)
+    assert sum("Xin chào Lan" in text for text in lan.texts) == 1
+    await put_order(owner.shop, "HD-1", 65_000, customer_id=(await customer_of(owner.shop, lan)).id)
+    status, page = await owner.get(f"/shop/campaigns/{number}")
+    assert status == 200
+    assert "65.000" in page
+    async with owner.http.get(f"{owner.shop.url}/shop/campaigns/{number}.xlsx") as answer:
+        book = zipfile.ZipFile(io.BytesIO(await answer.read()))
+    assert b"Lan" in book.read("xl/sharedStrings.xml")
+    assert (await owner.post(f"/shop/campaigns/{number}", **form | {"name": "Zu spät"}))[0] == 409
+
+
+async def test_a_large_one_needs_a_second_person(owner: Reader) -> None:
+    for name in ("Lan", "Huy"):
+        await settled_person(owner.shop, first_name=name)
+    await owner.post("/shop/campaigns/second", second_over="1")
+    number = await owner.write()
+    for _ in range(2):
+        await owner.post(f"/shop/campaigns/{number}/approve")
+    assert await state(owner, number) == "proposed"
+    assert "đồng nghiệp" in (await owner.get(f"/shop/campaigns/{number}"))[1]
+    async with session() as http:
+        manager = await Reader(owner.shop, http).signed_in("Minh", Role.MANAGER)
+        assert (await manager.post("/shop/campaigns/second", second_over=""))[0] == 403
+        await manager.post(f"/shop/campaigns/{number}/approve")
+    await done(owner, number)
+    # Small ones go as they did.
+    await owner.post("/shop/campaigns/second", second_over="2")
+    number = await owner.write()
+    await owner.post(f"/shop/campaigns/{number}/approve")
+    await done(owner, number)
+
+
+async def test_only_those_with_whom_it_failed_hear_it_again(owner: Reader) -> None:
+    lan, huy = [await settled_person(owner.shop, first_name=name) for name in ("Lan", "Huy")]
+    await quiet(owner.shop)
+    owner.shop.api.fault("sendMessage", lan.id, kind="error", code=400, text="Bad Request: no")
+    number = await owner.write(text_vi="Nghe nhé")
+    await owner.post(f"/shop/campaigns/{number}/approve")
+    await done(owner, number)
+
+    def heard() -> list[int]:
+        return [sum(text == "Nghe nhé" for text in person.texts) for person in (lan, huy)]
+
+    assert heard() == [0, 1]
+    assert "Bad Request: no" in (await owner.get(f"/shop/campaigns/{number}"))[1]
+    await owner.post(f"/shop/campaigns/{number}/retry")
+    await until(lambda: heard() == [1, 1])
+    await done(owner, number)
+    await owner.post(f"/shop/campaigns/{number}/retry")
+    await quiet(owner.shop)
+    assert heard() == [1, 1]
+
+
+async def test_each_half_hears_its_own_words(owner: Reader) -> None:
+    people = [await settled_person(owner.shop, first_name=f"Khách{number}") for number in range(12)]
+    number = await owner.write(text_vi="Lời một", text_b_vi="Lời hai", hold_out="20")
+    await owner.post(f"/shop/campaigns/{number}/approve")
+    await done(owner, number)
+    campaign = await owner.shop.store.read(campaigns.get, number)
+    for person in people:
+        part = variant(campaign, (await customer_of(owner.shop, person)).id)
+        heard = [text for text in person.texts if text in {"Lời một", "Lời hai"}]
+        assert heard == {"A": ["Lời một"], "B": ["Lời hai"], "held_out": []}[part]
+    assert "Chưa biết được" in (await owner.get(f"/shop/campaigns/{number}"))[1]
+
+
+async def test_pages_are_for_who_runs_the_shop(owner: Reader) -> None:
+    number = await owner.write()
+    async with session() as http:
+        cashier = await Reader(owner.shop, http).signed_in("Thu", Role.CASHIER)
+        for path in ("", "/new", f"/{number}", f"/{number}/progress", f"/{number}.xlsx"):
+            assert (await cashier.get(f"/shop/campaigns{path}"))[0] in {403, 404}
+        for path in ("", "/effect", f"/{number}", f"/{number}/approve", f"/{number}/test", f"/{number}/stop"):
+            assert (await cashier.post(f"/shop/campaigns{path}", name="x"))[0] in {403, 404}
+    owner.csrf = "wrong"
+    assert (await owner.post(f"/shop/campaigns/{number}/approve"))[0] == 403
+    assert await state(owner, number) == "draft"
+
+
+# Newcombe, Statistics in Medicine 17 (1998) 873-890, table II, method 10.
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [
+        ((56, 70, 48, 80), 0.0524, 0.3339), ((9, 10, 3, 10), 0.1705, 0.8090), ((6, 7, 2, 7), 0.0582, 0.8062),
+        ((5, 56, 0, 29), -0.0381, 0.1926), ((0, 10, 0, 20), -0.1611, 0.2775), ((0, 10, 0, 10), -0.2775, 0.2775),
+        ((10, 10, 0, 20), 0.6791, 1.0000), ((10, 10, 0, 10), 0.6075, 1.0000),
+    ],
+)  # fmt: skip
+def test_the_interval_is_the_published_one(counts: tuple[int, int, int, int], low: float, high: float) -> None:
+    found = difference(*counts)
+    assert found is not None
+    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+    assert found.sure == (low > 0)
+
+
+def test_how_many_more_it_takes_is_enough_and_not_too_many() -> None:
+    found = difference(12, 100, 8, 100)
+    assert found is not None
+    assert not found.sure
+    assert found.more is not None
+    times = (200 + found.more) / 200
+    enough = difference(round(12 * times), round(100 * times), round(8 * times), round(100 * times))
+    assert enough is not None
+    assert enough.low > -0.005
+    assert difference(5, 50, 10, 100) == difference(5, 50, 10, 100)
+    alike = difference(5, 50, 10, 100)
+    assert alike is not None
+    assert (alike.more, alike.sure) == (None, False)
+    assert difference(0, 0, 1, 2) is None
+
+
+def test_the_best_hour_is_ones_own_only_where_it_is_known() -> None:
+    allowed = list(range(7, 22))
+    assert best_hours.best({8: 4}, {18: 30, 12: 10}, allowed) == 18
+    assert best_hours.best({8: 4, 9: 1}, {18: 30, 12: 10}, allowed) == 8
+    # Where two are alike the shop's week decides; an hour in which nothing may come never is.
+    assert best_hours.best({8: 3, 18: 3}, {18: 30, 12: 10}, allowed) == 18
+    assert best_hours.best({3: 9, 8: 1}, {18: 30}, allowed) == 8
+    assert best_hours.best({}, {}, allowed) == 7
+
+
+async def test_who_buys_in_the_evening_hears_it_in_the_evening(owner: Reader) -> None:
+    zone = ZoneInfo("Asia/Ho_Chi_Minh")
+    lan, huy = [await settled_person(owner.shop, first_name=name) for name in ("Lan", "Huy")]
+    number = (await customer_of(owner.shop, lan)).id
+    evening = datetime(2026, 11, 20, 19, 30, tzinfo=zone)
+    for week in range(6):
+        await put_order(owner.shop, f"L{week}", 50_000, customer_id=number, at=evening - timedelta(weeks=week))
+    for nth in range(9):
+        await put_order(owner.shop, f"S{nth}", 50_000, at=datetime(2026, 11, 16, 8, nth, tzinfo=zone))
+    campaign = await owner.write(text_vi="Đúng giờ", when="best")
+    await owner.post(f"/shop/campaigns/{campaign}/approve")
+    while await state(owner, campaign) != "sending":
+        await quiet(owner.shop)
+    assert (await owner.get(f"/shop/campaigns/{campaign}/progress"))[0] == 200
+    d = deliveries.deliveries.c
+    rows = await owner.shop.store.read(lambda session: session.execute(select(d.customer_id, d.due_at)).all())
+    due = {row.customer_id: row.due_at for row in rows}
+    assert due[number] == datetime(2026, 11, 27, 19, 0, tzinfo=zone)
+    assert due[(await customer_of(owner.shop, huy)).id] == datetime(2026, 11, 23, 8, 0, tzinfo=zone)
+    assert not any(text == "Đúng giờ" for person in (lan, huy) for text in person.texts)
