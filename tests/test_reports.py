@@ -22,6 +22,7 @@ from loyalty import programme
 from loyalty.customers import customers
 from store import shops, staff
 from store.engine import Store
+from store.shops import Shop
 from store.staff import Role
 from support import messages, tickets
 from support.complaints.complaints import complaints
@@ -280,6 +281,10 @@ def plain(found: figures.Figures) -> dict[str, Any]:
     }  # fmt: skip
 
 
+async def read(store: Store, every: Sequence[Shop], since: datetime, until: datetime) -> rows.Rows:
+    return rows.made(await store.read(rows.look, every, since, until))
+
+
 def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), ZONE).astimezone(UTC)
 
@@ -298,15 +303,15 @@ async def test_a_years_figures_are_those_of_a_plain_recount(store: Store, places
     periods = [YEAR, (date(2026, 2, 1), date(2026, 2, 28)), (date(2026, 6, 29), date(2026, 7, 5))]
     for first, last in periods:
         since, until = midnight(first), midnight(last + timedelta(days=1))
-        found = await store.read(rows.load, every, since, until)
+        found = await read(store, every, since, until)
         assert plain(figures.of(found, since, until)) == recount(told, since, until, open_at), first
         assert plain(figures.of(found, since, until)) == read_again(taken(found), since, until), first
         for key, part in found.by(lambda of: (of.shop_id, of.topic, of.agent_id)).items():
             mine = [one for one in told if (one.shop, one.topic, one.agent) == key]
             assert plain(figures.of(part, since, until)) == recount(mine, since, until, open_at), key
     first, last = periods[0]
-    found = await store.read(rows.load, every[:1], midnight(first), midnight(last + timedelta(days=1)))
-    assert {one.of.shop_id for one in (*found.cases, *found.stints, *found.loads)} == {shop_ids[0]}
+    found = await read(store, every[:1], midnight(first), midnight(last + timedelta(days=1)))
+    assert set(found.by(lambda of: of.shop_id)) == {shop_ids[0]}
 
 
 async def test_days_weeks_and_hours_add_up_to_the_period(store: Store, places: tuple[list[int], list[int]]) -> None:
@@ -315,7 +320,7 @@ async def test_days_weeks_and_hours_add_up_to_the_period(store: Store, places: t
     shop = await store.read(shops.get, shop_ids[0])
     for first, last in (YEAR, (date(2026, 3, 4), date(2026, 4, 3)), (date(2026, 3, 4), date(2026, 4, 4))):
         since, until = midnight(first), midnight(last + timedelta(days=1))
-        found = await store.read(rows.load, [shop], since, until)
+        found = await read(store, [shop], since, until)
         course = figures.course(found, first, last, ZONE)
         step = 1 if (last - first).days < 31 else 7
         assert [one.begins for one in course[1:]] == [
@@ -396,8 +401,8 @@ async def test_the_page_shows_the_figures_and_gives_their_rows(console: Console)
     assert read_again(sheets, since, until) == recount(mine, since, until, open_at)
     async with owner.http.get(f"{console.root}/shop/support/rows.xlsx?{query}") as answer:
         book = CalamineWorkbook.from_filelike(io.BytesIO(await answer.read()))
-    again = {
-        name: ([str(cell) for cell in content[0]], content[1:])
+    again: dict[str, tuple[Sequence[str], list[Sequence[Any]]]] = {
+        name: ([str(cell) for cell in content[0]], list(content[1:]))
         for name, content in zip(exports.NAMES, (book.get_sheet_by_index(n).to_python() for n in range(4)), strict=True)
     }
     assert read_again(again, since, until) == recount(mine, since, until, open_at)

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, func, or_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, case, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from store.base import from_micros
 from store.shops import Shop
 from support.complaints.complaints import NONE, complaints
 from support.deadlines import calendars
+from support.deadlines.calculator import Hours
 from support.deadlines.clocks import LATE, MET, clocks
 from support.messages import AGENT, NOTE, ticket_messages
 from support.ratings import ratings
@@ -101,10 +102,10 @@ class Load:
 class Rows:
     """All that a report of some shops is counted over."""
 
-    cases: Sequence[Case]
-    stints: Sequence[Stint]
-    deadlines: Sequence[Deadline]
-    loads: Sequence[Load]
+    cases: list[Case]
+    stints: list[Stint]
+    deadlines: list[Deadline]
+    loads: list[Load]
 
     def only(self, keep: Callable[[Of], bool]) -> "Rows":
         """The rows of some shops, topics or agents."""
@@ -122,8 +123,22 @@ class Rows:
         return dict(groups)
 
 
-def load(session: Session, shops: Sequence[Shop], since: datetime, until: datetime) -> Rows:
-    """The rows of some shops that a report from `since` to `until` is counted over. Six looks, whatever there is."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What `look` found, still to be made into rows: tickets, their turns and answers, the hours of their shops."""
+
+    tickets: Sequence[Any]
+    turns: Sequence[Any]
+    answers: Sequence[Any]
+    deadlines: Sequence[Any]
+    loads: Sequence[Any]
+    hours: Mapping[int, Hours]
+    since: datetime
+    until: datetime
+
+
+def look(session: Session, shops: Sequence[Shop], since: datetime, until: datetime) -> Found:
+    """What a report of some shops from `since` to `until` is counted over. Six looks, whatever there is."""
     ids = [shop.id for shop in shops]
     t, r, c = tickets.c, ratings.c, complaints.c
     wanted = (
@@ -138,23 +153,39 @@ def load(session: Session, shops: Sequence[Shop], since: datetime, until: dateti
             or_(t.resolved_at.is_(None), t.resolved_at >= since, r.at >= since, c.opened_at >= since),
         )
     )  # fmt: skip
-    found = session.execute(wanted.order_by(t.id)).all()
     chosen = select(wanted.subquery().c.id)
-    answers = _answers(session, chosen)
-    turns = _turns(session, chosen)
-    hours = calendars.of_shops(session, ids)
-    oldest = min((row.created_at for row in found), default=since)
-    latest = max((row.first_response_at or until for row in found), default=until)
-    ends = max((at for each in turns.values() for _, at in each), default=until)
-    work = {shop_id: Worktime(hours.get(shop_id), oldest, max(latest, ends, until)) for shop_id in ids}
-    cases: list[Case] = []
-    stints: list[Stint] = []
-    for row in found:
+    return Found(
+        session.execute(wanted.order_by(t.id)).all(), session.execute(_turns(chosen)).all(),
+        session.execute(_answers(chosen)).all(), session.execute(_deadlines(ids, since, until)).all(),
+        session.execute(_loads(ids, since, until)).all(), calendars.of_shops(session, ids), since, until,
+    )  # fmt: skip
+
+
+def made(found: Found) -> Rows:
+    """The rows: arithmetic alone, a second of it for a large shop's year."""
+    turns: dict[int, list[tuple[str, datetime]]] = defaultdict(list)
+    for ticket_id, kind, at in found.turns:
+        turns[ticket_id].append((kind, at))
+    answers = {ticket_id: int(count) for ticket_id, count in found.answers}
+    oldest = min((row.created_at for row in found.tickets), default=found.since)
+    latest = max((row.first_response_at or found.until for row in found.tickets), default=found.until)
+    latest = max(latest, found.until, *(row.at for row in found.turns))
+    work = {
+        shop_id: Worktime(found.hours.get(shop_id), oldest, latest)
+        for shop_id in {row.shop_id for row in found.tickets}
+    }
+    rows = Rows([], [], [], [])
+    for row in found.tickets:
+        of, between = Of(row.shop_id, row.topic, row.assignee_id), work[row.shop_id].between
+        rows.cases.append(_case(row, of, between, answers.get(row.id, 0)))
+        rows.stints.extend(_stints(row, of, between, answers.get(row.id, 0), turns.get(row.id, ())))
+    for row in found.deadlines:
         of = Of(row.shop_id, row.topic, row.assignee_id)
-        between = work[row.shop_id].between
-        cases.append(_case(row, of, between, answers.get(row.id, 0)))
-        stints += _stints(row, of, between, answers.get(row.id, 0), turns.get(row.id, ()))
-    return Rows(cases, stints, _deadlines(session, ids, since, until), _loads(session, ids, since, until))
+        rows.deadlines.append(Deadline(row.id, of, row.kind, row.known_at, row.breached_at is None))
+    for row in found.loads:
+        of = Of(row.shop_id, row.topic, row.agent_id)
+        rows.loads.append(Load(of, from_micros(row.quarter * QUARTER), row.who, int(row.messages)))
+    return rows
 
 
 Between = Callable[[datetime, datetime], int]
@@ -190,56 +221,40 @@ def _stints(row: Any, of: Of, between: Between, answers: int, turns: Sequence[tu
     ]  # fmt: skip
 
 
-def _turns(session: Session, chosen: Select[tuple[int]]) -> Mapping[int, list[tuple[str, datetime]]]:
+def _turns(chosen: Select[tuple[int]]) -> Select[Any]:
     """When cases were solved, closed and opened again."""
     e = ticket_events.c
-    rows = session.execute(
+    return (
         select(e.ticket_id, e.kind, e.at)
         .where(e.ticket_id.in_(chosen), e.kind.in_((*ENDS, REOPENED)))
         .order_by(e.ticket_id, e.seq)
     )
-    turns: dict[int, list[tuple[str, datetime]]] = defaultdict(list)
-    for ticket_id, kind, at in rows:
-        turns[ticket_id].append((kind, at))
-    return turns
 
 
-def _answers(session: Session, chosen: Select[tuple[int]]) -> Mapping[int, int]:
+def _answers(chosen: Select[tuple[int]]) -> Select[Any]:
     """How often the shop answered in each case: an answer is what is written before the customer's next word."""
     m = ticket_messages.c
-    lines = (
-        select(
-            m.ticket_id, m.who, func.lag(m.who).over(partition_by=m.ticket_id, order_by=m.seq).label("before"),
-        )
-        .where(m.ticket_id.in_(chosen), m.who != NOTE)
-        .subquery()
-    )  # fmt: skip
+    before = func.lag(m.who).over(partition_by=m.ticket_id, order_by=m.seq).label("before")
+    lines = select(m.ticket_id, m.who, before).where(m.ticket_id.in_(chosen), m.who != NOTE).subquery()
     begun = or_(lines.c.before.is_(None), lines.c.before != AGENT)
-    rows = session.execute(
-        select(lines.c.ticket_id, func.count()).where(lines.c.who == AGENT, begun).group_by(lines.c.ticket_id)
-    )
-    return {ticket_id: int(count) for ticket_id, count in rows}
+    return select(lines.c.ticket_id, func.count()).where(lines.c.who == AGENT, begun).group_by(lines.c.ticket_id)
 
 
-def _deadlines(session: Session, ids: Sequence[int], since: datetime, until: datetime) -> list[Deadline]:
+def _deadlines(ids: Sequence[int], since: datetime, until: datetime) -> Select[Any]:
     k, t = clocks.c, tickets.c
-    at = func.coalesce(k.breached_at, k.ended_at, type_=k.ended_at.type)
-    rows = session.execute(
-        select(t.id, t.shop_id, t.topic, t.assignee_id, k.kind, at, k.breached_at)
+    known = func.coalesce(k.breached_at, k.ended_at, type_=k.ended_at.type)
+    return (
+        select(t.id, t.shop_id, t.topic, t.assignee_id, k.kind, known.label("known_at"), k.breached_at)
         .join(tickets, t.id == k.ticket_id)
         .where(
-            k.shop_id.in_(ids), k.allowance.is_not(None), t.merged_into.is_(None), at >= since, at < until,
+            k.shop_id.in_(ids), k.allowance.is_not(None), t.merged_into.is_(None), known >= since, known < until,
             or_(k.breached_at.is_not(None), k.state.in_((MET, LATE))),
         )
         .order_by(k.id)
     )  # fmt: skip
-    return [
-        Deadline(row[0], Of(row.shop_id, row.topic, row.assignee_id), row.kind, row[5], row.breached_at is None)
-        for row in rows
-    ]
 
 
-def _loads(session: Session, ids: Sequence[int], since: datetime, until: datetime) -> list[Load]:
+def _loads(ids: Sequence[int], since: datetime, until: datetime) -> Select[Any]:
     m, t = ticket_messages.c, tickets.c
     quarter: ColumnElement[int] = type_coerce(m.at, BigInteger) // QUARTER
     agent = case((m.who == AGENT, m.staff_id), else_=t.assignee_id)
@@ -247,16 +262,9 @@ def _loads(session: Session, ids: Sequence[int], since: datetime, until: datetim
         select(t.shop_id, t.topic, agent.label("agent_id"), quarter.label("quarter"), m.who)
         .join(tickets, t.id == m.ticket_id)
         # What was said in the period moved its ticket's `updated_at` into it, or beyond.
-        .where(and_(t.shop_id.in_(ids), t.updated_at >= since), m.who != NOTE, m.at >= since, m.at < until)
+        .where(t.shop_id.in_(ids), t.updated_at >= since, m.who != NOTE, m.at >= since, m.at < until)
         .subquery()
     )
     f = lines.c
-    rows = session.execute(
-        select(f.shop_id, f.topic, f.agent_id, f.quarter, f.who, func.count())
-        .group_by(f.shop_id, f.topic, f.agent_id, f.quarter, f.who)
-        .order_by(f.quarter, f.shop_id, f.topic, f.agent_id, f.who)
-    )
-    return [
-        Load(Of(shop_id, topic, agent_id), from_micros(quarter * QUARTER), who, int(count))
-        for shop_id, topic, agent_id, quarter, who, count in rows
-    ]
+    whose = (f.shop_id, f.topic, f.agent_id, f.quarter, f.who)
+    return select(*whose, func.count().label("messages")).group_by(*whose).order_by(f.quarter, *whose)

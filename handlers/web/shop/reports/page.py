@@ -29,7 +29,7 @@ from store.staff import StaffRow
 from support import topics as own_topics
 from support.reports import figures, rows
 from support.reports.figures import Bucket, Figures, Share, Times
-from support.reports.rows import Of, Rows
+from support.reports.rows import Found, Of, Rows
 
 PAGE = "support"
 PERIODS = (7, 30, 90, 365)
@@ -60,7 +60,7 @@ class Asked:
 class Seen:
     """A look into the store."""
 
-    rows: Rows
+    found: Found
     names: Names
     own: dict[str, str]
     """The topics of the shop that is looked at."""
@@ -104,7 +104,8 @@ async def export(request: web.Request) -> web.StreamResponse:
     one = request.match_info.get("sheet")
 
     def made() -> web.Response:
-        kept = seen.rows.only(lambda row: row.shop_id == here.shop.id and asked.keeps(row))
+        every = rows.made(seen.found)
+        kept = every.only(lambda row: row.shop_id == here.shop.id and asked.keeps(row))
         wanted = [exports.sheet(said, key, kept, seen.names, zone) for key in ((one,) if one else exports.NAMES)]
         if one is None:
             return sheets_out.as_xlsx(name, wanted)
@@ -137,14 +138,14 @@ def _look(session: Session, here: Frame, said: Words, since: datetime, until: da
         {row.id: row.name for row in session.execute(select(_staff.c.id, _staff.c.name))},
         {shop.id: shop.name for shop in here.shops},
     )
-    return Seen(rows.load(session, here.shops, since, until), names, topics(said, own[here.shop.id]))
+    return Seen(rows.look(session, here.shops, since, until), names, topics(said, own[here.shop.id]))
 
 
 def _counted(said: Words, here: Frame, asked: Asked, seen: Seen, zone: ZoneInfo) -> dict[str, Any]:
     since, until = _midnight(asked.first, zone), _midnight(asked.last + timedelta(days=1), zone)
     begin = _midnight(asked.first - (asked.last - asked.first) - timedelta(days=1), zone)
-    shop = seen.rows.only(lambda row: row.shop_id == here.shop.id)
-    kept = shop.only(asked.keeps)
+    every = rows.made(seen.found)
+    kept = every.only(lambda row: row.shop_id == here.shop.id and asked.keeps(row))
     found = figures.of(kept, since, until)
     course = figures.course(kept, asked.first, asked.last, zone)
     hours = figures.clock_hours(kept, since, until, zone)
@@ -163,7 +164,7 @@ def _counted(said: Words, here: Frame, asked: Asked, seen: Seen, zone: ZoneInfo)
         "tenths": lambda one: tenths(said, one), "kinds": dict(kinds(said)),
         "by_topic": lines(kept, lambda row: row.topic, lambda key: seen.names.topics.get(key, key)),
         "by_agent": lines(kept, lambda row: row.agent_id, lambda key: seen.names.agent(key) or said("Nobody yet")),
-        "by_shop": lines(seen.rows, lambda row: row.shop_id, lambda key: seen.names.shops[key]) if len(here.shops) > 1 else [],
+        "by_shop": lines(every, lambda row: row.shop_id, lambda key: seen.names.shops[key]) if len(here.shops) > 1 else [],
     }  # fmt: skip
 
 
