@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from babel.dates import get_day_names
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -28,7 +29,7 @@ from store.clock import today
 from store.staff import StaffRow
 from support import topics as own_topics
 from support.reports import figures, rows
-from support.reports.figures import Bucket, Figures, Share, Times
+from support.reports.figures import Figures, Share, Times
 from support.reports.rows import Found, Of, Rows
 
 PAGE = "support"
@@ -159,8 +160,8 @@ def _counted(said: Words, here: Frame, asked: Asked, seen: Seen, zone: ZoneInfo)
         "found": found, "shown": _figures(said, found, figures.of(kept, begin, since)), "course": course,
         "opened": chart.draw([Bars(one.begins, one.complaints, one.opened - one.complaints) for one in course]),
         "left": chart.draw([Bars(one.begins, 0, one.backlog) for one in course]),
-        "weekly": len(course) > 1 and (course[1].begins - course[0].begins).days == 7, "last_of": _last_of,
-        "hours": _heat(hours), "weekdays": weekdays(said), "lasted": lambda value: lasted(said, value), "share": percent,
+        "weekly": len(course) > 1 and (course[1].begins - course[0].begins).days == 7,
+        "hours": _heat(hours), "weekdays": _weekdays(said), "lasted": lambda value: lasted(said, value), "share": percent,
         "tenths": lambda one: tenths(said, one), "kinds": dict(kinds(said)),
         "by_topic": lines(kept, lambda row: row.topic, lambda key: seen.names.topics.get(key, key)),
         "by_agent": lines(kept, lambda row: row.agent_id, lambda key: seen.names.agent(key) or said("Nobody yet")),
@@ -240,9 +241,10 @@ def _heat(hours: list[list[int]]) -> list[tuple[int, list[tuple[int, int]]]]:
     ]
 
 
-def _last_of(bucket: Bucket) -> date:
-    """The Sunday of a week."""
-    return bucket.begins + timedelta(days=6)
+def _weekdays(said: Words) -> list[tuple[str, str]]:
+    """Monday to Sunday, each with its short name."""
+    short = get_day_names("short", locale=said.language)
+    return [(name, short[place]) for place, name in enumerate(weekdays(said))]
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
