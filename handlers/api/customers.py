@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Literal
 
@@ -13,6 +14,7 @@ from handlers.api.bodies import NUMBER_MAX, Body, CustomerRef, Day, Name, Page, 
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.problems import field_error, invalid
 from loyalty.customers import customers
+from loyalty.outreach.segments import treatment
 from loyalty.points import lots, points, statement
 from loyalty.tiers import qualification
 from store import shops
@@ -64,12 +66,21 @@ class Spend(BaseModel):
     last_order_at: datetime | None
 
 
+class Group(BaseModel):
+    name: str
+    discount: int = Field(description="Per cent that they are to get; nothing takes it off by itself.")
+    price_list: str = Field(description="Its name, or a link to it.")
+    payment_terms: str
+    notes: str
+
+
 class Customer(BaseModel):
     model_config = example({
         "id": 7, "phone": "+84903123456", "name": "Nguyễn Thị Lan", "birthday": "1994-08-15", "language": "vi",
         "points": {"available": 1234, "pending": 0, "expiring": [{"points": 1234, "on": "2027-11-30"}]},
         "tier": {"name": "Bạc", "next": "Vàng", "to_next": 116},
         "spend": {"total": 2_680_000, "orders": 12, "last_order_at": "2026-11-21T07:05:00Z"},
+        "groups": [{"name": "Khách sỉ", "discount": 5, "price_list": "Sỉ 2026", "payment_terms": "Cuối tháng", "notes": ""}], "debt": 0,
     })  # fmt: skip
 
     id: int = Field(description="After a merge the number of the one who lives on.")
@@ -80,6 +91,10 @@ class Customer(BaseModel):
     points: CustomerPoints
     tier: CustomerTier
     spend: Spend
+    groups: list[Group] = Field(
+        description="The shop's groups that the customer is in and that say how they are to be treated, the best discount first."
+    )
+    debt: int | None = Field(description="đồng they owe the shop by its own books; null where no import said.")
 
 
 class Why(BaseModel):
@@ -130,9 +145,10 @@ def known(session: Session, ref: CustomerRef) -> int | None:
     return customers.by_phone(session, ref.phone)
 
 
-def shown(session: Session, customer_id: int, zone: str) -> Customer:
-    """A customer as the API shows them; raises NotFoundError."""
-    person = customers.get(session, customer_id)
+def shown(session: Session, customer_id: int, shop: shops.Shop) -> Customer:
+    """A customer as the API shows them to a shop; raises NotFoundError."""
+    person, zone = customers.get(session, customer_id), shop.timezone
+    treated = treatment.of(session, person.id, shop.id)
     wallet = points.wallet(session, person.id, zone)
     standing = qualification.of(session, person.id)
     return Customer(
@@ -150,6 +166,8 @@ def shown(session: Session, customer_id: int, zone: str) -> Customer:
             name=standing.tier.name, next=standing.next.name if standing.next else None, to_next=standing.to_next
         ),
         spend=Spend(total=person.spend_total, orders=person.orders_count, last_order_at=person.last_order_at),
+        groups=[Group(name=one.name, **asdict(one.policy)) for one in treated.groups],
+        debt=treated.debt,
     )
 
 
@@ -159,11 +177,11 @@ async def create(ask: Ask, body: NewCustomer) -> Answer:
 
 
 async def find(ask: Ask, query: ByPhone) -> Answer:
-    return 200, await ask.read(_by_phone, query.phone, (await ask.shop()).timezone)
+    return 200, await ask.read(_by_phone, query.phone, await ask.shop())
 
 
 async def get(ask: Ask) -> Answer:
-    return 200, await ask.read(shown, ask.number("customer"), (await ask.shop()).timezone)
+    return 200, await ask.read(shown, ask.number("customer"), await ask.shop())
 
 
 async def ledger(ask: Ask, query: Page) -> Answer:
@@ -184,14 +202,14 @@ def _register(session: Session, shop: shops.Shop, body: NewCustomer) -> tuple[bo
         learnt["name"] = body.name
     if learnt:
         customers.change(session, person.id, **learnt)
-    return new, shown(session, person.id, shop.timezone)
+    return new, shown(session, person.id, shop)
 
 
-def _by_phone(session: Session, phone: str, zone: str) -> Customer:
+def _by_phone(session: Session, phone: str, shop: shops.Shop) -> Customer:
     customer_id = customers.by_phone(session, phone)
     if customer_id is None:
         raise NotFoundError("customer", phone)
-    return shown(session, customer_id, zone)
+    return shown(session, customer_id, shop)
 
 
 def _page(session: Session, customer_id: int, before: tuple[int, int] | None, zone: str) -> Ledger:

@@ -6,14 +6,26 @@ from pydantic import BaseModel, Field
 
 from handlers.api.bodies import Body, example
 from handlers.api.calls import Answer, Ask, Call
+from loyalty.customers.rfm import Rfm
 from loyalty.outreach.segments import criteria, segments
 
 GROUP = "Outreach"
 WORDS = (
-    "Criteria are `{all: […]}`, `{any: […]}`, `{not: …}` or `{field, op, value}`, nested. Fields: `points`, `tier` (by name, "
-    "compared by rank), `spend_total` (đồng), `orders_count`, `days_since_last_order`, `joined_days_ago` (whole days of the "
-    "shop's calendar), `birthday_month` (1 to 12), `language`, `tag`, `messenger` (`telegram`, `zalo`, `web`). Operators: `=`, "
-    "`!=`, `<`, `<=`, `>`, `>=`, and `in` with a list. Who has no value (never ordered) fits nothing but `!=`."
+    "Criteria are `{all: […]}`, `{any: […]}`, `{not: …}` or `{field, op, value}`, nested. Operators: `=`, `!=`, `<`, `<=`, `>`, "
+    "`>=`, and `in` with a list. Who has no value (never ordered) fits nothing but `!=`. Days are whole days of the shop's "
+    "calendar, money is đồng.\n\n"
+    "Numbers: `points`, `points_pending`, `points_expiring`*, `tier_points`, `spend_total`, `orders_count`, `average_order`, "
+    "`orders`*, `spend`*, `days_since_last_order`, `days_since_first_order`, `days_since_last_reply`, `joined_days_ago`, "
+    "`birthday_month` (1 to 12), `debt`, `vouchers` (unused ones), `friends` (brought), `messages`*, `messages_clicked`*, "
+    "`open_tickets`, `open_complaints`, `last_rating`, `p_alive` (per cent, by the forecast), `worth` (đồng expected in a year); "
+    "`tier` by name, compared by rank.\n\n"
+    "Only `=`, `!=` and `in`: `item`*, `category`* (bought; marks and case aside), `tag`, `language`, `messenger` (`telegram`, "
+    "`zalo`, `web`), `birthday` (`today`, `this_month`, `next_month`), `rfm` ("
+    + ", ".join(f"`{one.value}`" for one in Rfm)
+    + "), "
+    "`reachable`, `offers` (agreed to them), `referred`, `tier_at_risk` (`yes`, `no`), and by number: `shop` (home), "
+    "`ordered_at`* (shop), `voucher_of` (programme), `list`, `campaign_got`, `campaign_clicked`, `campaign_redeemed`.\n\n"
+    "A field with * takes `days` beside its value: within so many days (of `points_expiring`: from now on)."
 )
 
 

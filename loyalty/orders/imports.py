@@ -18,7 +18,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from loyalty import programme
-from loyalty.customers import customers, phones
+from loyalty.customers import customers, facts, phones
 from loyalty.orders import orders, sheets
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.points import points
@@ -61,6 +61,7 @@ CUSTOMER_COLUMNS: dict[str, Sequence[str]] = PERSON | {
     "points": ("point", "balance", "diem", "diem tich luy", "so diem", "diem hien co"),
     "tier_points": ("tier point", "diem hang", "diem xep hang", "diem hang thanh vien"),
     "joined_at": ("joined", "member since", "ngay tham gia", "ngay dang ky", "ngay vao"),
+    "debt": ("cong no", "no", "no hien tai", "du no", "con no", "owes", "receivable"),
 }  # fmt: skip
 CUSTOMER_NEEDS = ("phone",)
 STATUSES = {
@@ -105,6 +106,8 @@ class CustomerLine:
     points: int = 0
     tier_points: int = 0
     joined_at: datetime | None = None
+    debt: int | None = None
+    """đồng they owe by the shop's books; the last file's word stands."""
 
 
 @dataclass(slots=True)
@@ -151,12 +154,12 @@ def order_reader(columns: Mapping[str, int], shop: shops.Shop) -> Callable[[shee
 
 def customer_reader(columns: Mapping[str, int], shop: shops.Shop) -> Callable[[sheets.Row], CustomerLine]:
     """What reads the rows of a file as customers; it raises InvalidError naming the column."""
-    names = ("phone", "name", "birthday", "language", "tags", "points", "tier_points", "joined_at")
+    names = ("phone", "name", "birthday", "language", "tags", "points", "tier_points", "joined_at", "debt")
     pick = _picker(columns, names)
     zone = ZoneInfo(shop.timezone)
 
     def read(row: sheets.Row) -> CustomerLine:
-        phone, name, birthday, language, tags, opening, tier_opening, joined_at = pick(row)
+        phone, name, birthday, language, tags, opening, tier_opening, joined_at, debt = pick(row)
         return CustomerLine(
             row.line,
             _phone(phone),
@@ -167,6 +170,7 @@ def customer_reader(columns: Mapping[str, int], shop: shops.Shop) -> Callable[[s
             _points(opening, "points"),
             _points(tier_opening, "tier_points"),
             None if joined_at in {"", None} else sheets.moment(joined_at, "joined_at", zone),
+            None if debt in {"", None} else sheets.integer(debt, "debt"),
         )
 
     return read
@@ -195,6 +199,8 @@ def _take_customer(session: Session, shop: shops.Shop, line: CustomerLine) -> st
         raise InvalidError("birthday", "range", line.birthday)
     if line.joined_at is not None and not 2000 <= line.joined_at.year <= moment.year + 1:
         raise InvalidError("joined_at", "range", line.joined_at)
+    if line.debt is not None and not 0 <= line.debt <= orders.MONEY_MAX:
+        raise InvalidError("debt", "range", line.debt)
     customer_id, new = customers.find_or_create(
         session, line.phone, name=line.name, language=line.language or shop.language, birthday=line.birthday,
         home_shop_id=shop.id, joined_at=line.joined_at,
@@ -212,10 +218,13 @@ def _take_customer(session: Session, shop: shops.Shop, line: CustomerLine) -> st
     if fill:
         table = customers.customers
         session.execute(update(table).where(table.c.id == was.id).values(**fill))
+    owes = line.debt is not None and line.debt != facts.get(session, was.id, facts.DEBT)
+    if line.debt is not None and owes:
+        facts.put(session, was.id, facts.DEBT, line.debt)
     opened = _open_balances(session, shop, was.id, line)
     if opened or new:
         qualification.retier(session, was.id, shop.id, quiet=True, eventful=False)
-    return "new" if new else "changed" if fill or opened else "same"
+    return "new" if new else "changed" if fill or opened or owes else "same"
 
 
 def _open_balances(session: Session, shop: shops.Shop, customer_id: int, line: CustomerLine) -> bool:

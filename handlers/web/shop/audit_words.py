@@ -29,7 +29,9 @@ def actions(said: Words) -> dict[str, str]:
         "staff_link": said("made new links for a colleague"), "api_key_added": said("made an API key"),
         "api_key_revoked": said("revoked an API key"), "points_adjusted": said("changed points by hand"),
         "sale_undone": said("took back an entry at the till"), "customer.erase": said("erased a customer"),
-        "customer_seen": said("looked at a customer"), "customer_copied": said("took a copy of a customer's data"),
+        "care_plan_added": said("made a care plan"), "care_plan_changed": said("changed a care plan"),
+        "care_plan_joined": said("took customers into a care plan"), "incident_opened": said("opened an incident"),
+        "incident_closed": said("closed an incident"), "customer_seen": said("looked at a customer"), "customer_copied": said("took a copy of a customer's data"),
         "erasure_asked": said("asked that a customer be forgotten"),
         "erasure_answered": said("told a customer when they will be forgotten"),
         "erasure_withdrawn": said("took an erasure back"), "consent_recorded": said("wrote down a customer's consent"),
@@ -85,6 +87,8 @@ def actions(said: Words) -> dict[str, str]:
         "field_added": said("added a field for requests"), "field_changed": said("changed a field for requests"),
         "agent_changed": said("changed what somebody works on"),
         "routing_rules_changed": said("changed how requests are handed out"), "team": said("changed a team"),
+        "segment_added": said("made a group of customers"), "segment_changed": said("changed a group of customers"),
+        "segment_removed": said("took a group of customers out"),
         "topic_added": said("added a topic"), "topic_changed": said("changed a topic"),
         "view_shared": said("shared a view of the desk"), "view_changed": said("changed a shared view of the desk"),
         "view_removed": said("removed a shared view of the desk"),
@@ -94,7 +98,8 @@ def actions(said: Words) -> dict[str, str]:
 def fields(said: Words) -> dict[str, str]:
     """Every fact and setting that a line names."""
     return {
-        "program": said("offer"), "place": said("place"), "purpose": said("purpose"), "words": said("words"),
+        "program": said("offer"), "place": said("place"), "plan": said("plan"), "way": said("how"), "every_days": said("every … days"),
+        "owner_id": said("who does it"), "incident": said("incident"), "purpose": said("purpose"), "words": said("words"),
         "files": said("files"), "chats": said("chats"), "batch": said("batch"), "wanted": said("codes wanted"), "voucher": said("voucher"),
         "customer": said("customer"), "issued": said("given out"), "state": said("state"), "name": said("name"),
         "kind": said("kind"), "value": said("value"), "cap": said("at most"), "min_order": said("smallest bill"),
@@ -132,6 +137,7 @@ def fields(said: Words) -> dict[str, str]:
         "gift_count": said("gifts a day"), "undo_minutes": said("minutes to take a sale back"),
         "second_approval": said("second approval"), "adjust_manager": said("a manager's limit"),
         "refund_policy": said("when returned points were spent"), "chat": said("group"), "username": said("bot"),
+        "segment": said("customer group"), "discount": said("discount"), "payment_terms": said("payment"), "notes": said("notes"), "criteria": said("conditions"),
         "campaign": said("campaign"), "journey": said("journey"), "ticket": said("request"),
         "message": said("message"), "goodwill": said("goodwill"), "article": said("article"), "title": said("title"),
         "published": said("published"), "macro": said("macro"), "field": said("field"), "team": said("team"),

@@ -71,14 +71,14 @@ async def upload(request: web.Request) -> web.StreamResponse:
     try:
         form, files = await uploads.read_form(request, 1)
     except InvalidError as error:
-        return await _page(request, _file_problem(said, "size" if error.problem == "size" else "count"), status=422)
+        return await _page(request, problem_of_file(said, "size" if error.problem == "size" else "count"), status=422)
     what = form.get("what", "")
     if what not in WHATS or not files:
         return await _page(request, said("Choose a file first."), status=422)
     try:
         sheet = await asyncio.to_thread(_peeked, files[0].content, files[0].name, what)
     except SheetError as error:
-        return await _page(request, _file_problem(said, error.problem), what, status=422)
+        return await _page(request, problem_of_file(said, error.problem), what, status=422)
     job = await site.store_of(request).write(
         import_jobs.add, here.shop.id, here.actor, what, files[0].name, files[0].content, sheet.header, sheet.columns,
         sheet.size,
@@ -104,7 +104,7 @@ async def one(request: web.Request) -> web.StreamResponse:
     """A draft with its preview, or how far an import has come."""
     here, said = frame.frame_of(request), site.words_of(request)
     job = await site.store_of(request).read(import_jobs.get, frame.named(request), here.shop.id)
-    context: dict[str, Any] = {"job": job, "states": _states(said), "problem": _file_problem(said, job.problem or "")}
+    context: dict[str, Any] = {"job": job, "states": _states(said), "problem": problem_of_file(said, job.problem or "")}
     if job.state == State.DRAFT:
         context |= await _looked(request, job, job.columns)
     return await frame.render(request, "shop/import_one.html", context, page="setup")
@@ -120,7 +120,7 @@ async def progress(request: web.Request) -> web.StreamResponse:
     """How far it has come, again and again while it runs."""
     here, said = frame.frame_of(request), site.words_of(request)
     job = await site.store_of(request).read(import_jobs.get, frame.named(request), here.shop.id)
-    context = {"job": job, "states": _states(said), "problem": _file_problem(said, job.problem or "")}
+    context = {"job": job, "states": _states(said), "problem": problem_of_file(said, job.problem or "")}
     return await frame.part(request, "shop/import_progress.html", context)
 
 
@@ -169,7 +169,7 @@ def _read_columns(what: str) -> Sequence[str]:
     """Columns in the order in which they are shown."""
     if what == "orders":
         return ("external_id", "phone", "name", "total", "placed_at", "status", "refunded", "currency", "items")
-    return ("phone", "name", "birthday", "points", "tier_points", "joined_at", "tags", "language")
+    return ("phone", "name", "birthday", "points", "tier_points", "debt", "joined_at", "tags", "language")
 
 
 def _as_read(
@@ -196,6 +196,7 @@ def _as_read(
             "birthday": said.date(line.birthday) if line.birthday else "", "tags": ", ".join(line.tags),
             "points": said.number(line.points), "tier_points": said.number(line.tier_points),
             "joined_at": said.moment(line.joined_at, shop.timezone) if line.joined_at else "",
+            "debt": "" if line.debt is None else said.money(line.debt, shop.currency),
         }  # fmt: skip
     return [values[name] for name in _read_columns(what) if name in columns]
 
@@ -265,7 +266,7 @@ async def rejected(request: web.Request) -> web.StreamResponse:
     writer.writerow([*job.header, said("line"), said("reason")])
     for line, cells, error in rows:
         padded = [*cells, *[""] * (len(job.header) - len(cells))]
-        writer.writerow([*map(_harmless, padded), line, rejections.reason(said, error)])
+        writer.writerow([*map(harmless, padded), line, rejections.reason(said, error)])
     name = quote(f"{Path(job.name).stem}.rejected.csv", safe="")
     # With a byte order mark, so that a spreadsheet takes it for UTF-8.
     return web.Response(
@@ -274,7 +275,7 @@ async def rejected(request: web.Request) -> web.StreamResponse:
     )  # fmt: skip
 
 
-def _harmless(cell: str) -> str:
+def harmless(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
     starts = cell[:1] in {"=", "@", "\t", "\r"} or (cell[:1] in {"+", "-"} and not cell[1:2].isdigit())
     return f"'{cell}" if starts else cell
@@ -291,7 +292,7 @@ def _labels(said: Words) -> dict[str, str]:
         "placed_at": said("Date"), "status": said("Status"), "refunded": said("Refunded"), "currency": said("Currency"),
         "items": said("What was bought"), "birthday": said("Birthday"), "points": said("Opening points"),
         "tier_points": said("Opening tier points"), "joined_at": said("Member since"), "tags": said("Tags"),
-        "language": said("Language"), "branch": said("Branch"),
+        "language": said("Language"), "debt": said("Debt"), "branch": said("Branch"),
     }  # fmt: skip
 
 
@@ -302,7 +303,8 @@ def _states(said: Words) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _file_problem(said: Words, problem: str) -> str:
+def problem_of_file(said: Words, problem: str) -> str:
+    """Why a file can't be taken in, in words."""
     return {
         "unreadable": said(
             "This file can't be read. Save it as CSV (UTF-8) or XLSX and try again; nothing was changed."

@@ -24,7 +24,7 @@ from handlers.web.shop import (
     webhooks,
 )
 from handlers.web.shop.answers.routes import add_answers
-from handlers.web.shop.campaigns.routes import add_campaigns
+from handlers.web.shop.care.routes import add_care
 from handlers.web.shop.deadlines.routes import add_deadlines
 from handlers.web.shop.feedback.routes import add_feedback
 from handlers.web.shop.frame import console
@@ -34,6 +34,7 @@ from handlers.web.shop.recognition.routes import add_recognition
 from handlers.web.shop.reports.routes import add_reports
 from handlers.web.shop.requests import add_requests
 from handlers.web.shop.routing.routes import add_routing
+from handlers.web.shop.segments.routes import add_segments
 from store.staff import Right
 
 ID = r"{id:\d{1,15}}"
@@ -47,10 +48,11 @@ def setup_shop(app: web.Application) -> None:
     add_feedback(app)
     add_reports(app)
     add_answers(app)
-    add_campaigns(app)
     add_journeys(app)
     add_routing(app)
     add_privacy(app)
+    add_care(app)
+    add_segments(app)
     add.add_get("/shop", shop(today.page))
     add.add_get("/shop/customers", shop(people.page))
     add.add_get(f"/shop/customers/{ID}", shop(person.person))

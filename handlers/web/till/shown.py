@@ -1,6 +1,6 @@
 """What the till's page is given: people, vouchers, sales and refusals as JSON, in the reader's words."""
 
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,6 +11,7 @@ from loyalty.customers import phones
 from loyalty.customers.counter import Card, Found
 from loyalty.orders.bills import Bill
 from loyalty.orders.sales import Sale
+from loyalty.outreach.segments.treatment import Treatment
 from loyalty.tiers import tiers
 from loyalty.vouchers import vouchers
 from loyalty.vouchers.discounts import ItemsError
@@ -41,6 +42,25 @@ def card(said: Words, it: Card, ranks: dict[str, int]) -> dict[str, Any]:
         "rank": ranks.get(it.tier.tier.name, 0), "price_list": it.tier.tier.price_list, "available": it.available, "pending": it.pending,
         "vouchers": [voucher(said, kept) for kept in it.vouchers],
     }  # fmt: skip
+
+
+def treatment(said: Words, it: Treatment, today: date, zone: tzinfo) -> list[str]:
+    """How a customer is to be served here, a line each: by their groups, what they owe, when they last bought."""
+    lines = []
+    for group in it.groups:
+        policy = group.policy
+        off = said("{n} % off", n=policy.discount) if policy.discount else ""
+        prices = said("prices: {list}", list=policy.price_list) if policy.price_list else ""
+        lines.append(" · ".join(part for part in (group.name, off, prices, policy.payment_terms) if part))
+        if policy.notes:
+            lines.append(policy.notes)
+    if it.debt:
+        lines.append(said("Owes {amount}", amount=said.money(it.debt)))
+    if it.last_order_at is not None:
+        ago = (today - it.last_order_at.astimezone(zone).date()).days
+        if ago > 0:
+            lines.append(said.plural("Last bought {n} day ago", "Last bought {n} days ago", ago))
+    return lines
 
 
 def voucher(said: Words, kept: Kept) -> dict[str, Any]:

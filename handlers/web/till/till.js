@@ -250,6 +250,7 @@ function drawWho() {
   find("who").replaceChildren(
     mark,
     el("div", { class: "name" }, el("b", {}, title), el("div", { class: "facts" }, ...facts),
+      card?.treat?.length ? el("ul", { class: "treat" }, ...card.treat.map((line) => el("li", {}, line))) : null,
       card && !card.proven ? el("button", { type: "button", class: "button small", onclick: askPhone }, icon("check"), find("phone-title").textContent) : null),
     el("button", { type: "button", class: "round", "aria-label": words.say("other"), title: words.say("other"), onclick: restart }, icon("close")),
   );

@@ -15,13 +15,15 @@ from handlers.web import site
 from handlers.web.till import shown
 from handlers.web.till.calls import NUMBER_MAX, Asked, asked, till
 from handlers.web.till.turns import setup_turns
+from handlers.words import Words
 from loyalty import programme
 from loyalty.customers import counter
 from loyalty.customers.counter import Found
 from loyalty.orders import bills, sales
 from loyalty.orders.sales import Sale
+from loyalty.outreach.segments import treatment
 from loyalty.vouchers.stacking import CODES_MAX
-from store import shops
+from store import clock, shops
 from store.errors import NotFoundError
 from store.staff import Member, Right
 
@@ -111,12 +113,22 @@ async def find(request: web.Request) -> web.Response:
 
     def look(session: Session) -> dict[str, Any] | NotFoundError:
         found = counter.find(session, told.query, shop_id=told.shop, staff_id=site.member_of(request).id)
-        return shown.found(said, found, shown.ranks(session)) if isinstance(found, Found) else found
+        return _found(session, said, found, told.shop) if isinstance(found, Found) else found
 
     answer = await site.store_of(request).write(look)
     if isinstance(answer, NotFoundError):
         return web.json_response({"error": shown.nobody(said), "code": answer.code}, status=404)
     return web.json_response(answer)
+
+
+def _found(session: Session, said: Words, found: Found, shop_id: int) -> dict[str, Any]:
+    """Who or what a line meant, and how the customer is to be served here."""
+    answer = shown.found(said, found, shown.ranks(session))
+    if found.card is not None:
+        zone = shops.get(session, shop_id).timezone
+        treated = treatment.of(session, found.card.customer_id, shop_id)
+        answer["card"]["treat"] = shown.treatment(said, treated, clock.today(session, zone), ZoneInfo(zone))
+    return answer
 
 
 async def preview(request: web.Request) -> web.Response:

@@ -1,0 +1,54 @@
+"""Segments: every group of customers with how many are in it now, and the way to a campaign."""
+
+from aiohttp import web
+from sqlalchemy.orm import Session
+
+from handlers.web import site
+from handlers.web.shop import frame
+from handlers.web.shop.segments import naming
+from handlers.words import words
+from loyalty.outreach.segments import criteria, saved, segments
+from loyalty.outreach.segments.criteria import CriteriaError
+from loyalty.outreach.segments.ready import READY
+from loyalty.outreach.segments.saved import Segment
+
+PATH = "/shop/segments"
+
+
+async def page(request: web.Request) -> web.StreamResponse:
+    """The list; counts are fetched one by one, for a large shop's take a moment."""
+    here, store = frame.frame_of(request), site.store_of(request)
+    known = await store.read(saved.of_shop, here.shop.id)
+    if missing := READY.keys() - {one.key for one in known}:
+        names = naming.ready(words(here.shop.language))
+        await store.write(
+            saved.prepare, here.shop.id, {key: (names[key], READY[key]) for key in READY if key in missing}
+        )
+        known = await store.read(saved.of_shop, here.shop.id)
+    context = {
+        "ready": [one for one in known if one.key], "own": [one for one in known if not one.key and not one.listed],
+        "lists": [one for one in known if one.listed], "sentences": naming.labels(site.words_of(request)),
+    }  # fmt: skip
+    return await frame.render(request, "shop/segments/segments.html", context, page="segments")
+
+
+async def count(request: web.Request) -> web.StreamResponse:
+    """How many are in a segment now, as a piece of the list."""
+    here, number = frame.frame_of(request), frame.named(request)
+
+    def look(session: Session) -> tuple[Segment, int | None]:
+        segment = saved.get(session, number, here.shop.id)
+        try:
+            asked = criteria.parse(segment.criteria)
+            return segment, segments.preview(session, asked, here.shop.timezone, sample=0).count
+        except CriteriaError:
+            return segment, None
+
+    segment, found = await site.store_of(request).read(look)
+    return await frame.part(request, "shop/segments/count.html", {"segment": segment, "count": found})
+
+
+async def remove(request: web.Request) -> web.StreamResponse:
+    here, said = frame.frame_of(request), site.words_of(request)
+    await site.store_of(request).write(saved.remove, frame.named(request), here.shop.id, here.actor)
+    return await frame.done(request, PATH, said("The group is taken out. What was sent to it stays in its reports."))
