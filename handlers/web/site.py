@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import secrets
 import time
+import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -330,6 +331,10 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionResetError:
         # Who asked has gone before they had said it all.
         raise web.HTTPBadRequest from None
+    except ValueError as error:
+        if not _unreadable(request, error):
+            raise
+        raise web.HTTPBadRequest from None
     if not response.prepared:
         headers = response.headers
         headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -344,6 +349,12 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if pages and not request.path.startswith("/static/"):
             headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def _unreadable(request: web.Request, error: ValueError) -> bool:
+    """Whether a form in parts broke off aiohttp's reading of it: it tells so by a bare ValueError."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return request.content_type.startswith("multipart/") and "aiohttp" in Path(last.filename).parts
 
 
 async def _refused(request: web.Request, error: RuleError) -> web.Response:

@@ -93,6 +93,7 @@ async def begin(request: web.Request) -> web.StreamResponse:
 async def upload(request: web.Request) -> web.StreamResponse:
     """Take in a list of codes that the shop has already (printed cards, another system's)."""
     here, said, number = frame.frame_of(request), site.words_of(request), frame.named(request)
+    await site.store_of(request).read(_own, here, number)
     try:
         _, files = await uploads.read_form(request, 1)
         rows = await asyncio.to_thread(_rows, files[0].content) if files else 0

@@ -125,6 +125,7 @@ async def preview(request: web.Request) -> web.StreamResponse:
 
 async def save(request: web.Request) -> web.StreamResponse:
     here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
+    await site.store_of(request).read(tiers.need, here.member)
     try:
         asked = _read(form)
         if form.get("seen") != asked.seen:

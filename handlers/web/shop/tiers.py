@@ -191,6 +191,7 @@ async def card(request: web.Request) -> web.StreamResponse:
 
 async def save(request: web.Request) -> web.StreamResponse:
     here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
+    await site.store_of(request).read(need, here.member)
     tier = await site.store_of(request).read(tiers.get, frame.named(request))
     values: dict[str, Any] = {name: form.get(name, "") for name in TEXTS} | {"style": _style(form)}
     wrong: dict[str, InvalidError] = {}

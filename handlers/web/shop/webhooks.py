@@ -36,7 +36,7 @@ async def _form(
 
     every, counts = await site.store_of(request).read(look)
     context = {
-        "endpoints": every, "counts": counts, "groups": _groups(said), "named": named(said), "errors": errors,
+        "endpoints": every, "counts": counts, "kinds": _groups(said), "named": named(said), "errors": errors,
         "form": {"url": "", "note": "", "all": "", "chosen": set(), **typed}, "why": _why(said),
     }  # fmt: skip
     return await frame.render(request, "shop/webhooks.html", context, page="setup", status=status)
@@ -85,7 +85,7 @@ async def one(request: web.Request) -> web.StreamResponse:
     endpoint, found, counts = await site.store_of(request).read(look)
     context = {
         "endpoint": endpoint, "moment": site.store_of(request).clock.now(), "deliveries": found[:PAGE], "counts": counts, "state": asked if state else "",
-        "older": found[PAGE - 1].id if len(found) > PAGE else None, "first": earlier is None, "groups": _groups(said),
+        "older": found[PAGE - 1].id if len(found) > PAGE else None, "first": earlier is None, "kinds": _groups(said),
         "named": named(said), "why": _why(said), "trouble": _trouble(said), "pretty": _pretty,
     }  # fmt: skip
     return await frame.render(request, "shop/webhook.html", context, page="setup")
@@ -204,6 +204,7 @@ def named(said: Words) -> dict[str, str]:
         "ticket.late": said("Ticket is late"), "promise.made": said("Promise made"), "promise.kept": said("Promise kept"),
         "promise.missed": said("Promise missed"), "promise.withdrawn": said("Promise withdrawn"),
         "consent.given": said("Agreed to offers"), "consent.withdrawn": said("Stopped offers"),
+        "journey.reached": said("Step of a journey reached"),
     }  # fmt: skip
 
 

@@ -109,9 +109,10 @@ async def _task(
 
 async def preview(request: web.Request) -> web.StreamResponse:
     """The card's address for a note that is being written."""
-    here = frame.frame_of(request)
+    here, number = frame.frame_of(request), frame.named(request)
+    await site.store_of(request).read(thanks.get, number, here.shop.id)
     note = request.query.get("note", "")[: thanks.NOTE_CHARS_MAX]
-    card = here.url(f"/shop/thanks/{frame.named(request)}/card.png", note=note)
+    card = here.url(f"/shop/thanks/{number}/card.png", note=note)
     return await frame.part(request, "shop/recognition/thank_card.html", {"card": card})
 
 
