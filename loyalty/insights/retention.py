@@ -59,7 +59,7 @@ def of(session: Session, shop_id: int, first: date, last: date, active_days: int
     at_start, at_end = count(select(before)), count(select(after))
     lost = count(select(before).where(before.c.customer_id.not_in(select(after.c.customer_id))))
     firsts = (
-        select(o.customer_id).where(*_real(shop_id), o.placed_at < end).group_by(o.customer_id)
+        select(o.customer_id).where(*real(shop_id), o.placed_at < end).group_by(o.customer_id)
         .having(func.min(o.placed_at) >= begin)
     )  # fmt: skip
     new = count(firsts)
@@ -67,7 +67,7 @@ def of(session: Session, shop_id: int, first: date, last: date, active_days: int
         select(
             o.customer_id, func.count().label("orders"), func.sum(o.total - o.refunded).label("revenue")
         )
-        .where(*_real(shop_id), o.placed_at >= begin, o.placed_at < end)
+        .where(*real(shop_id), o.placed_at >= begin, o.placed_at < end)
         .group_by(o.customer_id)
         .subquery()
     )  # fmt: skip
@@ -92,10 +92,10 @@ def of(session: Session, shop_id: int, first: date, last: date, active_days: int
 
 def _buyers(shop_id: int, since: datetime, until: datetime) -> Select[tuple[int]]:
     o = orders.c
-    return select(o.customer_id).where(*_real(shop_id), o.placed_at >= since, o.placed_at < until).distinct()
+    return select(o.customer_id).where(*real(shop_id), o.placed_at >= since, o.placed_at < until).distinct()
 
 
-def _real(shop_id: int) -> tuple[ColumnElement[bool], ...]:
+def real(shop_id: int) -> tuple[ColumnElement[bool], ...]:
     """A shop's orders of known people that were paid and not all paid back."""
     o = orders.c
     return (
