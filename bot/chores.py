@@ -21,6 +21,7 @@ from store import deliveries, inbox, leases, media, outbox
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
 from support import waking
+from support.care import incidents
 from support.complaints import loop
 from support.deadlines import alerts, clocks, escalations, promises
 from support.duties import accesses, copies, erasures, retention
@@ -62,6 +63,7 @@ DUE: tuple[Callable[[Session], int], ...] = (
     router.leave_due,
     router.drain_due,
     erasures.erase_due,
+    incidents.tell_due,
 )
 """Rules that do a batch of what is due now and say how much that was."""
 SWEEPS: tuple[Callable[[Session], int | None], ...] = (

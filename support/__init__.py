@@ -1,6 +1,7 @@
 """Support: the tickets, and round them what listens to them. Who does what when, in order, stands here and nowhere else."""
 
 from support import facts, hooks
+from support.care import incidents
 from support.complaints import hearing, loop
 from support.deadlines import clocks, promises
 from support.duties import erasures
@@ -9,10 +10,11 @@ from support.routing import closed, presence, router
 
 hooks.OPENED += [clocks.opened, router.opened, facts.opened]
 hooks.CUSTOMER_SAID += [hearing.said, compliments.said, clocks.customer_said, router.customer_said, closed.customer_said]
+hooks.CUSTOMER_SAID += [incidents.customer_said]
 hooks.AGENT_SAID += [clocks.agent_said, presence.agent_said]
 hooks.ASSIGNED += [router.assigned]
 hooks.STATE_CHANGED += [clocks.state_changed, loop.entered, asking.entered, router.state_changed, facts.state_changed]
 hooks.PRIORITY_CHANGED += [clocks.priority_changed]
-hooks.MERGED += [clocks.merged, promises.merged, hearing.merged, facts.merged]
+hooks.MERGED += [clocks.merged, promises.merged, hearing.merged, facts.merged, incidents.merged]
 hooks.COMPLAINT_CHANGED += [facts.complaint_changed]
 hooks.STATE_CHANGED += [erasures.state_changed]

@@ -13,6 +13,7 @@ from store.outbox import OutboxRow
 from store.signals import signal
 from support import fields, thread
 from support.answers import asking
+from support.care import incidents, plans
 from support.changes import CHANGE_RULE
 from support.complaints import keeping
 from support.deadlines import promises
@@ -54,6 +55,7 @@ def export(session: Session, customer_id: int) -> dict[str, Any]:
         }
         for row in rows
     ]  # fmt: skip
+    told["care"] = plans.record(session, number)
     told["questions"] = asking.record(session, number)
     told["surveys"] = [
         {"about": one.kind, "score": one.score, "comment": one.comment} for one in surveys.of_customer(session, number)
@@ -72,6 +74,8 @@ def erase(session: Session, customer_id: int, actor: str) -> None:
     keeping.forget(session, theirs, numbers)
     surveys.forget(session, numbers)
     asking.forget(session, numbers)
+    plans.forget(session, numbers)
+    incidents.forget(session, numbers)
     erasure.forget_media(session, shas | copies.forget(session, numbers) | records.forget(session, customer_id))
     audit.record(session, actor, "customer.erase", customer=numbers[0])
 

@@ -65,7 +65,7 @@ async def test_the_copy_holds_everything_and_no_notes(store: Store) -> None:
     told = await store.read(privacy.export, number)
     assert set(told) == {
         "customer", "identities", "orders", "ledger", "vouchers", "tickets", "consents", "deliveries",
-        "recognition", "questions", "surveys",
+        "recognition", "questions", "surveys", "care",
     }  # fmt: skip
     assert (told["customer"]["phone"], told["customer"]["birthday"]) == (PHONE, "1990-09-02")
     assert told["orders"][0]["external_id"] == "A1"

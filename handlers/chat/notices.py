@@ -5,7 +5,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from handlers import tier_words
-from handlers.chat import cheers, complaint_notices, deadline_news, point_notices, privacy, staff_news, voucher_news
+from handlers.chat import care_news, cheers, complaint_notices, deadline_news, point_notices, privacy, staff_news, voucher_news
 from handlers.chat.commands import go
 from handlers.chat.help import rating_buttons
 from handlers.chat.told import Change, Params, Told
@@ -304,6 +304,7 @@ KINDS: dict[str, Callable[[Voice, Params], Told]] = {
     "ticket_delete": _ticket_delete,
     "ticket_reaction": _ticket_reaction,
     "ticket_resolved": _ticket_resolved,
+    **care_news.KINDS,
     **cheers.KINDS,
     **complaint_notices.KINDS,
     **deadline_news.KINDS,

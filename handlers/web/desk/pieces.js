@@ -7,4 +7,5 @@ import "./availability.js";
 import "./promises.js";
 import "./deadlines.js";
 import "./complaints.js";
+import "./care.js";
 import "./finding.js";

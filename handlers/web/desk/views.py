@@ -7,6 +7,7 @@ from handlers.web import site
 from handlers.web.desk import (
     answers,
     availability,
+    care,
     complaints,
     deadlines,
     filing,
@@ -38,6 +39,7 @@ PARTS: tuple[Part, ...] = (
     promises.PART,
     deadlines.PART,
     complaints.PART,
+    care.PART,
 )
 """What hangs in the desk beside its own frame, a line each: `promises.PART`, … Their scripts are listed in pieces.js."""
 

@@ -332,6 +332,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_calendars_shop", "calendars", ["shop_id", "id"], unique=False)
     op.create_table(
+        "care_plans",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("way", sa.Text(), nullable=False),
+        sa.Column("every_days", sa.BigInteger(), nullable=False),
+        sa.Column("owner_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["owner_id"], ["staff.id"], name=op.f("fk_care_plans_owner_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_care_plans_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_care_plans")),
+    )
+    op.create_index("ix_care_plans_shop", "care_plans", ["shop_id"], unique=False)
+    op.create_table(
         "complaint_terms",
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("check_days", sa.BigInteger(), nullable=False),
@@ -394,6 +408,20 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_feedback_terms_shop_id")),
         sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_feedback_terms")),
     )
+    op.create_table(
+        "incidents",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("over", sa.Text(), nullable=False),
+        sa.Column("opened_by", sa.BigInteger(), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_incidents_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
+    )
+    op.create_index("ix_incidents_shop", "incidents", ["shop_id", "id"], unique=False)
     op.create_table(
         "journey_tasks",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -610,6 +638,58 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('approved', 'sending')"),
     )
     op.create_index("ix_campaigns_shop", "campaigns", ["shop_id", "id"], unique=False)
+    op.create_table(
+        "care_tasks",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("plan_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("learnt", sa.Text(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("ended_by", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["plan_id"], ["care_plans.id"], name=op.f("fk_care_tasks_plan_id")),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_care_tasks_shop_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_care_tasks")),
+    )
+    op.create_index("ix_care_tasks_customer", "care_tasks", ["customer_id", "id"], unique=False)
+    op.create_index(
+        "ix_care_tasks_due",
+        "care_tasks",
+        ["shop_id", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_index(
+        "ix_care_tasks_one",
+        "care_tasks",
+        ["plan_id", "customer_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_table(
+        "incident_people",
+        sa.Column("incident_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("customer_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("tell", sa.Text(), nullable=True),
+        sa.Column("told_at", sa.BigInteger(), nullable=True),
+        sa.Column("ticket_id", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_incident_people_incident_id")),
+        sa.PrimaryKeyConstraint("incident_id", "customer_id", name=op.f("pk_incident_people")),
+    )
+    op.create_index("ix_incident_people_customer", "incident_people", ["customer_id"], unique=False)
+    op.create_index(
+        "ix_incident_people_tell",
+        "incident_people",
+        ["tell"],
+        unique=False,
+        sqlite_where=sa.text("tell IS NOT NULL"),
+        postgresql_where=sa.text("tell IS NOT NULL"),
+    )
+    op.create_index("ix_incident_people_ticket", "incident_people", ["ticket_id"], unique=False)
     op.create_table(
         "routing_rules",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1315,6 +1395,29 @@ def downgrade() -> None:
     op.drop_table("segment_members")
     op.drop_index("ix_routing_rules_shop", table_name="routing_rules")
     op.drop_table("routing_rules")
+    op.drop_index("ix_incident_people_ticket", table_name="incident_people")
+    op.drop_index(
+        "ix_incident_people_tell",
+        table_name="incident_people",
+        sqlite_where=sa.text("tell IS NOT NULL"),
+        postgresql_where=sa.text("tell IS NOT NULL"),
+    )
+    op.drop_index("ix_incident_people_customer", table_name="incident_people")
+    op.drop_table("incident_people")
+    op.drop_index(
+        "ix_care_tasks_one",
+        table_name="care_tasks",
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.drop_index(
+        "ix_care_tasks_due",
+        table_name="care_tasks",
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.drop_index("ix_care_tasks_customer", table_name="care_tasks")
+    op.drop_table("care_tasks")
     op.drop_index("ix_campaigns_shop", table_name="campaigns")
     op.drop_index(
         "ix_campaigns_running",
@@ -1351,6 +1454,8 @@ def downgrade() -> None:
     )
     op.drop_index("ix_journey_tasks_customer", table_name="journey_tasks")
     op.drop_table("journey_tasks")
+    op.drop_index("ix_incidents_shop", table_name="incidents")
+    op.drop_table("incidents")
     op.drop_table("feedback_terms")
     op.drop_table("desks")
     op.drop_index(
@@ -1362,6 +1467,8 @@ def downgrade() -> None:
     op.drop_table("desk_presence")
     op.drop_table("desk_agents")
     op.drop_table("complaint_terms")
+    op.drop_index("ix_care_plans_shop", table_name="care_plans")
+    op.drop_table("care_plans")
     op.drop_index("ix_calendars_shop", table_name="calendars")
     op.drop_table("calendars")
     op.drop_table("calendar_recounts")

@@ -1,0 +1,1 @@
+"""The console's pages of care: plans with their tasks, and incidents."""
