@@ -341,7 +341,7 @@ def people(
         .order_by(r.id.desc())
         .limit(limit)
     )
-    return [Stand(*row) for row in rows]
+    return [Stand(*tuple(row)) for row in rows]
 
 
 def standing(session: Session, journey_id: int) -> dict[tuple[str, int | None], int]:

@@ -1,0 +1,260 @@
+"""Journeys in the console, and what is around them: taken over, composed, tried, tasks, entries, merges, forgetting."""
+
+import re
+from datetime import date, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from multidict import MultiDict
+from sqlalchemy import func, select
+
+from bot.chores import _to_the_end
+from loyalty.customers import claims
+from loyalty.outreach import deliveries
+from loyalty.outreach.journeys import dry_run, entries, journeys, ready, runs, tasks
+from loyalty.outreach.segments import saved
+from store import events
+from store.clock import SetClock
+from store.engine import Store
+from store.errors import InvalidError, NotFoundError
+from store.staff import Role
+from support import privacy
+from tests.test_console import Browser, Console, Page, console, database_url, second
+from tests.test_journeys import WHO, journey, order, person, planned, say, tick
+
+__all__ = ["console", "database_url"]
+
+
+async def written_of(store: Store) -> list[int]:
+    """How many rows stand where a journey may write."""
+
+    def look(session: Any) -> list[int]:
+        tables = (runs.runs, tasks.tasks, entries.entries, deliveries.deliveries, events.events, journeys.journeys)
+        return [session.execute(select(func.count()).select_from(table)).scalar_one() for table in tables]
+
+    return await store.read(look)
+
+
+async def test_each_ready_one_is_taken_over_as_a_draft_and_opens(console: Console) -> None:
+    owner = await console.as_(Role.OWNER)
+    for key in ready.READY:
+        page = await owner.post(f"/shop/journeys/ready/{key}")
+        assert page.status == 200
+        made = (await console.store.read(journeys.of_shop, console.shop))[-1]
+        assert not made.on
+        assert all(set(words) == {"vi", "en"} for words in journeys.messages(made).values())
+        # What the page shows is what it saves.
+        kept = await send(owner, f"/shop/journeys/{made.id}", form_of(page.html))
+        assert kept.status == 200, (key, kept.text)
+        after = await console.store.read(journeys.get, made.id)
+        assert (after.trigger, after.criteria, after.steps) == (made.trigger, made.criteria, made.steps), key
+
+
+def form_of(html: str) -> MultiDict[str]:
+    """What a browser would send of the editor's form, places in order."""
+    form = html[html.index('id="journey"') : html.index("save-bar")]
+    found: list[tuple[str, str]] = []
+    for part in re.finditer(
+        r'<input[^>]*?name="([^"]+)"[^>]*?>|<textarea[^>]*?name="([^"]+)"[^>]*>(.*?)</textarea>|<select[^>]*?name="([^"]+)"[^>]*>(.*?)</select>',
+        form, re.DOTALL,
+    ):  # fmt: skip
+        if part[1]:
+            value = re.search(r'value="([^"]*)"', part[0])
+            found.append((part[1], unescape(value[1]) if value else ""))
+        elif part[2]:
+            found.append((part[2], unescape(part[3])))
+        else:
+            chosen = re.search(r'<option value="([^"]*)"[^>]*selected', part[5]) or re.search(
+                r'<option value="([^"]*)"', part[5]
+            )
+            found.append((part[4], unescape(chosen[1]) if chosen else ""))
+    return MultiDict(found)
+
+
+async def send(browser: Browser, path: str, form: MultiDict[str]) -> Page:
+    """The form with all its places, which are several of one name."""
+    body = MultiDict([("csrf", browser.csrf), *(pair for pair in form.items() if pair[0] != "csrf")])
+    async with browser.http.post(browser.root + path, data=body) as response:
+        html = await response.text()
+        return Page(response.status, html, response.url.path_qs, response.headers)
+
+
+async def test_steps_are_added_moved_taken_out_and_saved(console: Console) -> None:
+    owner = await console.as_(Role.OWNER)
+    page = await owner.get("/shop/journeys/new")
+    form = form_of(page.html)
+    form["name"], form["1.words_vi"] = "Thử", "Chào {{ name }}"
+    for do in ("add 0 - condition", "add 2 then task", "up 2"):
+        form["do"] = do
+        page = await send(owner, "/shop/journeys/shape", form)
+        assert page.status == 200
+        form = form_of(page.html)
+    assert form.getall("at") == ["2 condition 0 -", "3 task 2 then", "1 message 0 -"]
+    assert await written_of(console.store) == [0, 0, 0, 0, 0, 0]
+    refused = await send(owner, "/shop/journeys", form)
+    assert refused.status == 422
+    assert "f-3.text-said" in refused.html
+    form["3.text"] = "Gọi khách"
+    assert (await send(owner, "/shop/journeys", form)).status == 200
+    (made,) = await console.store.read(journeys.of_shop, console.shop)
+    assert made.steps == [
+        {
+            "id": 2, "kind": "condition", "criteria": {"field": "orders_count", "op": ">=", "value": 2},
+            "then": [{"id": 3, "kind": "task", "text": "Gọi khách"}], "else": [],
+        },
+        {"id": 1, "kind": "message", "messages": {"vi": "Chào {{ name }}"}, "purpose": "care"},
+    ]  # fmt: skip
+    form["do"] = "remove 2"
+    page = await send(owner, "/shop/journeys/shape", form)
+    assert form_of(page.html).getall("at") == ["1 message 0 -"]
+    assert (await owner.post(f"/shop/journeys/{made.id}/on")).status == 200
+    assert (await console.store.read(journeys.get, made.id)).on
+    flow = await send(owner, "/shop/journeys/flow", form)
+    assert "Gọi khách" in flow.text
+    await owner.post(f"/shop/journeys/{made.id}/remove")
+    assert await console.store.read(journeys.of_shop, console.shop) == []
+
+
+async def test_what_is_wrong_is_said_at_its_field(console: Console) -> None:
+    owner = await console.as_(Role.OWNER)
+    blank = form_of((await owner.get("/shop/journeys/new")).html)
+    blank["name"], blank["1.words_vi"] = "Thử", "Chào"
+    wrong: list[tuple[dict[str, str], str]] = [
+        ({"name": ""}, "name"), ({"1.words_vi": "{{ x }}"}, "1.words_vi"), ({"1.words_vi": ""}, "1.words_vi"),
+        ({"trigger": "birthday", "number": "x"}, "number"), ({"trigger": "date", "on": "x"}, "on"),
+        ({"ask": "orders_least", "n": ""}, "n"), ({"trigger": "segment_entered", "segment": "99"}, "segment"),
+        ({"ask": "segment:99"}, "ask"),
+    ]  # fmt: skip
+    for change, field in wrong:
+        form = blank.copy()
+        for name, value in change.items():
+            form[name] = value
+        page = await send(owner, "/shop/journeys", form)
+        assert page.status == 422, change
+        assert f'id="f-{field}-said"' in page.html, change
+
+
+async def test_another_shops_journeys_are_not_there(console: Console) -> None:
+    mine = await journey(console.store, console.shop, {"kind": "joined"}, say())
+    stranger = await console.as_(Role.OWNER, await second(console))
+    for path in (f"/shop/journeys/{mine}", f"/shop/journeys/{mine}/people"):
+        assert (await stranger.get(path)).status == 404
+    for path in (f"/shop/journeys/{mine}", f"/shop/journeys/{mine}/off", f"/shop/journeys/{mine}/remove"):
+        assert (await stranger.post(path)).status == 404
+    assert (await console.store.read(journeys.get, mine)).on
+
+
+async def test_a_task_stands_on_today_until_it_is_done(console: Console, clock: SetClock) -> None:
+    store, owner = console.store, await console.as_(Role.OWNER)
+    lan = await person(store)
+    number = await journey(
+        store,
+        console.shop,
+        {"kind": "order_completed"},
+        {"kind": "task", "text": "Gọi <b>"},
+        {"kind": "wait", "days": 1},
+    )
+    await order(store, console.shop, "HD-1", lan)
+    await tick(store)
+    await tick(store)
+    assert "1 task from your journeys" in (await owner.get("/shop")).text
+    page = await owner.get("/shop/journeys/tasks")
+    assert "Gọi &lt;b&gt;" in page.html
+    (one,) = await store.read(tasks.of_shop, console.shop)
+    stranger = await console.as_(Role.OWNER, await second(console))
+    assert (await stranger.post(f"/shop/journeys/tasks/{one.id}/done")).status == 404
+    assert (await owner.post(f"/shop/journeys/tasks/{one.id}/done")).status == 200
+    assert await store.read(tasks.waiting, console.shop) == 0
+    assert "task from your journeys" not in (await owner.get("/shop")).text
+    people = await owner.get(f"/shop/journeys/{number}/people?state=active")
+    assert "Lan" in people.text
+    await owner.post(f"/shop/journeys/tasks/{one.id}/open")
+    assert await store.read(tasks.waiting, console.shop) == 1
+
+
+async def test_a_dry_run_counts_what_was_and_writes_nothing(console: Console, clock: SetClock) -> None:
+    store, owner = console.store, await console.as_(Role.OWNER)
+    people = [await person(store, birthday=date(1990, 11, 1)), await person(store), await person(store)]
+    for who, ago in ((0, 100), (0, 60), (0, 10), (1, 50), (1, 45), (2, 5)):
+        await order(store, console.shop, f"HD-{who}-{ago}", people[who], clock.now() - timedelta(days=ago))
+    before = await written_of(store)
+
+    async def tried(trigger: Any, listed: Any = None, who: Any = None) -> tuple[int, int]:
+        found = await store.read(dry_run.look, console.shop, trigger, who, listed or [{"kind": "tag", "tag": "x"}])
+        return found.begun, found.people
+
+    assert await tried({"kind": "first_order"}) == (2, 2)
+    assert await tried({"kind": "second_order"}) == (2, 2)
+    # 100→60 was over 60 days ago, 60→10 ten days ago, and who bought 45 days ago hasn't come since.
+    assert await tried({"kind": "no_order", "days": 40}) == (3, 2)
+    assert await tried({"kind": "birthday", "days_before": 0}) == (1, 1)
+    assert await tried(
+        {"kind": "birthday", "days_before": 0}, who={"field": "orders_count", "op": ">", "value": 3}
+    ) == (0, 0)
+    assert (await store.read(dry_run.look, console.shop, {"kind": "first_order"}, None, [say()])).reached == 0
+    form = form_of((await owner.get("/shop/journeys/new")).html)
+    form["1.words_vi"] = "Chào"
+    page = await send(owner, "/shop/journeys/trial", form)
+    assert "6 beginnings" in page.text
+    assert await written_of(store) == before
+
+
+async def test_who_comes_into_a_segment_begins_and_who_was_in_it_does_not(
+    store: Store, clock: SetClock, console: Console
+) -> None:
+    shop = console.shop
+    lan, mai = await person(store), await person(store)
+    await order(store, shop, "HD-1", lan)
+    asked = {"field": "orders_count", "op": ">=", "value": 1}
+    segment = await store.write(saved.add, shop, "Đã mua", asked, saved.Policy(), WHO)
+    await journey(store, shop, {"kind": "segment_entered", "segment": segment.id}, say())
+    for _ in range(2):
+        clock.advance(timedelta(days=1))
+        await tick(store)
+    assert await planned(store) == []
+    await order(store, shop, "HD-2", mai)
+    for _ in range(3):
+        clock.advance(timedelta(days=1))
+        await tick(store)
+    assert [who for who, *_ in await planned(store)] == [mai]
+    with pytest.raises(InvalidError):
+        await journey(store, shop, {"kind": "segment_entered", "segment": 999}, say())
+
+
+async def test_a_merge_takes_runs_along_and_forgetting_ends_them(
+    store: Store, clock: SetClock, console: Console
+) -> None:
+    shop = console.shop
+    old, new = await person(store), await person(store)
+    number = await journey(
+        store, shop, {"kind": "first_order"}, {"kind": "task", "text": "Gọi"}, {"kind": "wait", "days": 3}, say(),
+        {"kind": "webhook", "name": "xong"},
+    )  # fmt: skip
+    await order(store, shop, "HD-1", old)
+    await tick(store)
+    await store.write(claims.merge, new, old)
+    (task,) = await store.read(tasks.of_shop, shop)
+    assert task.customer_id == new
+    clock.advance(timedelta(days=3))
+    await tick(store)
+    assert [(who, step) for who, step, *_ in await planned(store)] == [(new, 3)]
+    copy = await store.read(privacy.export, new)
+    assert [(one["journey"], one["state"]) for one in copy["journeys"]] == [("Thử", "done")]
+    kinds = await store.read(lambda session: session.execute(select(events.events.c.kind)).scalars().all())
+    assert "journey_reached" in kinds
+    await store.write(privacy.erase, new, WHO)
+    assert await store.read(runs.people, number) == []
+    assert await store.read(tasks.of_shop, shop) == []
+
+
+async def test_missed_days_are_begun_as_of_their_own_morning(store: Store, clock: SetClock, console: Console) -> None:
+    who = await person(store, birthday=date(1990, 11, 24))
+    await journey(store, console.shop, {"kind": "birthday", "days_before": 0}, say())
+    clock.advance(timedelta(days=5))
+    await tick(store)
+    assert await planned(store) == [(who, 1, "2026", "2026-11-24 08:00")]
+    with pytest.raises(NotFoundError):
+        await store.write(ready.adopt, console.shop, "moon", WHO)
+    await _to_the_end(store, runs.calendar_due)
+    assert len(await planned(store)) == 1
