@@ -115,8 +115,9 @@ def seed(session: Session, shop_ids: Sequence[int], agents: Sequence[int], count
                 stint = later
         if stint is not None:
             one.spans.append((stint, None))
-            if r.random() < 0.1:
-                kinds.append(("reopened", later + timedelta(seconds=5)))
+            # Woken by hand from sleep, which opens nothing that was closed.
+            if r.random() < 0.5:
+                kinds.append(("reopened", later + timedelta(seconds=r.randrange(8_000_000))))
         ended = one.spans[-1][1]
         one.merged = ended is not None and r.random() < 0.05
         if r.random() < 0.3:
