@@ -412,7 +412,7 @@ async def _htmx(_request: web.Request) -> web.FileResponse:
 async def _static(request: web.Request) -> web.FileResponse:
     """A page's own files lie beside its template: /static/chat/chat.js is handlers/web/chat/chat.js."""
     path = request.match_info["path"]
-    if not path.endswith((".css", ".js", ".svg", ".png", ".webmanifest")):
+    if "\0" in path or not path.endswith((".css", ".js", ".svg", ".png", ".webmanifest")):
         raise web.HTTPNotFound
     for folder in (HERE / "static", HERE):
         if (folder / path).is_file():
@@ -421,6 +421,8 @@ async def _static(request: web.Request) -> web.FileResponse:
 
 
 def _file(folder: Path, name: str, *, cached: bool) -> web.FileResponse:
+    if "\0" in name:
+        raise web.HTTPNotFound
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
         raise web.HTTPNotFound
