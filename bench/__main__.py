@@ -12,7 +12,20 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-ROWS = ("updates", "postgres", "sending", "growth", "import", "reserve", "codes", "nightly", "check", "search", "desk")
+ROWS = (
+    "updates",
+    "postgres",
+    "sending",
+    "growth",
+    "import",
+    "reserve",
+    "codes",
+    "nightly",
+    "check",
+    "search",
+    "desk",
+    "segments",
+)
 POSTINGS = 200_000
 """Scales the set-based rows: so many postings are checked, a tenth as many customers are looked at and codes made, a hundredth
 as many tickets stand at the desk."""
@@ -115,6 +128,18 @@ def main() -> None:
             f"its p99 {sought.list_p99:.0f} ms; over everything p50 {sought.everything_p50:.0f} ms, p99 {sought.everything_p99:.0f} ms"
         )
         row("messages written so that they are found : without", sought.written, sought.bare, "≥ 0.7", "/s")
+    if "segments" in wanted:
+        from bench import grouping
+
+        people = postings // 10
+        url, server = postgres()
+        try:
+            group = grouping.measure(people, options.rounds, url)
+        finally:
+            server.cleanup()  # type: ignore[attr-defined]
+        what = f"live count of a nested group of {people:,} customers, {people * 10:,} orders, PostgreSQL : plain SQL"
+        row(what, group.count, group.plain, "≤ 1 s", "s")
+        console.print(f"{group.fit:,} fit; naming all of them takes {group.members:.2f} s")
     console.print(table)
 
 

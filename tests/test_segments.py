@@ -459,7 +459,7 @@ def crowd(
     loop.close()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=70, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=CRITERIA)
 def test_the_database_agrees_with_a_plain_filter(
     crowd: tuple[asyncio.AbstractEventLoop, Store], asked: dict[str, Any]

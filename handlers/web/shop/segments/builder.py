@@ -57,7 +57,7 @@ async def _page(
 
     empty = dict.fromkeys(("name", "discount", "price_list", "payment_terms", "notes"), "")
     context = {
-        **await site.store_of(request).read(look), "segment": segment, "form": {**empty, **form}, "errors": errors,
+        **await site.store_of(request).read(look), "segment": segment, "form": {**empty, **form}, "errors": errors, "error": "",
         "why_words": unmatched_words(said),
     }  # fmt: skip
     return await frame.render(request, "shop/segments/segment.html", context, page="segments", status=status)
@@ -118,7 +118,9 @@ async def why(request: web.Request) -> web.StreamResponse:
         context = await site.store_of(request).read(look)
     except CriteriaError:
         context = {"verdict": None, "found": [], "sought": "", "unfinished": True}
-    return await frame.part(request, "shop/segments/why.html", {**context, "local": phones.local})
+    return await frame.part(
+        request, "shop/segments/why.html", {"unfinished": False, "person": None, **context, "local": phones.local}
+    )
 
 
 def _told(said: Words, verdict: Verdict, seen: Look) -> dict[str, Any]:

@@ -29,7 +29,10 @@ async def page(request: web.Request) -> web.StreamResponse:
 async def _page(
     request: web.Request, form: Mapping[str, str], errors: Mapping[str, str], error: str, status: int = 200
 ) -> web.Response:
-    context = {"form": {"name": "", **form}, "errors": errors, "error": error}
+    """The form, for the list that the address names or for a new one."""
+    here, store = frame.frame_of(request), site.store_of(request)
+    segment = await store.read(saved.get, frame.named(request), here.shop.id) if "id" in request.match_info else None
+    context = {"form": {"name": "", **form}, "errors": errors, "error": error, "segment": segment}
     return await frame.render(request, "shop/segments/upload.html", context, page="segments", status=status)
 
 
