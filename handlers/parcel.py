@@ -50,9 +50,14 @@ def page(said: Words, parcel: Parcel, zone: str, at: datetime) -> str:
         kept = datetime.fromisoformat(text)
         return said.date((kept.astimezone(ZoneInfo(zone)) if kept.tzinfo else kept).date())
 
+    left_out = sum(one.content is None for one in parcel.files)
     values: dict[str, Any] = {
         **parcel.told, "_": said, "words": said, "moment": moment, "day": day, "at": said.moment(at, zone),
-        "language": said.language, "played": _PLAYED, "left_out": sum(one.content is None for one in parcel.files),
+        "language": said.language, "played": _PLAYED, "left_out": left_out,
+        "too_large": said.plural(
+            "{n} file was too large for this copy. Ask us for it with /support.",
+            "{n} files were too large for this copy. Ask us for them with /support.", left_out,
+        ),
         "who": {"customer": said("You (customer)"), "agent": said("The shop"), "bot": said("Automatic answer")},
         "states": {
             "new": said("new"), "open": said("open"), "waiting_customer": said("waiting for you"), "snoozed": said("open"),

@@ -266,7 +266,7 @@ def of_tickets(session: Session, ticket_ids: Sequence[int]) -> dict[int, Inciden
         .where(t.ticket_id.in_(ticket_ids))
         .order_by(t.incident_id)
     )
-    return {row.ticket_id: Incident(*row[1:]) for row in rows}
+    return {row.ticket_id: Incident(*list(row)[1:]) for row in rows}
 
 
 def merged(session: Session, ticket: Ticket, gone: Ticket) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.orm import Session
 
+from handlers import care_words
 from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.care.plans import context_day
@@ -39,7 +40,7 @@ async def _page(
         "form": dict(form or {}),
         "errors": dict(errors or {}),
         "today": context_day(request),
-        "count": None,
+        "care": care_words,
     }
     return await frame.render(
         request, "shop/care/incidents.html", context, page="incidents", status=422 if errors else 200
@@ -54,7 +55,7 @@ async def preview(request: web.Request) -> web.StreamResponse:
         count, wrong = len(found), ""
     except InvalidError as error:
         count, wrong = 0, _refusal(said, error)
-    return await frame.part(request, "shop/care/reach.html", {"count": count, "wrong": wrong})
+    return await frame.part(request, "shop/care/reach.html", {"count": count, "wrong": wrong, "care": care_words})
 
 
 async def begin(request: web.Request) -> web.StreamResponse:

@@ -14,7 +14,7 @@ from handlers.web.shop import fields, frame
 from handlers.web.shop.needs import Ask, Need, Severity
 from handlers.words import Words
 from loyalty.customers import customers, phones
-from loyalty.outreach.segments import saved, segments
+from loyalty.outreach.segments import criteria, saved, segments
 from store.errors import InvalidError
 from support import handling
 from support.care import plans
@@ -42,7 +42,7 @@ async def _page(
 
     context = await site.store_of(request).read(look)
     context |= {
-        "ways": care_words.ways(said), "icons": care_words.icons(), "at": at, "form": dict(form or {}),
+        "ways": care_words.ways(said), "icons": care_words.icons(), "care": care_words, "at": at, "form": dict(form or {}),
         "errors": dict(errors or {}), "local": phones.local,
         "today": context_day(request), "me": here.member.id,
     }  # fmt: skip
@@ -97,7 +97,7 @@ async def put_in(request: web.Request) -> web.StreamResponse:
                 people.append(found)
         if form.get("group"):
             group = saved.get(session, frame.whole(form["group"]), here.shop.id)
-            for some in segments.members(session, group.criteria, zone):
+            for some in segments.members(session, criteria.parse(group.criteria), zone):
                 people += some
                 if len(people) > PEOPLE_MAX:
                     raise InvalidError("group", "range", len(people))
