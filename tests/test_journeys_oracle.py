@@ -185,7 +185,7 @@ def lived(seed: int) -> Life:
         ticks.append(to_utc(datetime.combine(day, time(21, 30)) + draw.randrange(120) * timedelta(minutes=1)))
         if draw.random() < 0.1:
             ticks.append(ticks[-1] - timedelta(hours=1))
-        day += draw.choice((1, 1, 2, 3)) * DAY
+        day += draw.choice((1, 2, 3, 3)) * DAY
     return Life(births, bought, ticks, restarts)
 
 
@@ -231,9 +231,9 @@ async def test_two_years_bring_exactly_what_the_oracle_says(sqlite_url: str) -> 
     found = await messages(store)
     await store.close()
     expected = list(oracle(life))
-    assert len(life.restarts) >= 5
+    assert len(life.restarts) >= 3
     assert len(found) == len(set(found))
     assert sorted(set(found) - set(expected)) == []
     assert sorted(set(expected) - set(found)) == []
     assert {name for name, *_ in found} == set(JOURNEYS)
-    assert len(found) > 150
+    assert len(found) > 100
