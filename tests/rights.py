@@ -442,7 +442,7 @@ TABLE: tuple[tuple[Who, str], ...] = (
         POST   /shop/customers/{id:customer}/privacy/stay
         GET    /shop/care
         POST   /shop/care
-        POST   /shop/care/{id:plan}
+        POST   /shop/care/{id:plan}  {"name": "x", "way": "call", "every_days": "30", "every": "30", "owner": "1"}
         POST   /shop/care/{id:plan}/people
         POST   /shop/care/tasks/{id:care_task}/{act=done}
         GET    /shop/incidents
@@ -462,7 +462,7 @@ TABLE: tuple[tuple[Who, str], ...] = (
         GET    /shop/segments/upload
         POST   /shop/segments/upload  files
         POST   /shop/segments/{id:list}/upload  files
-        GET    /shop/segments/{id:list}/unmatched.csv
+        GET    /shop/segments/{id:list}/unmatched.csv  missing
         """,
     ),
 )
