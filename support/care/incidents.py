@@ -302,7 +302,7 @@ def _counted(session: Session, rows: Sequence[Any]) -> list[Incident]:
             .group_by(t.incident_id)
         )
     }  # fmt: skip
-    return [Incident(*row, *counts.get(row.id, (0, 0, 0))) for row in rows]
+    return [Incident(*(*row, *counts.get(row.id, (0, 0, 0)))) for row in rows]
 
 
 def _noted(session: Session, ticket: Ticket, incident_id: int, title: str, by: int | None) -> None:

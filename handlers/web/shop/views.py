@@ -24,10 +24,12 @@ from handlers.web.shop import (
     webhooks,
 )
 from handlers.web.shop.answers.routes import add_answers
+from handlers.web.shop.campaigns.routes import add_campaigns
 from handlers.web.shop.care.routes import add_care
 from handlers.web.shop.deadlines.routes import add_deadlines
 from handlers.web.shop.feedback.routes import add_feedback
 from handlers.web.shop.frame import console
+from handlers.web.shop.insights.page import add_insights
 from handlers.web.shop.journeys.routes import add_journeys
 from handlers.web.shop.privacy.routes import add_privacy
 from handlers.web.shop.recognition.routes import add_recognition
@@ -47,8 +49,10 @@ def setup_shop(app: web.Application) -> None:
     add_requests(app)
     add_feedback(app)
     add_reports(app)
+    add_insights(app)
     add_answers(app)
     add_journeys(app)
+    add_campaigns(app)
     add_routing(app)
     add_privacy(app)
     add_care(app)
