@@ -241,7 +241,7 @@ def _fill_trade(session: Session, one: Person) -> None:
                 expires_at=until,
             )
         )  # fmt: skip
-    for campaign, state, left, opened, used in one.sent:
+    for campaign, ended, sent_at, opened, used in one.sent:
         number = one.id * 10 + campaign + 5
         session.execute(
             insert(vouchers).values(
@@ -251,7 +251,7 @@ def _fill_trade(session: Session, one: Person) -> None:
         session.execute(
             insert(deliveries).values(
                 id=number, source="campaign", source_id=campaign, step=0, occurrence="", customer_id=one.id, purpose=40,
-                variant="A", state=state, due_at=NOON, left_at=left, voucher_id=number,
+                variant="A", state=ended, due_at=NOON, left_at=sent_at, voucher_id=number,
             )
         )  # fmt: skip
         for extra in range(2):
@@ -363,6 +363,14 @@ def birthdays(one: Person) -> list[str]:
     return [*said, {today.month: "this_month", today.month % 12 + 1: "next_month"}.get(day.month, "another")]
 
 
+SAID_ITEM: dict[str, tuple[str, ...]] = {
+    str(ITEMS[1][0]): ("cà phê sữa", "Ca Phe SUA"), str(ITEMS[2][0]): ("Bánh mì", "bm1"), str(ITEMS[2][1]): ("x",),
+}  # fmt: skip
+SAID_CATEGORY: dict[str, tuple[str, ...]] = {
+    str(ITEMS[1][0]): ("Đồ uống", "do uong"),
+    str(ITEMS[2][0]): (),
+    str(ITEMS[2][1]): ("Đồ uống", "do uong"),
+}
 HOLDS: dict[str, Any] = {
     "tag": lambda one, _: one.tags,
     "messenger": lambda one, _: [account.split(":")[0] for account in one.messengers],
@@ -385,14 +393,6 @@ HOLDS: dict[str, Any] = {
     "campaign_redeemed": lambda one, _: [sent[0] for sent in one.sent if sent[4]],
 }
 """What a customer has, of fields that are had or not."""
-SAID_ITEM = {
-    str(ITEMS[1][0]): ("cà phê sữa", "Ca Phe SUA"), str(ITEMS[2][0]): ("Bánh mì", "bm1"), str(ITEMS[2][1]): ("x",),
-}  # fmt: skip
-SAID_CATEGORY = {
-    str(ITEMS[1][0]): ("Đồ uống", "do uong"),
-    str(ITEMS[2][0]): (),
-    str(ITEMS[2][1]): ("Đồ uống", "do uong"),
-}
 
 
 def wanted_for(field: str) -> st.SearchStrategy[int | str]:
@@ -490,7 +490,7 @@ def agrees(one: Person, asked: dict[str, Any], verdict: Verdict) -> None:
         agrees(one, part, below)
 
 
-def one(field: str, op: str, value: Any) -> dict[str, Any]:
+def one(field: str, op: Any, value: Any) -> dict[str, Any]:
     return {"field": field, "op": op, "value": value}
 
 

@@ -68,7 +68,7 @@ def _is_class(seen: Look, wanted: Rfm) -> ColumnElement[bool]:
     for (recent, often), found in rfm.GRID.items():
         if found is not wanted:
             continue
-        parts = [last.is_not(None)]
+        parts: list[ColumnElement[bool]] = [last.is_not(None)]
         if recent > 1:
             parts.append(last >= seen.midnight(rfm.RECENCY[recent - 2]))
         if recent < 5:

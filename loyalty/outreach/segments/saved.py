@@ -80,7 +80,8 @@ class Segment:
 
 segments = table(SegmentRow)
 _POLICY = tuple(Policy.__dataclass_fields__)
-_FIELDS = tuple(segments.c[name] for name in Segment.__dataclass_fields__ if name != "policy")
+_NAMES = tuple(name for name in Segment.__dataclass_fields__ if name != "policy")
+_FIELDS = tuple(segments.c[name] for name in _NAMES)
 
 
 def add(
@@ -192,7 +193,8 @@ def prepare(session: Session, shop_id: int, ready: Mapping[str, tuple[str, Any]]
 
 def _segment(row: Any) -> Segment:
     cut = len(_FIELDS)
-    return Segment(*row[:cut], policy=Policy(*row[cut:]))
+    values: dict[str, Any] = dict(zip(_NAMES, row[:cut], strict=True))
+    return Segment(**values, policy=Policy(*row[cut:]))
 
 
 def _name(name: str) -> str:
