@@ -441,6 +441,7 @@ TABLE: tuple[tuple[Who, str], ...] = (
         POST   /shop/customers/{id:customer}/privacy/erase
         POST   /shop/customers/{id:customer}/privacy/stay
         GET    /shop/care
+        GET    /shop/insights
         POST   /shop/care
         POST   /shop/care/{id:plan}  {"name": "x", "way": "call", "every_days": "30", "every": "30", "owner": "1"}
         POST   /shop/care/{id:plan}/people

@@ -4,6 +4,7 @@ Points and tier belong to the person everywhere; orders, spend and the last visi
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -135,6 +136,17 @@ def find(session: Session, shop_id: int, customer_id: int) -> Customer:
     if _is_only(session) or found.home_shop_id == shop_id or bought_by(session, shop_id, found.id).orders:
         return found
     raise NotFoundError("customer", customer_id)
+
+
+def among(session: Session, shop_id: int, numbers: Sequence[int]) -> list[int]:
+    """Those of some customers who are this shop's, in the order asked for."""
+    if _is_only(session):
+        return list(numbers)
+    c, o = customers.customers.c, orders.c
+    bought = select(o.customer_id).where(o.shop_id == shop_id, o.customer_id.in_(numbers), *_REAL)
+    query = select(c.id).where(c.id.in_(numbers), or_(c.home_shop_id == shop_id, c.id.in_(bought)))
+    own = set(session.execute(query).scalars())
+    return [number for number in numbers if number in own]
 
 
 def bought_by(session: Session, shop_id: int, customer_id: int) -> Bought:

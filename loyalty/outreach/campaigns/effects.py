@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from loyalty.customers import directory
 from loyalty.customers.customers import identities
 from loyalty.outreach import manners
 from loyalty.outreach.manners import Reach, Reason
@@ -32,16 +33,17 @@ class Effect:
     """The newest of those who would hear it."""
 
 
-def of(session: Session, criteria_: Any, purpose: Purpose, zone: str) -> Effect:
-    """What it would do. Raises CriteriaError."""
+def of(session: Session, criteria_: Any, purpose: Purpose, zone: str, shop_id: int) -> Effect:
+    """What it would do; named are only the shop's own customers. Raises CriteriaError."""
     found = segments.preview(session, criteria.parse(criteria_), zone, LOOKED_AT)
     accounts = list(session.execute(select(identities.c.account).distinct()).scalars())
     judged = manners.judge(session, found.sample, purpose, accounts, manners.rules(session))
     reach = [one for number in found.sample if isinstance(one := judged[number], Reach)]
+    own = directory.among(session, shop_id, found.sample)
     why = Counter(one for one in judged.values() if isinstance(one, Reason))
     looked = len(found.sample) or 1
     skipped = {reason: round(number * found.count / looked) for reason, number in why.most_common()}
     return Effect(
         found.count, max(0, found.count - sum(skipped.values())), skipped, found.count == len(found.sample),
-        segments.shown(session, found.sample[:SHOWN]), reach[0] if reach else None,
+        segments.shown(session, own[:SHOWN]), next((one for one in reach if one.customer_id in set(own)), None),
     )  # fmt: skip

@@ -215,7 +215,7 @@ def _effect(session: Session, request: web.Request, form: Mapping[str, str]) -> 
     here, said = frame.frame_of(request), site.words_of(request)
     purpose = PURPOSES.get(form.get("purpose", ""), Purpose.CARE)
     try:
-        found = effects.of(session, criteria_of(session, form, here), purpose, here.shop.timezone)
+        found = effects.of(session, criteria_of(session, form, here), purpose, here.shop.timezone, here.shop.id)
         hold_out = min(90, max(0, fields.number(form, "hold_out") or 0))
     except (CriteriaError, InvalidError, NotFoundError):
         return None
@@ -290,7 +290,7 @@ async def send_test(request: web.Request) -> web.StreamResponse:
             raise NotBoundError(number)
         account, chat = mine
         purpose = Purpose(campaign.purpose)
-        found = effects.of(session, campaign.criteria, purpose, here.shop.timezone)
+        found = effects.of(session, campaign.criteria, purpose, here.shop.timezone, here.shop.id)
         reader = found.reader or _nobody(said)
         for messages in filter(None, (campaign.messages, campaign.messages_b)):
             template = messages.get(reader.language) or next(iter(messages.values()))

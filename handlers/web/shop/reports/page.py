@@ -24,9 +24,10 @@ from handlers.web.shop.reports import exports
 from handlers.web.shop.reports.exports import Names
 from handlers.words import Words
 from loyalty.insights.today import Week as Bars
+from store import staff
 from store.base import table
 from store.clock import today
-from store.staff import StaffRow
+from store.staff import Right, StaffRow
 from support import topics as own_topics
 from support.reports import figures, rows
 from support.reports.figures import Figures, Share, Times
@@ -65,6 +66,8 @@ class Seen:
     names: Names
     own: dict[str, str]
     """The topics of the shop that is looked at."""
+    desk: set[int]
+    """Who has its desk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,9 @@ async def page(request: web.Request) -> web.StreamResponse:
     context = await asyncio.to_thread(_counted, said, here, asked, seen, zone)
     context |= {
         "asked": asked, "days": days, "periods": PERIODS, "now_day": now, "sheets": exports.NAMES, "topic_names": seen.own,
-        "agent_names": sorted(seen.names.agents.items(), key=lambda one: one[1]),
+        "agent_names": sorted(
+            ((number, name) for number, name in seen.names.agents.items() if number in seen.desk), key=lambda one: one[1]
+        ),
     }  # fmt: skip
     return await frame.render(request, "shop/reports/page.html", context, page=PAGE)
 
@@ -139,7 +144,8 @@ def _look(session: Session, here: Frame, said: Words, since: datetime, until: da
         {row.id: row.name for row in session.execute(select(_staff.c.id, _staff.c.name))},
         {shop.id: shop.name for shop in here.shops},
     )
-    return Seen(rows.look(session, here.shops, since, until), names, topics(said, own[here.shop.id]))
+    desk = {one.id for one in staff.every(session) if one.may(Right.DESK, here.shop.id)}
+    return Seen(rows.look(session, here.shops, since, until), names, topics(said, own[here.shop.id]), desk)
 
 
 def _counted(said: Words, here: Frame, asked: Asked, seen: Seen, zone: ZoneInfo) -> dict[str, Any]:

@@ -26,6 +26,8 @@ from store.errors import InvalidError
 
 PATH = "/shop/segments"
 SAMPLE = 8
+LOOKED_AT = 500
+"""The newest who fit, of whom the shop's own are named."""
 MATCHES = 5
 
 
@@ -163,11 +165,12 @@ def _effect(session: Session, here: Frame, part: Part) -> dict[str, Any]:
     if asked is None:
         return {"count": None, "sample": [], "local": phones.local}
     try:
-        found = segments.preview(session, criteria.parse(asked), here.shop.timezone, sample=SAMPLE)
+        found = segments.preview(session, criteria.parse(asked), here.shop.timezone, sample=LOOKED_AT)
     except CriteriaError as error:
         composing.blame(part, error.field, error.problem)
         return {"count": None, "sample": [], "local": phones.local}
-    return {"count": found.count, "sample": segments.shown(session, found.sample), "local": phones.local}
+    own = directory.among(session, here.shop.id, found.sample)
+    return {"count": found.count, "sample": segments.shown(session, own[:SAMPLE]), "local": phones.local}
 
 
 async def save(request: web.Request) -> web.StreamResponse:
