@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from handlers.web.shop.segments import composing, naming
 from handlers.words import words
+from loyalty import programme
 from loyalty.customers import claims, customers, facts
 from loyalty.orders import imports, orders
 from loyalty.orders.imports import CustomerLine
@@ -22,7 +23,7 @@ from loyalty.outreach.segments.saved import Policy, Segment
 from store.engine import Store
 from store.errors import NotFoundError
 from store.staff import Role
-from tests.test_console import Browser, Console, Page, console
+from tests.test_console import ZONE, Browser, Console, Page, console
 
 __all__ = ["console"]
 LAN, HOA = "+84903123456", "+84903999888"
@@ -106,6 +107,10 @@ async def test_the_count_the_sample_and_the_verdict_follow_what_is_composed(cons
     assert "Hoa is not in" in outside.text
     assert "Bought the item: is ca phe sua, in the last 30 days" in outside.text
     assert "Nobody is found" in (await manager.post("/shop/segments/why", {**COFFEE, "sought": "nobody"})).text
+    other = await console.store.write(programme.open_shop, "Phố Trà", timezone=ZONE, language="vi")
+    stranger = await console.store.write(customers.create, phone="+84911222333", name="Mai", home_shop_id=other)
+    refused = await manager.post("/shop/segments/why", {**COFFEE, "who": str(stranger)})
+    assert (refused.status, "Mai" in refused.text) == (404, False), "another shop's customer is nobody here"
     assert hoa
 
 

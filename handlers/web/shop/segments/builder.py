@@ -105,6 +105,7 @@ async def why(request: web.Request) -> web.StreamResponse:
         number = frame.whole(who) if who else found[0].id if len(found) == 1 else None
         if number is None:
             return {"verdict": None, "found": found, "sought": typed}
+        directory.find(session, here.shop.id, number)
         asked = composing.written(part)
         if asked is None:
             return {"verdict": None, "found": [], "sought": "", "unfinished": True}
