@@ -15,7 +15,7 @@ from handlers.web.shop.needs import Ask, Need, Severity
 from handlers.words import Words
 from loyalty.customers import customers, phones
 from loyalty.outreach.segments import criteria, saved, segments
-from store.errors import InvalidError
+from store.errors import InvalidError, NotFoundError
 from support import handling
 from support.care import plans
 
@@ -83,6 +83,8 @@ async def put_in(request: web.Request) -> web.StreamResponse:
     number = frame.named(request)
 
     def write(session: Session) -> int:
+        if all(plan.id != number for plan in plans.of_shop(session, here.shop.id)):
+            raise NotFoundError("plan", number)
         zone = here.shop.timezone
         try:
             day = date.fromisoformat(form.get("first", ""))

@@ -55,6 +55,7 @@ async def consent(request: web.Request) -> web.StreamResponse:
     """Write down a yes or no that the customer gave to a colleague, and how they gave it."""
     here, number, said = frame.frame_of(request), frame.named(request), site.words_of(request)
     form = await fields.read(request)
+    await site.store_of(request).read(_theirs, here, number)
     purpose = next((one for one in consents.ASKED if one.name.lower() == form.get("purpose")), None)
     if purpose is None:
         raise InvalidError("purpose", "unknown", form.get("purpose", "")[:20])

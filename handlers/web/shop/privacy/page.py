@@ -12,7 +12,7 @@ from handlers.web.shop.needs import Ask, Need, Severity
 from handlers.words import Words
 from loyalty.customers import customers
 from store.clock import now
-from store.errors import InvalidError
+from store.errors import ForbiddenError, InvalidError
 from store.staff import Right
 from support.duties import erasures, retention
 
@@ -46,6 +46,8 @@ async def _page(request: web.Request, form: Mapping[str, str], errors: Mapping[s
 async def save(request: web.Request) -> web.StreamResponse:
     """How long each kind is kept, in months."""
     here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
+    if not here.member.everywhere(Right.STAFF):
+        raise ForbiddenError("the periods are every shop's")
     try:
         wanted = {kind: fields.needed(form, kind) for kind in retention.DEFAULTS}
         await site.store_of(request).write(retention.change, here.member, wanted)
