@@ -24,6 +24,8 @@ from handlers.pictures.card import WIDTH as CARD_WIDTH
 from handlers.pictures.card import Card, draw_card
 from handlers.words import words
 from loyalty.customers import customers
+from loyalty.outreach import consents
+from loyalty.outreach.manners import Reason
 from store import media, notices, shops, staff
 from store.clock import now
 from store.engine import Store
@@ -166,6 +168,11 @@ class Notifier:
         ]  # fmt: skip
         if not reachable:
             return "no messenger"
+        if notice.purpose >= Purpose.CARE:
+            stand = consents.allows(session, [customer.id], notice.purpose)[customer.id]
+            reachable = [identity for identity in reachable if stand.on(identity.account.partition(":")[0])]
+            if not reachable:
+                return Reason.OPTED_OUT.value
         voice = Voice(words(customer.language), customer.address, customer.name)
         told = render(notice.kind, voice, notice.params)
         if told is None:

@@ -17,7 +17,7 @@ from loyalty.outreach.manners import Rules
 from loyalty.outreach.templates import TemplateError
 from loyalty.vouchers import voucher_programs
 from loyalty.vouchers.voucher_programs import Kind
-from store import staff
+from store import notices, staff
 from store.clock import SetClock
 from store.outbox import Purpose
 from tests.botapi.people import Person
@@ -159,6 +159,19 @@ async def test_one_tap_stops_it_for_good(api: Shop) -> None:
     assert heard(lan, "Lần hai") == 0
     told = await api.shop.store.read(consents.of, (await customer_of(api.shop, lan)).id)
     assert [(one.purpose, one.agreed, one.proof["way"]) for one in told] == [(Purpose.CARE, False, "button")]
+
+
+async def test_care_of_any_kind_stops_with_the_tap(api: Shop) -> None:
+    lan, huy = await people(api.shop, "Lan", "Huy")
+    first, second = [(await customer_of(api.shop, person)).id for person in (lan, huy)]
+    await api.shop.store.write(consents.record, first, Purpose.CARE, agreed=False, proof={"way": "test"})
+    told = {"points": 50, "on": "2026-12-31", "days": 30, "shop": "Phố Cafe"}
+    for customer_id in (first, second):
+        await api.shop.store.write(
+            notices.tell, "points_expiring", customer_id=customer_id, purpose=Purpose.CARE, **told
+        )
+    await quiet(api.shop)
+    assert (heard(lan, "31/12"), heard(huy, "31/12")) == (0, 1)
 
 
 async def test_who_is_held_out_hears_nothing(api: Shop) -> None:
