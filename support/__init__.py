@@ -9,7 +9,13 @@ from support.feedback import asking, compliments
 from support.routing import closed, presence, router
 
 hooks.OPENED += [clocks.opened, router.opened, facts.opened]
-hooks.CUSTOMER_SAID += [hearing.said, compliments.said, clocks.customer_said, router.customer_said, closed.customer_said]
+hooks.CUSTOMER_SAID += [
+    hearing.said,
+    compliments.said,
+    clocks.customer_said,
+    router.customer_said,
+    closed.customer_said,
+]
 hooks.CUSTOMER_SAID += [incidents.customer_said]
 hooks.AGENT_SAID += [clocks.agent_said, presence.agent_said]
 hooks.ASSIGNED += [router.assigned]

@@ -131,7 +131,9 @@ async def test_the_night_is_quiet_for_notices_not_for_answers(
     (ticket,) = await tickets_of(shop, (await customer_of(shop, lan)).id)
     await shop.store.write(messages.agent_says, ticket.id, minh, "Dạ em xin lỗi", key="k")
     await quiet(shop)
-    (answered,) = [call for call in shop.api.calls if call.chat == lan.id and "Dạ em xin lỗi" in str(call.params.get("text"))]
+    (answered,) = [
+        call for call in shop.api.calls if call.chat == lan.id and "Dạ em xin lỗi" in str(call.params.get("text"))
+    ]
     assert not answered.params.get("disable_notification")
 
 
@@ -189,7 +191,7 @@ PARAMS = {
     "deadline": "2026-11-23T01:00:00+00:00", "late": "first", "promise": 3, "escalation": 5, "count": 1,
     "items": [{"kind": "sla_missed", "ticket": 1042, "late": "next", "deadline": "2026-11-23T01:00:00+00:00",
                "zone": "Asia/Ho_Chi_Minh"}],
-    "zone": "Asia/Ho_Chi_Minh", "opens_at": "2026-11-23T01:00:00+00:00", "asked_at": "2026-11-22T15:00:00+00:00",
+    "done_by": "2026-12-20T10:00:00+00:00", "zone": "Asia/Ho_Chi_Minh", "opens_at": "2026-11-23T01:00:00+00:00", "asked_at": "2026-11-22T15:00:00+00:00",
 }  # fmt: skip
 
 

@@ -67,7 +67,9 @@ CASES: list[tuple[str, dict[str, object], int, list[Why]]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "known", "level", "why"), CASES, ids=[f"{i} {c[0][:24]}" for i, c in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("text", "known", "level", "why"), CASES, ids=[f"{i} {c[0][:24]}" for i, c in enumerate(CASES)]
+)
 def test_each_complaint_has_its_level_and_its_reasons(
     text: str, known: dict[str, object], level: int, why: list[Why]
 ) -> None:

@@ -23,7 +23,8 @@ def export(customer_id: int, archive: Path | None = None) -> None:
                 from handlers.words import words
 
                 found = await store.read(parcels.of, customer_id)
-                said = words(found.told["customer"]["language"])
+                tongue = found.told["customer"]["language"]
+                said = words(tongue)
                 content = parcel.pack(said, found, settings.timezone, store.clock.now())
                 await store.write(copies.hand_out, found.told["customer"]["id"], "cli", content)
                 await asyncio.to_thread(archive.write_bytes, content)

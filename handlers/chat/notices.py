@@ -5,7 +5,16 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from handlers import tier_words
-from handlers.chat import care_news, cheers, complaint_notices, deadline_news, point_notices, privacy, staff_news, voucher_news
+from handlers.chat import (
+    care_news,
+    cheers,
+    complaint_notices,
+    deadline_news,
+    point_notices,
+    privacy,
+    staff_news,
+    voucher_news,
+)
 from handlers.chat.commands import go
 from handlers.chat.help import rating_buttons
 from handlers.chat.told import Change, Params, Told

@@ -46,7 +46,8 @@ def told(
     rows = []
     if code:
         if "code" not in templates.names(template):
-            text = f"{text}\n\n{said('Your code: {code}', code=code)}"
+            line = said("Your code: {code}", code=code)
+            text = f"{text}\n\n{line}"
         rows += go(said, "vouchers").inline_keyboard
     label = said("Stop all offers") if purpose is Purpose.ADVERTISING else said("Stop these messages")
     rows.append([button(label, Stop(purpose=int(purpose)))])

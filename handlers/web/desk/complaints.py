@@ -145,7 +145,8 @@ def _happened(said: Words, event: Happened) -> str | None:
             line = _tried(said, str(data.get("way")), str(data.get("state")))
             line = f"{line} ({data['number']}/{data['of']})" if data.get("number") else line
             words = f" “{data['words']}”" if data.get("words") else ""
-            return f"{name or said('After the complaint')} · {line}{words}"
+            who = name or said("After the complaint")
+            return f"{who} · {line}{words}"
         case "complaint_recovery":
             return said("Rated low: a recovery case is open, #{number}", number=str(data.get("case")))
     return goodwill.happened(said, event)

@@ -131,7 +131,9 @@ async def act(request: web.Request) -> web.StreamResponse:
             audit.record(session, here.actor, "webhook_secret", here.shop.id, webhook=endpoint_id)
 
         await store.write(renew)
-        words = said("Here is the new secret. Copy it now: it is shown only this once. For a day the old one signs too.")
+        words = said(
+            "Here is the new secret. Copy it now: it is shown only this once. For a day the old one signs too."
+        )
         return await frame.done(request, back, words, {"secret": secret})
     if action == "remove":
 

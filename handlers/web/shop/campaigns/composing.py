@@ -296,7 +296,8 @@ async def send_test(request: web.Request) -> web.StreamResponse:
             template = messages.get(reader.language) or next(iter(messages.values()))
             told = _told(session, template, reader, purpose, here.shop.name, voucher=campaign.program_id is not None)
             # Its buttons would act on the reader's own account: they are left out.
-            payload = {"chat_id": chat, "text": f"{said('A test, to you alone:')}\n\n{told.text}"}
+            head = said("A test, to you alone:")
+            payload = {"chat_id": chat, "text": f"{head}\n\n{told.text}"}
             call = Call(
                 session.info["ids"].new(), account, chat, "sendMessage", json.dumps(payload, ensure_ascii=False),
                 purpose=Purpose.REPLY,
