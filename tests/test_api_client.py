@@ -148,6 +148,7 @@ async def test_a_generated_client_makes_every_call(api: Api, made: ModuleType) -
     assert (await call("campaigns_pause", campaign.id)).state == "paused"
     assert (await call("campaigns_resume", campaign.id)).state == "approved"
     assert (await call("campaigns_stop", campaign.id)).state == "stopped"
+    assert (await call("campaigns_retry", campaign.id, status=409)).code == "campaign_state"
     assert (await call("campaigns_get", campaign.id)).report.sent == 0
     kept = await call("insights_retained", from_=date(2026, 11, 1), to=date(2026, 11, 30))
     assert kept.orders >= 1

@@ -64,7 +64,7 @@ async def test_the_copy_holds_everything_and_no_notes(store: Store) -> None:
     number, _ = await a_life(store)
     told = await store.read(privacy.export, number)
     assert set(told) == {
-        "customer", "identities", "orders", "ledger", "vouchers", "tickets", "consents", "deliveries",
+        "customer", "identities", "orders", "ledger", "vouchers", "tickets", "consents", "deliveries", "journeys",
         "recognition", "questions", "surveys", "care",
     }  # fmt: skip
     assert (told["customer"]["phone"], told["customer"]["birthday"]) == (PHONE, "1990-09-02")
