@@ -400,21 +400,23 @@ async def test_hand_over_put_aside_and_help(scene: Scene) -> None:
 async def test_here_and_away_are_said_in_the_forum(scene: Scene) -> None:
     store, shop = scene.shop.store, scene.shop.shop_id
     _, ticket, thread = await scene.opened()
-    await scene.type(thread, "/here")
+    # Somebody with no request yet: whoever has as many as they may take is given no more.
+    fresh, account = await scene.hire("Tâm Lê")
+    await scene.type(thread, "/here", by=account)
     await scene.there(thread, "Chưa có đội nào")
     boss, _ = await scene.hire("Chủ Quán", Role.OWNER)
-    team = await store.write(teams.save, boss, shop, None, name="Quầy", everyone=False, listed=[scene.minh.id])
-    await scene.type(thread, "/here")
+    team = await store.write(teams.save, boss, shop, None, name="Quầy", everyone=False, listed=[fresh.id])
+    await scene.type(thread, "/here", by=account)
     await scene.there(thread, "4 giờ tới")
-    assert await store.read(presence.status, scene.minh.id) == "here"
+    assert await store.read(presence.status, fresh.id) == "here"
     # What had waited since before there was a team is theirs with the clock's next turn.
     async with asyncio.timeout(20), store.hub.listen(f"ticket:{ticket}") as heard:
-        while (await store.read(tickets.get, ticket)).assignee_id != scene.minh.id:
+        while (await store.read(tickets.get, ticket)).assignee_id != fresh.id:
             await heard.wait()
             heard.clear()
-    await scene.type(thread, "/away")
+    await scene.type(thread, "/away", by=account)
     await scene.there(thread, "không nhận yêu cầu mới")
-    assert await store.read(presence.status, scene.minh.id) == "away"
+    assert await store.read(presence.status, fresh.id) == "away"
     await store.write(teams.remove, boss, shop, team)
 
 
