@@ -78,10 +78,14 @@ class Replicas:
         return list(await self.admin.fetch("SELECT * FROM outbox WHERE chat = $1 ORDER BY id", person.id))
 
     async def settled(self, seconds: float = 60.0) -> None:
-        """Wait until nothing is on its way in or out."""
+        """Wait until nothing is on its way in or out, nor to be told now (a complaint's acknowledgement is a notice)."""
         await self.api.wait_delivered(seconds)
+        waiting = (
+            "SELECT (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending')) + (SELECT count(*) FROM notices "
+            "WHERE state = 'waiting' AND due_at <= extract(epoch FROM clock_timestamp()) * 1000000)"
+        )
         async with asyncio.timeout(seconds):
-            while await self.admin.fetchval("SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending')"):
+            while await self.admin.fetchval(waiting):
                 await asyncio.sleep(0.05)
 
 
