@@ -15,12 +15,18 @@ hooks.CUSTOMER_SAID += [
     clocks.customer_said,
     router.customer_said,
     closed.customer_said,
+    incidents.customer_said,
 ]
-hooks.CUSTOMER_SAID += [incidents.customer_said]
 hooks.AGENT_SAID += [clocks.agent_said, presence.agent_said]
 hooks.ASSIGNED += [router.assigned]
-hooks.STATE_CHANGED += [clocks.state_changed, loop.entered, asking.entered, router.state_changed, facts.state_changed]
+hooks.STATE_CHANGED += [
+    clocks.state_changed,
+    loop.entered,
+    asking.entered,
+    router.state_changed,
+    facts.state_changed,
+    erasures.state_changed,
+]
 hooks.PRIORITY_CHANGED += [clocks.priority_changed]
 hooks.MERGED += [clocks.merged, promises.merged, hearing.merged, facts.merged, incidents.merged]
 hooks.COMPLAINT_CHANGED += [facts.complaint_changed]
-hooks.STATE_CHANGED += [erasures.state_changed]

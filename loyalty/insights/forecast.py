@@ -6,7 +6,7 @@ what happened stands beside it, and the naive forecast: as many as in as many we
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -38,6 +38,10 @@ class Days:
     until: int
     end: int
     known: bool
+
+    def earlier(self, by: int) -> "Days":
+        """What a forecast of so many days before would have been made of: its horizon has passed."""
+        return replace(self, until=self.until - by, end=self.end - by, known=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
@@ -37,16 +37,11 @@ class Person:
 
 def preview(session: Session, criteria: Criteria, zone: str, sample: int = SAMPLE) -> Preview:
     """How many customers fit criteria now, and the newest of them. Raises CriteriaError."""
-    seen = fields.look(session, zone)
-    fields.check(criteria, seen)
-    fits = fields.where(criteria, seen)
-    there = (customers.c.merged_into.is_(None), customers.c.erased_at.is_(None))
+    fitting = _fitting(session, criteria, zone)
     if not sample:
-        return Preview(
-            session.execute(select(func.count()).select_from(seen.source).where(*there, fits)).scalar_one(), []
-        )
+        return Preview(session.execute(fitting.with_only_columns(func.count())).scalar_one(), [])
     # Worked out once, for both: what is named twice the databases keep.
-    fit = select(customers.c.id).select_from(seen.source).where(*there, fits).cte("fit")
+    fit = fitting.cte("fit")
     count = select(func.count()).select_from(fit).scalar_subquery()
     rows = session.execute(select(fit.c.id, count).order_by(fit.c.id.desc()).limit(sample)).all()
     return Preview(rows[0][1], [row[0] for row in rows]) if rows else Preview(0, [])
@@ -54,19 +49,10 @@ def preview(session: Session, criteria: Criteria, zone: str, sample: int = SAMPL
 
 def members(session: Session, criteria: Criteria, zone: str) -> Iterator[Sequence[int]]:
     """The numbers of all who fit, in rising order, some thousands at a time. Raises CriteriaError."""
-    seen = fields.look(session, zone)
-    fields.check(criteria, seen)
-    fits = fields.where(criteria, seen)
-    there = (customers.c.merged_into.is_(None), customers.c.erased_at.is_(None))
+    fitting = _fitting(session, criteria, zone).order_by(customers.c.id).limit(PAGE)
     last = 0
     while True:
-        page = session.execute(
-            select(customers.c.id)
-            .select_from(seen.source)
-            .where(*there, fits, customers.c.id > last)
-            .order_by(customers.c.id)
-            .limit(PAGE)
-        ).scalars().all()  # fmt: skip
+        page = session.execute(fitting.where(customers.c.id > last)).scalars().all()
         if page:
             yield page
         if len(page) < PAGE:
@@ -76,18 +62,17 @@ def members(session: Session, criteria: Criteria, zone: str) -> Iterator[Sequenc
 
 def among(session: Session, criteria: Criteria, zone: str, customer_ids: Sequence[int]) -> list[int]:
     """Those of some customers who fit. Raises CriteriaError."""
-    seen = fields.look(session, zone, only=customer_ids)
+    fitting = _fitting(session, criteria, zone, only=customer_ids).where(customers.c.id.in_(customer_ids))
+    return list(session.execute(fitting.order_by(customers.c.id)).scalars())
+
+
+def _fitting(session: Session, criteria: Criteria, zone: str, only: Sequence[int] | None = None) -> Select[int]:
+    """The numbers of those who fit, and neither were merged nor erased. Raises CriteriaError."""
+    seen = fields.look(session, zone, only=only)
     fields.check(criteria, seen)
     fits = fields.where(criteria, seen)
-    query = (
-        select(customers.c.id)
-        .select_from(seen.source)
-        .where(
-            customers.c.id.in_(customer_ids), customers.c.merged_into.is_(None), customers.c.erased_at.is_(None), fits
-        )
-        .order_by(customers.c.id)
-    )
-    return list(session.execute(query).scalars())
+    c = customers.c
+    return select(c.id).select_from(seen.source).where(c.merged_into.is_(None), c.erased_at.is_(None), fits)
 
 
 def shown(session: Session, numbers: Sequence[int]) -> list[Person]:

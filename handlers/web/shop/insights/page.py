@@ -74,12 +74,12 @@ async def page(request: web.Request) -> web.StreamResponse:
 def _look(session: Session, shop_id: int, zone: str, days: int) -> Seen:
     last = today(session, zone)
     first = last - timedelta(days=days - 1)
+    ahead = forecast.days(session, shop_id, last, WEEKS)
     return Seen(
         now=retention.of(session, shop_id, first, last),
         before=retention.of(session, shop_id, first - timedelta(days=days), first - timedelta(days=1)),
         cohorts=cohorts.of(session, shop_id, last), grid=rfm.grid(session, shop_id, last),
-        past=forecast.days(session, shop_id, last - timedelta(weeks=WEEKS, days=1), WEEKS),
-        ahead=forecast.days(session, shop_id, last, WEEKS), first=first, last=last,
+        past=ahead.earlier(WEEKS * 7 + 1), ahead=ahead, first=first, last=last,
     )  # fmt: skip
 
 
@@ -125,8 +125,10 @@ def _figures(said: Words, seen: Seen) -> list[Figure]:
 
 def _heat(one: Cohort) -> list[tuple[int, int, int]]:
     """For each month: how many came, their share in per cent and how dark that is."""
-    size = one.came[0] or 1
-    return [(came, round(100 * came / size), min(LEVELS, -(-LEVELS * came // size))) for came in one.came]
+    size = one.size or 1
+    return [
+        (came, one.percent(month) or 0, min(LEVELS, -(-LEVELS * came // size))) for month, came in enumerate(one.came)
+    ]
 
 
 def _rows(grid: list[Cell]) -> list[tuple[int, list[tuple[Cell, int]]]]:
