@@ -18,7 +18,9 @@ from store.clock import now
 from store.errors import InvalidError
 from store.outbox import Purpose
 
-ASKED = (Purpose.CARE, Purpose.ADVERTISING)
+PURPOSES = {"care": Purpose.CARE, "advertising": Purpose.ADVERTISING}
+"""By the names that campaigns, journeys and forms give them."""
+ASKED = tuple(PURPOSES.values())
 """The purposes that a customer has a say in. What answers them or serves their own orders and points needs no consent."""
 EVERYWHERE = ""
 

@@ -20,13 +20,13 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers.customers import LANGUAGES
 from loyalty.outreach import deliveries, templates
+from loyalty.outreach.consents import PURPOSES
 from loyalty.outreach.segments import criteria, fields, segments
 from loyalty.vouchers import voucher_programs
 from store import audit, options, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
-from store.outbox import Purpose
 from store.signals import signal
 
 TOPIC = "campaigns"
@@ -37,7 +37,6 @@ LATE = timedelta(minutes=10)
 SWEPT = timedelta(days=7)
 AHEAD_MAX = timedelta(days=366)
 OPTION = "campaigns"
-PURPOSES = {"care": Purpose.CARE, "advertising": Purpose.ADVERTISING}
 
 
 class CampaignState(StrEnum):

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Generator
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
@@ -13,7 +12,7 @@ from loyalty.outreach.campaigns import campaigns
 from loyalty.outreach.campaigns.best_hours import BestHours
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
 from loyalty.outreach.deliveries import HELD_OUT
-from loyalty.outreach.segments import criteria, fields
+from loyalty.outreach.segments import criteria, segments
 from store import shops
 from store.clock import now
 from store.outbox import Purpose
@@ -38,16 +37,10 @@ def freeze(session: Session, campaign_id: int) -> Generator[int, None, None]:
         begins = campaign.send_at or campaign.approved_at
         if campaign.best_hour and hours is None:
             hours = BestHours.of(session, shop, purpose, begins)
-        seen = fields.look(session, shop.timezone, campaign.approved_at)
-        fits = fields.where(criteria.parse(campaign.criteria), seen)
+        meant = segments.fitting(session, criteria.parse(campaign.criteria), shop.timezone, campaign.approved_at)
         c = customers.c
-        page = session.execute(
-            select(c.id)
-            .select_from(seen.source)
-            .where(c.merged_into.is_(None), c.erased_at.is_(None), fits, c.id > campaign.frozen_to)
-            .order_by(c.id)
-            .limit(PEOPLE)
-        ).scalars().all()  # fmt: skip
+        following = meant.where(c.id > campaign.frozen_to).order_by(c.id).limit(PEOPLE)
+        page = session.execute(following).scalars().all()
         deliveries.plan(
             session, deliveries.CAMPAIGN, campaign_id, purpose, [(number, variant(campaign, number)) for number in page],
             due_at=begins, own=hours.each(session, page) if hours else None,

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from loyalty.customers.customers import identities
 from loyalty.orders.orders import Status, orders
 from loyalty.outreach import manners
+from loyalty.outreach.consents import PURPOSES
 from loyalty.outreach.journeys import steps, triggers
-from loyalty.outreach.journeys.runs import PURPOSES
 from loyalty.outreach.segments import criteria, fields, saved, segments
 from store import events, shops
 from store.clock import now

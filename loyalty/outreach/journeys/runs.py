@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from loyalty import programme, rounds
 from loyalty.customers import customers
 from loyalty.outreach import deliveries
+from loyalty.outreach.consents import PURPOSES
 from loyalty.outreach.journeys import entries, journeys, steps, tasks, triggers
 from loyalty.outreach.journeys.journeys import Journey
 from loyalty.outreach.segments import criteria, segments
@@ -29,7 +30,6 @@ from store import events, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, NotFoundError
-from store.outbox import Purpose
 
 FOLLOWER = "journeys"
 BATCH = 40
@@ -37,7 +37,6 @@ STEPS_AT_ONCE = 100
 HOUR = 8
 """Of the shop's morning, when the calendar begins journeys."""
 PAGE = 200
-PURPOSES = {"care": Purpose.CARE, "advertising": Purpose.ADVERTISING}
 
 
 class RunRow(Base):

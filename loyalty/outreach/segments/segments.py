@@ -37,11 +37,11 @@ class Person:
 
 def preview(session: Session, criteria: Criteria, zone: str, sample: int = SAMPLE) -> Preview:
     """How many customers fit criteria now, and the newest of them. Raises CriteriaError."""
-    fitting = _fitting(session, criteria, zone)
+    found = fitting(session, criteria, zone)
     if not sample:
-        return Preview(session.execute(fitting.with_only_columns(func.count())).scalar_one(), [])
+        return Preview(session.execute(found.with_only_columns(func.count())).scalar_one(), [])
     # Worked out once, for both: what is named twice the databases keep.
-    fit = fitting.cte("fit")
+    fit = found.cte("fit")
     count = select(func.count()).select_from(fit).scalar_subquery()
     rows = session.execute(select(fit.c.id, count).order_by(fit.c.id.desc()).limit(sample)).all()
     return Preview(rows[0][1], [row[0] for row in rows]) if rows else Preview(0, [])
@@ -49,10 +49,10 @@ def preview(session: Session, criteria: Criteria, zone: str, sample: int = SAMPL
 
 def members(session: Session, criteria: Criteria, zone: str) -> Iterator[Sequence[int]]:
     """The numbers of all who fit, in rising order, some thousands at a time. Raises CriteriaError."""
-    fitting = _fitting(session, criteria, zone).order_by(customers.c.id).limit(PAGE)
+    found = fitting(session, criteria, zone).order_by(customers.c.id).limit(PAGE)
     last = 0
     while True:
-        page = session.execute(fitting.where(customers.c.id > last)).scalars().all()
+        page = session.execute(found.where(customers.c.id > last)).scalars().all()
         if page:
             yield page
         if len(page) < PAGE:
@@ -62,13 +62,17 @@ def members(session: Session, criteria: Criteria, zone: str) -> Iterator[Sequenc
 
 def among(session: Session, criteria: Criteria, zone: str, customer_ids: Sequence[int]) -> list[int]:
     """Those of some customers who fit. Raises CriteriaError."""
-    fitting = _fitting(session, criteria, zone, only=customer_ids).where(customers.c.id.in_(customer_ids))
-    return list(session.execute(fitting.order_by(customers.c.id)).scalars())
+    found = fitting(session, criteria, zone, only=customer_ids).where(customers.c.id.in_(customer_ids))
+    return list(session.execute(found.order_by(customers.c.id)).scalars())
 
 
-def _fitting(session: Session, criteria: Criteria, zone: str, only: Sequence[int] | None = None) -> Select[int]:
-    """The numbers of those who fit, and neither were merged nor erased. Raises CriteriaError."""
-    seen = fields.look(session, zone, only=only)
+def fitting(
+    session: Session, criteria: Criteria, zone: str, at: datetime | None = None, only: Sequence[int] | None = None
+) -> Select[int]:
+    """The query for the numbers of those who fit (as of a moment, and `only` of these, where they are named), and were neither
+    merged nor erased. Raises CriteriaError.
+    """
+    seen = fields.look(session, zone, at, only)
     fields.check(criteria, seen)
     fits = fields.where(criteria, seen)
     c = customers.c

@@ -20,7 +20,8 @@ from handlers.words import Words
 from loyalty.customers import customers
 from loyalty.outreach import templates
 from loyalty.outreach.campaigns import campaigns, effects
-from loyalty.outreach.campaigns.campaigns import PURPOSES, Campaign, CampaignState, Draft
+from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState, Draft
+from loyalty.outreach.consents import PURPOSES
 from loyalty.outreach.manners import Reach
 from loyalty.outreach.segments import saved
 from loyalty.outreach.segments.criteria import CriteriaError
