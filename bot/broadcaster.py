@@ -26,7 +26,7 @@ from loyalty.outreach.journeys import journeys
 from loyalty.outreach.manners import Reach, Reason
 from loyalty.points import ledger
 from loyalty.tiers import tiers
-from loyalty.vouchers import vouchers
+from loyalty.vouchers import voucher_programs, vouchers
 from store import leases, outbox, shops
 from store.clock import now
 from store.engine import Store
@@ -192,7 +192,7 @@ class Broadcaster:
                 # The journey was changed: this step is no more.
                 skipped[one.id] = Reason.NO_WORDS.value
                 continue
-            voucher_id = None
+            voucher_id = one.voucher_id
             if mailing.program_id is not None:
                 try:
                     with session.begin_nested():
@@ -201,7 +201,9 @@ class Broadcaster:
                 except ConflictError:
                     skipped[one.id] = Reason.NO_VOUCHER.value
                     continue
-                voucher_id, values["code"] = given.id, vouchers.shown(given.code)
+                voucher_id = given.id
+            if voucher_id is not None:
+                values.update(self._voucher(session, voucher_id, reach.language))
             told = outreach.told(
                 template, values, purpose, reach.language,
                 shorten=partial(self._short, session, one.id),
@@ -228,6 +230,15 @@ class Broadcaster:
 
     def _values(
         self, session: Session, mailing: Mailing, shop: str, reached: Sequence[tuple[Delivery, Reach]]
+    @staticmethod
+    def _voucher(session: Session, voucher_id: int, language: str) -> dict[str, str]:
+        """What a template may say of the voucher that goes with it."""
+        given = vouchers.get(session, voucher_id)
+        offer = voucher_programs.get(session, given.program_id)
+        return outreach.voucher_values(
+            language, name=offer.name, code=given.code, last_day=vouchers.last_day(session, given, offer)
+        )
+
     ) -> list[tuple[Delivery, Reach, dict[str, str]]]:
         """What the template's variables are for each."""
         ids = [one.customer_id for one, _ in reached]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from bot.messengers.telegram import Telegram
 from loyalty import attempts
 from loyalty.orders import import_jobs
-from loyalty.outreach.journeys import runs
+from loyalty.outreach.journeys import beginnings, progress
 from loyalty.points import bonuses, expiry_notices, gifts, holds, points
 from loyalty.recognition import draws
 from loyalty.referrals import referrals
@@ -51,9 +51,9 @@ DUE: tuple[Callable[[Session], int], ...] = (
     promises.ring_due,
     escalations.climb_due,
     alerts.digest_due,
-    runs.hear_due,
-    runs.calendar_due,
-    runs.advance_due,
+    beginnings.hear_due,
+    beginnings.calendar_due,
+    progress.advance_due,
     waking.wake_due,
     waking.close_due,
     loop.ask_due,

@@ -3,10 +3,9 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import Text, case, delete, literal, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import Base, UtcTime, table
+from store.base import Base, UtcTime, table, upsert
 from store.clock import now
 from store.errors import RuleError
 
@@ -54,9 +53,8 @@ def wrong(session: Session, actor: str) -> None:
     """
     moment = now(session)
     over = attempts.c.since <= moment - WINDOW
-    upsert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     counted = session.execute(
-        upsert(AttemptRow)
+        upsert(session, attempts)
         .values(actor=actor, since=moment, wrong=1)
         .on_conflict_do_update(
             index_elements=["actor"],
@@ -66,7 +64,7 @@ def wrong(session: Session, actor: str) -> None:
             },
             where=or_(over, attempts.c.wrong < WRONG_MAX),
         )
-        .returning(AttemptRow.wrong)
+        .returning(attempts.c.wrong)
     ).first()
     if counted is None:
         raise TooManyError(int(WINDOW.total_seconds()))

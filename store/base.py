@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -89,15 +90,24 @@ ROWS = 200
 """Rows of one statement."""
 
 
-def insert_rows(session: Session, name: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
+def insert_rows(
+    session: Session, name: str, columns: str, rows: Sequence[Sequence[Any]], *, once: bool = False
+) -> None:
     """Write rows, many by one statement: SQLite keeps a journal for each statement that a trigger or a foreign key may
-    stop, and inside a work's savepoints that costs more than the row (a third of the speed, measured).
+    stop, and inside a work's savepoints that costs more than the row (a third of the speed, measured). `once`: what a
+    unique key knows already stays as it is.
     """
     marks = f"({', '.join('?' * (columns.count(',') + 1))})"
     into = f"INSERT INTO {name} ({columns}) VALUES "  # noqa: S608  # the rules' own names
+    end = " ON CONFLICT DO NOTHING" if once else ""
     for start in range(0, len(rows), ROWS):
         part = rows[start : start + ROWS]
-        raw(session, into + ", ".join([marks] * len(part)), list(chain.from_iterable(part)))
+        raw(session, into + ", ".join([marks] * len(part)) + end, list(chain.from_iterable(part)))
+
+
+def upsert(session: Session, into: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can say what is to become of a row that is there already (`on_conflict_do_update`, `…_nothing`)."""
+    return postgresql.insert(into) if session.get_bind().dialect.name == "postgresql" else sqlite.insert(into)
 
 
 def update_rows(session: Session, name: str, change: str, rows: Sequence[tuple[int, int]]) -> None:

@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Text, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import Base, UtcTime, table
+from store.base import Base, UtcTime, table, upsert
 from store.clock import now
 
 TOKEN = "telegram_token"  # noqa: S105  # an option's name
@@ -37,10 +36,9 @@ def get(session: Session, name: str) -> dict[str, Any] | None:
 
 def put(session: Session, name: str, value: dict[str, Any]) -> None:
     """Set it, whatever it was."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {"value": value, "changed_at": now(session)}
     session.execute(
-        insert(options).values(name=name, **values).on_conflict_do_update(index_elements=["name"], set_=values)
+        upsert(session, options).values(name=name, **values).on_conflict_do_update(index_elements=["name"], set_=values)
     )
 
 

@@ -1,5 +1,6 @@
 """Journeys: begun by what happens and by the calendar, gone through step by step, exactly once whatever jumps or stops."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,13 +14,17 @@ from loyalty.customers import customers
 from loyalty.orders import orders
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.outreach import deliveries
-from loyalty.outreach.journeys import journeys, runs, steps
+from loyalty.outreach.journeys import beginnings, journeys, progress, ready, standings, steps
 from loyalty.points import points
 from loyalty.vouchers import voucher_programs, vouchers
 from loyalty.vouchers.voucher_programs import Kind
+from store import notices
+from store.base import raw
 from store.clock import SetClock
 from store.engine import Store
 from store.errors import InvalidError
+from tests.chatting import customer_of, quiet, settled_person
+from tests.running import running, until
 
 HCMC = ZoneInfo("Asia/Ho_Chi_Minh")
 WHO = "staff:1"
@@ -56,7 +61,7 @@ async def journey(store: Store, shop: int, trigger: Any, *listed: Any, who: Any 
 
 async def tick(store: Store) -> None:
     """What the clock loop does of it."""
-    for rule in (runs.hear_due, runs.calendar_due, runs.advance_due):
+    for rule in (beginnings.hear_due, beginnings.calendar_due, progress.advance_due):
         await _to_the_end(store, rule)
 
 
@@ -92,7 +97,7 @@ async def test_an_order_begins_it_once_and_days_are_waited(store: Store, shop: i
     await order(store, shop, "HD-2", lan)
     await tick(store)
     assert [occurrence for _, _, occurrence, _ in await planned(store)] == [f"{shop}:HD-1"] * 2 + [f"{shop}:HD-2"]
-    assert await store.read(runs.standing, number) == {("done", None): 1, ("active", 3): 1}
+    assert await store.read(standings.standing, number) == {("done", None): 1, ("active", 3): 1}
 
 
 async def test_first_and_second_are_counted_by_when_they_were_placed(store: Store, shop: int, clock: SetClock) -> None:
@@ -103,8 +108,8 @@ async def test_first_and_second_are_counted_by_when_they_were_placed(store: Stor
     await order(store, shop, "HD-2", lan, clock.now() + timedelta(minutes=5))
     await order(store, shop, "HD-3", lan, clock.now() + timedelta(minutes=9))
     await tick(store)
-    assert await store.read(runs.standing, first) == {("done", None): 1}
-    assert await store.read(runs.standing, second) == {("done", None): 1}
+    assert await store.read(standings.standing, first) == {("done", None): 1}
+    assert await store.read(standings.standing, second) == {("done", None): 1}
     assert len(await planned(store)) == 2
 
 
@@ -156,24 +161,69 @@ async def test_who_stays_away_is_asked_back_once_for_each_last_order(store: Stor
     clock.advance(timedelta(days=8))
     await tick(store)
     assert len(await planned(store)) == 3
-    assert await store.read(runs.standing, number) == {("done", None): 1, ("left", None): 1}
+    assert await store.read(standings.standing, number) == {("done", None): 1, ("left", None): 1}
 
 
-async def test_a_voucher_and_points_come_once_and_the_books_balance(store: Store, shop: int) -> None:
-    lan = await person(store)
-    program = await store.write(
-        voucher_programs.add, name="Trà", kind=Kind.GIFT, stock=1, hidden=True, shop_id=shop
-    )  # fmt: skip
-    await journey(
+async def test_gifts_come_once_and_what_cannot_be_given_is_not_told_of(store: Store, shop: int) -> None:
+    lan, mai = await person(store), await person(store)
+    program = await store.write(voucher_programs.add, name="Trà", kind=Kind.GIFT, stock=1, hidden=True, shop_id=shop)
+    number = await journey(
         store, shop, {"kind": "order_completed"}, {"kind": "voucher", "program": program.id},
-        {"kind": "points", "points": 20, "reason": "Cảm ơn"},
+        {"kind": "points", "points": 20, "reason": "Cảm ơn"}, say("Quà đây"), say("Hẹn gặp lại"),
     )  # fmt: skip
     await order(store, shop, "HD-1", lan)
-    await order(store, shop, "HD-2", lan)
+    await order(store, shop, "HD-2", mai)
     await tick(store)
     await tick(store)
-    assert len(await store.read(vouchers.wallet, lan)) == 1
-    assert (await store.read(points.balances, lan))[0] == 85 + 85 + 20 + 20
+    (kept,) = await store.read(vouchers.wallet, lan)
+    assert await store.read(vouchers.wallet, mai) == []
+    assert [(await store.read(points.balances, who))[0] for who in (lan, mai)] == [85 + 20] * 2
+    d = deliveries.deliveries.c
+    rows = await store.read(
+        lambda session: session.execute(
+            select(d.customer_id, d.step, d.state, d.reason, d.voucher_id).where(d.source_id == number).order_by(d.id)
+        ).all()
+    )
+    assert [tuple(row) for row in rows] == [
+        (lan, 3, "planned", None, kept.voucher.id), (lan, 4, "planned", None, None),
+        (mai, 3, "skipped", "no_voucher", None), (mai, 4, "planned", None, None),
+    ]  # fmt: skip
+    told = await store.read(lambda session: session.execute(select(notices.NoticeRow.kind)).scalars().all())
+    assert "voucher_given" not in told, "the journey's own message tells of it"
+
+
+async def test_a_gift_and_its_words_come_as_one_message(sqlite_url: str, clock: SetClock) -> None:
+    async with running(sqlite_url, clock=clock) as here:
+        who = await settled_person(here, first_name="Lan")
+        lan = (await customer_of(here, who)).id
+        await here.store.write(customers.change, lan, birthday=date(1990, 11, 25))
+        made = await here.store.write(ready.adopt, here.shop_id, "birthday", WHO)
+        await here.store.write(journeys.switch, made.id, here.shop_id, WHO, on=True)
+        await quiet(here)
+        before = len(who.texts)
+        clock.set(datetime(2026, 11, 22, 2, 0, tzinfo=UTC))
+        await until(lambda: any("sinh nhật" in text for text in who.texts))
+        await quiet(here)
+        (said,) = who.texts[before:]
+        (kept,) = await here.store.read(vouchers.wallet, lan)
+        assert vouchers.shown(kept.voucher.code) in said
+        assert "22/12/2026" in said
+
+
+async def test_criteria_that_ask_for_what_is_gone_hold_up_no_other_journey(store: Store, shop: int) -> None:
+    lan = await person(store)
+    broken = {"field": "tier", "op": "=", "value": "Bạc"}
+    await journey(store, shop, {"kind": "order_completed"}, say("Không"), who=broken)
+    asks = {"kind": "condition", "criteria": broken, "then": [say("Có")], "else": [say("Không")]}
+    number = await journey(store, shop, {"kind": "order_completed"}, asks)
+    gone = broken | {"value": "Kim cương"}
+    await store.write(raw, "UPDATE journeys SET criteria = ? WHERE id <> ?", (json.dumps(gone), number))
+    (kept,) = (await store.read(journeys.get, number)).steps
+    changed = json.dumps([kept | {"criteria": gone}])
+    await store.write(raw, "UPDATE journeys SET steps = ? WHERE id = ?", (changed, number))
+    await order(store, shop, "HD-1", lan)
+    await tick(store)
+    assert [(step, what) for _, step, what, _ in await planned(store)] == [(3, f"{shop}:HD-1")]
 
 
 async def test_a_step_that_was_taken_out_ends_who_stood_at_it(store: Store, shop: int, clock: SetClock) -> None:
@@ -186,7 +236,7 @@ async def test_a_step_that_was_taken_out_ends_who_stood_at_it(store: Store, shop
     clock.advance(timedelta(days=1))
     await tick(store)
     assert await planned(store) == []
-    assert await store.read(runs.standing, number) == {("left", None): 1}
+    assert await store.read(standings.standing, number) == {("left", None): 1}
 
 
 def test_numbers_of_steps_stay_and_forks_lead_on() -> None:

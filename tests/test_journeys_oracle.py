@@ -18,7 +18,7 @@ from loyalty.customers import customers
 from loyalty.orders import orders
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.outreach import deliveries
-from loyalty.outreach.journeys import journeys, runs
+from loyalty.outreach.journeys import beginnings, journeys, progress
 from store.clock import SetClock
 from store.engine import Store, open_store
 from store.sealed import Seal
@@ -226,7 +226,7 @@ async def test_two_years_bring_exactly_what_the_oracle_says(sqlite_url: str) -> 
             await store.write(orders.put, shop, following.number, told)
             following = next(waiting, None)
         clock.set(tick)
-        for rule in (runs.hear_due, runs.calendar_due, runs.advance_due):
+        for rule in (beginnings.hear_due, beginnings.calendar_due, progress.advance_due):
             await _to_the_end(store, rule)
     found = await messages(store)
     await store.close()

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from bot.chores import _to_the_end
 from loyalty.customers import claims
 from loyalty.outreach import deliveries
-from loyalty.outreach.journeys import dry_run, entries, journeys, ready, runs, tasks
+from loyalty.outreach.journeys import beginnings, dry_run, entries, journeys, ready, runs, standings, tasks
 from loyalty.outreach.segments import saved
 from store import events
 from store.clock import SetClock
@@ -244,7 +244,7 @@ async def test_a_merge_takes_runs_along_and_forgetting_ends_them(
     kinds = await store.read(lambda session: session.execute(select(events.events.c.kind)).scalars().all())
     assert "journey_reached" in kinds
     await store.write(privacy.erase, new, WHO)
-    assert await store.read(runs.people, number) == []
+    assert await store.read(standings.people, number) == []
     assert await store.read(tasks.of_shop, shop) == []
 
 
@@ -256,5 +256,5 @@ async def test_missed_days_are_begun_as_of_their_own_morning(store: Store, clock
     assert await planned(store) == [(who, 1, "2026", "2026-11-24 08:00")]
     with pytest.raises(NotFoundError):
         await store.write(ready.adopt, console.shop, "moon", WHO)
-    await _to_the_end(store, runs.calendar_due)
+    await _to_the_end(store, beginnings.calendar_due)
     assert len(await planned(store)) == 1

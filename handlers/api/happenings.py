@@ -189,8 +189,8 @@ TELLERS: Mapping[str, Teller] = {
 """What the store's events tell; one that is not named here is told to nobody outside."""
 
 PRIVATE = frozenset({
-    "badge_taken_back", "bonus_missed", "compliment", "drawn", "gift_given", "journey_points_missed",
-    "journey_task", "journey_voucher_missed", "prize_missed", "prize_taken_back", "quest_undone",
+    "badge_taken_back", "bonus_missed", "compliment", "drawn", "gift_given", "journey_step_missed",
+    "journey_task", "prize_missed", "prize_taken_back", "quest_undone",
     "referral_refused", "survey_answered", "thanked", "tier_gift_missed", "voucher_gift_taken", "voucher_offered", "voucher_withdrawn",
 })  # fmt: skip
 """Events that are nobody's business outside."""

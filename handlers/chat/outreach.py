@@ -1,6 +1,7 @@
 """What the shop writes to many: a campaign's words to one person, with its label, their voucher and the way to stop it."""
 
 from collections.abc import Callable
+from datetime import date
 
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
 
@@ -12,6 +13,7 @@ from loyalty.customers import addressing
 from loyalty.customers.addressing import Address
 from loyalty.outreach import consents, templates
 from loyalty.outreach.manners import Reach
+from loyalty.vouchers import vouchers
 from store.outbox import Purpose
 
 LABEL = {"vi": "[QC]", "en": "[AD]"}
@@ -32,6 +34,12 @@ def values_of(reach: Reach, *, points: int, tier: str, shop: str) -> dict[str, s
     return forms | {"points": said.number(points), "tier": tier, "shop": shop, "language": reach.language}
 
 
+def voucher_values(language: str, *, name: str, code: str, last_day: str | None) -> dict[str, str]:
+    """What a template may say of the voucher that goes with it; `last_day` as YYYY-MM-DD."""
+    day = words(language).date(date.fromisoformat(last_day)) if last_day else ""
+    return {"voucher": name, "code": vouchers.shown(code), "expires": day}
+
+
 def told(
     template: str, values: dict[str, str], purpose: Purpose, language: str, *, shorten: Callable[[str], str]
 ) -> Told:
@@ -42,12 +50,14 @@ def told(
     text = shorten(templates.render(template, values))
     if purpose is Purpose.ADVERTISING:
         text = f"{LABEL[language]} {text}"
-    code = values.get("code")
+    code, expires = values.get("code"), values.get("expires")
     rows = []
     if code:
-        if "code" not in templates.names(template):
-            line = said("Your code: {code}", code=code)
-            text = f"{text}\n\n{line}"
+        named = templates.names(template)
+        lines = [said("Your code: {code}", code=code)] if "code" not in named else []
+        if expires and "expires" not in named:
+            lines.append(said("Valid until {day}.", day=expires))
+        text = "\n\n".join([text, *(["\n".join(lines)] if lines else [])])
         rows += go(said, "vouchers").inline_keyboard
     label = said("Stop all offers") if purpose is Purpose.ADVERTISING else said("Stop these messages")
     rows.append([button(label, Stop(purpose=int(purpose)))])

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Text, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import Base, BigId, UtcTime, table
+from store.base import ROWS, Base, BigId, UtcTime, raw, table, to_micros, upsert
 from store.clock import now
 
 OPEN_COMPLAINTS = "open_complaints"
@@ -36,13 +35,35 @@ facts = table(FactRow)
 
 def put(session: Session, customer_id: int, name: str, value: int) -> None:
     """Set a customer's fact."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {"value": value, "at": now(session)}
     session.execute(
-        insert(facts)
+        upsert(session, facts)
         .values(name=name, customer_id=customer_id, **values)
         .on_conflict_do_update(index_elements=["name", "customer_id"], set_=values)
     )
+
+
+def put_many(session: Session, name: str, values: Sequence[tuple[int, int]]) -> None:
+    """Set the same fact of many customers, by their numbers."""
+    moment = to_micros(now(session))
+    for start in range(0, len(values), ROWS):
+        part = values[start : start + ROWS]
+        marks = ", ".join(["(?, ?, ?, ?)"] * len(part))
+        raw(
+            session,
+            f"INSERT INTO facts (name, customer_id, value, at) VALUES {marks} "  # noqa: S608  # marks alone
+            "ON CONFLICT (name, customer_id) DO UPDATE SET value = excluded.value, at = excluded.at",
+            [cell for customer_id, value in part for cell in (name, customer_id, value, moment)],
+        )
+
+
+def clear(session: Session, names: Sequence[str], before: datetime, limit: int) -> int:
+    """Take out facts that were last set before a moment, so many of them; how many that were."""
+    f = facts.c
+    old = select(f.customer_id).where(f.name.in_(names), f.at < before).distinct().limit(limit)
+    found = session.execute(old).scalars().all()
+    session.execute(delete(facts).where(f.name.in_(names), f.customer_id.in_(found), f.at < before))
+    return len(found)
 
 
 def get(session: Session, customer_id: int, name: str) -> int | None:

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, Text, UniqueConstraint, and_, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Index, Text, UniqueConstraint, and_, delete, func, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.base import Base, BigId, UtcTime, insert_rows, raw, raw_many, table, to_micros
 from store.clock import now
 from store.outbox import Ended, Purpose
+from store.signals import signal
 
+TOPIC = "deliveries"
+"""Signalled when rows are planned."""
 RULE = "delivery"
 """Under this name the sender tells `ended` how a message's sending ended."""
 CAMPAIGN, JOURNEY = "campaign", "journey"
@@ -76,6 +79,7 @@ class Delivery:
     occurrence: str
     customer_id: int
     variant: str
+    voucher_id: int | None
 
 
 deliveries = table(DeliveryRow)
@@ -84,30 +88,51 @@ _FIELDS = tuple(deliveries.c[name] for name in Delivery.__dataclass_fields__)
 
 def plan(
     session: Session,
-    source: str,
-    source_id: int,
+    campaign_id: int,
     purpose: Purpose,
     people: Sequence[tuple[int, str]],
     *,
     due_at: datetime,
     own: Mapping[int, datetime] | None = None,
-    step: int = 0,
-    occurrence: str = "",
 ) -> None:
-    """Write rows for people, (customer, variant) each; a variant `held_out` is never written to. `own`: whose time isn't
-    `due_at`.
+    """Write a campaign's rows for people, (customer, variant) each; a variant `held_out` is never written to. `own`: whose
+    time isn't `due_at`.
     """
     due, others = to_micros(due_at), {number: to_micros(at) for number, at in (own or {}).items()}
     insert_rows(
         session, "deliveries", "source, source_id, step, occurrence, customer_id, purpose, variant, state, due_at",
         [
             (
-                source, source_id, step, occurrence, customer_id, int(purpose), variant,
+                CAMPAIGN, campaign_id, 0, "", customer_id, int(purpose), variant,
                 HELD_OUT if variant == HELD_OUT else PLANNED, others.get(customer_id, due),
             )
             for customer_id, variant in people
         ],
     )  # fmt: skip
+    signal(session, TOPIC)
+
+
+def plan_step(
+    session: Session,
+    journey_id: int,
+    step: int,
+    occurrence: str,
+    customer_id: int,
+    purpose: Purpose,
+    *,
+    due_at: datetime,
+    voucher_id: int | None = None,
+    skipped: str | None = None,
+) -> None:
+    """Write the row of who came to a journey's message; `voucher_id`: what it tells of. `skipped`: why it isn't sent."""
+    session.execute(
+        insert(deliveries).values(
+            source=JOURNEY, source_id=journey_id, step=step, occurrence=occurrence, customer_id=customer_id,
+            purpose=int(purpose), variant="", state=SKIPPED if skipped else PLANNED, reason=skipped, due_at=due_at,
+            ended_at=now(session) if skipped else None, voucher_id=voucher_id,
+        )
+    )  # fmt: skip
+    signal(session, TOPIC)
 
 
 def due(session: Session, source: str, source_id: int, purpose: Purpose, limit: int) -> list[Delivery]:

@@ -2,12 +2,11 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, delete, exists, literal, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store import audit
-from store.base import Base, table
+from store.base import Base, table, upsert
 from store.clock import now
 
 HOUR = timedelta(hours=1)
@@ -30,16 +29,19 @@ accesses = table(AccessRow)
 
 def noted(session: Session, staff_id: int, customer_id: int) -> bool:
     """Whether this hour's look is in the audit already: a look that costs nothing, before `note`."""
+    return bool(session.execute(select(looked(session, staff_id, literal(customer_id)))).scalar())
+
+
+def looked(session: Session, staff_id: int, customer_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """The same of a customer that another question asks about, as a part of it."""
     a = accesses.c
-    mine = (a.staff_id == staff_id, a.customer_id == customer_id, a.hour == _hour(session))
-    return session.execute(select(a.hour).where(*mine)).first() is not None
+    return exists().where(a.staff_id == staff_id, a.customer_id == customer_id, a.hour == _hour(session))
 
 
 def note(session: Session, staff_id: int, customer_id: int, shop_id: int, place: str) -> bool:
     """Write down that a colleague looked at a customer in a place (`desk`, `console`); False where it stands there."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     new = session.execute(
-        insert(accesses)
+        upsert(session, accesses)
         .values(staff_id=staff_id, customer_id=customer_id, hour=_hour(session))
         .on_conflict_do_nothing()
         .returning(accesses.c.hour)

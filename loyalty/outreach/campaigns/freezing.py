@@ -42,7 +42,7 @@ def freeze(session: Session, campaign_id: int) -> Generator[int, None, None]:
         following = meant.where(c.id > campaign.frozen_to).order_by(c.id).limit(PEOPLE)
         page = session.execute(following).scalars().all()
         deliveries.plan(
-            session, deliveries.CAMPAIGN, campaign_id, purpose, [(number, variant(campaign, number)) for number in page],
+            session, campaign_id, purpose, [(number, variant(campaign, number)) for number in page],
             due_at=begins, own=hours.each(session, page) if hours else None,
         )  # fmt: skip
         values: dict[str, Any] = {"planned": campaign.planned + len(page)}

@@ -7,7 +7,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers.customers import customers
-from loyalty.outreach.segments import criteria, saved, segments
+from loyalty.outreach.segments import saved, segments
 from store.base import Base, BigId, table
 from store.errors import NotFoundError
 
@@ -38,10 +38,10 @@ def look(
     c, e = customers.c, entries.c
     ids = session.execute(select(c.id).where(c.id > after).order_by(c.id).limit(PAGE)).scalars().all()
     try:
-        wanted = criteria.parse(saved.get(session, *segment).criteria)
+        wanted = saved.get(session, *segment).criteria
     except NotFoundError:
         return [], None
-    inside = set(segments.among(session, wanted, zone, ids)) if ids else set()
+    inside = segments.holds(session, wanted, zone, ids) if ids else set()
     span = (
         e.journey_id == journey_id,
         e.customer_id > after,

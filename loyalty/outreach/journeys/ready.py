@@ -114,9 +114,8 @@ READY: Mapping[str, Ready] = MappingProxyType({
             _if("orders_count", ">=", 2, [_EXIT]),
             _VOUCHER,
             _say(
-                "{{ You }} ơi, {{ shop }} để dành cho {{ you }} một mã giảm giá cho lần ghé tới. Mã nằm sẵn trong ví: gõ "
-                "/vouchers để xem nhé.",
-                "{{ shop }} has put something aside for your next visit. It is in your wallet: /vouchers shows it.",
+                "{{ You }} ơi, {{ shop }} để dành cho {{ you }} một mã giảm giá cho lần ghé tới, {{ you }} ghé lúc nào tiện nhé.",
+                "{{ shop }} has put a voucher aside for your next visit.",
                 "advertising",
             ),
         ],
@@ -127,10 +126,8 @@ READY: Mapping[str, Ready] = MappingProxyType({
         [
             _VOUCHER,
             _say(
-                "Sắp đến sinh nhật {{ name }} rồi 🎂 {{ shop }} gửi {{ you }} một món quà nhỏ, dùng được trong 30 ngày. Gõ "
-                "/vouchers để mở quà nhé.",
-                "Your birthday is near, {{ name }} 🎂 {{ shop }} has a small gift for you, good for 30 days. Open it with "
-                "/vouchers.",
+                "Sắp đến sinh nhật {{ name }} rồi 🎂 {{ shop }} gửi {{ you }} một món quà nhỏ, hôm nào tiện {{ you }} ghé lấy nhé.",
+                "Your birthday is near, {{ name }} 🎂 {{ shop }} has a small gift for you: come by whenever you like.",
             ),
             _wait(3, "08:30"),
             _say(
@@ -153,8 +150,8 @@ READY: Mapping[str, Ready] = MappingProxyType({
             _if("days_since_last_order", "<=", 10, [_EXIT]),
             _VOUCHER,
             _say(
-                "{{ shop }} gửi {{ you }} một mã giảm giá để lần tới ghé cho vui. Mã nằm trong /vouchers, dùng trong 30 ngày ạ.",
-                "Here is a little reason to come by: {{ shop }} put a voucher into your wallet, good for 30 days. See /vouchers.",
+                "{{ shop }} gửi {{ you }} một mã giảm giá để lần tới ghé cho vui ạ.",
+                "Here is a little reason to come by: a voucher from {{ shop }}.",
                 "advertising",
             ),
             _wait(20),

@@ -178,6 +178,14 @@ def branch(placed: Placed, name: str) -> int | None:
     return listed[0]["id"] if listed else placed.following
 
 
+def told(listed: Mapping[int, Placed], number: int) -> bool:
+    """Whether a message follows on a voucher's step at once, and so tells of it."""
+    at = listed[number].following
+    while at is not None and listed[at].step["kind"] in {"points", "tag", "task", "webhook"}:
+        at = listed[at].following
+    return at is not None and listed[at].step["kind"] == "message"
+
+
 def waits_until(step: Json, since: datetime, zone: str) -> datetime:
     """When somebody who came to a `wait` or `until` at a moment goes on. Days and clocks are those of the zone: a day is
     from one midday to the next, be it of 23 or 25 hours.

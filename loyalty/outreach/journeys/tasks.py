@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, Text, delete, func, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers.customers import customers
 from loyalty.outreach.journeys.journeys import journeys
 from store import audit, events
-from store.base import Base, BigId, UtcTime, table
+from store.base import Base, BigId, UtcTime, table, upsert
 from store.clock import now
 from store.errors import NotFoundError
 
@@ -59,7 +58,6 @@ tasks = table(TaskRow)
 
 def add(session: Session, shop_id: int, journey_id: int, customer_id: int, words: str, key: str) -> None:
     """Ask for something; the same key asks once."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {
         "shop_id": shop_id,
         "journey_id": journey_id,
@@ -68,7 +66,7 @@ def add(session: Session, shop_id: int, journey_id: int, customer_id: int, words
         "at": now(session),
     }
     made = session.execute(
-        insert(tasks).values(key=key, **values).on_conflict_do_nothing().returning(tasks.c.id)
+        upsert(session, tasks).values(key=key, **values).on_conflict_do_nothing().returning(tasks.c.id)
     ).scalar()
     if made is not None:
         events.happened(

@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Text, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import Base, BigId, UtcTime, table
+from store.base import Base, BigId, UtcTime, insert_rows, table
 from store.clock import now
 
 UNMATCHED_MAX = 5_000
@@ -68,10 +67,7 @@ def fill(session: Session, segment_id: int, found: Sequence[int], upload: Upload
     """Put customers on a list, in the place of who was on it or beside them, and keep the report."""
     if replace:
         session.execute(delete(members).where(members.c.segment_id == segment_id))
-    put = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    for start in range(0, len(found), 500):
-        rows = [{"segment_id": segment_id, "customer_id": one} for one in found[start : start + 500]]
-        session.execute(put(members).on_conflict_do_nothing(), rows)
+    insert_rows(session, "segment_members", "segment_id, customer_id", [(segment_id, one) for one in found], once=True)
     session.execute(
         insert(uploads).values(
             segment_id=segment_id, at=now(session), actor=actor, file=upload.file, rows=upload.rows, matched=upload.matched,

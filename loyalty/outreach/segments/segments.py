@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
 from loyalty.outreach.segments import fields
-from loyalty.outreach.segments.criteria import Criteria
+from loyalty.outreach.segments.criteria import Criteria, CriteriaError, parse
 
 SAMPLE = 20
 PAGE = 5_000
@@ -64,6 +65,16 @@ def among(session: Session, criteria: Criteria, zone: str, customer_ids: Sequenc
     """Those of some customers who fit. Raises CriteriaError."""
     found = fitting(session, criteria, zone, only=customer_ids).where(customers.c.id.in_(customer_ids))
     return list(session.execute(found.order_by(customers.c.id)).scalars())
+
+
+def holds(session: Session, criteria: Any, zone: str, customer_ids: Sequence[int]) -> set[int]:
+    """Those of some customers whom criteria fit as they are kept; nobody, where they ask for something that is no longer
+    there (a tier that was taken out), until they are mended.
+    """
+    try:
+        return set(among(session, parse(criteria), zone, customer_ids))
+    except CriteriaError:
+        return set()
 
 
 def fitting(

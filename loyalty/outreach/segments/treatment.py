@@ -7,8 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from loyalty.customers import customers, facts
-from loyalty.outreach.segments import criteria, saved, segments
-from loyalty.outreach.segments.criteria import CriteriaError
+from loyalty.outreach.segments import saved, segments
 from loyalty.outreach.segments.saved import Segment
 from store import shops
 
@@ -27,13 +26,7 @@ class Treatment:
 def of(session: Session, customer_id: int, shop_id: int) -> Treatment:
     """How a customer is to be served at a shop. Raises NotFoundError."""
     person, zone = customers.get(session, customer_id), shops.get(session, shop_id).timezone
-    groups = [one for one in saved.with_policy(session, shop_id) if _in(session, one, person.id, zone)]
+    groups = [
+        one for one in saved.with_policy(session, shop_id) if segments.holds(session, one.criteria, zone, [person.id])
+    ]
     return Treatment(groups, facts.get(session, person.id, facts.DEBT), person.last_order_at)
-
-
-def _in(session: Session, segment: Segment, customer_id: int, zone: str) -> bool:
-    try:
-        return bool(segments.among(session, criteria.parse(segment.criteria), zone, [customer_id]))
-    except CriteriaError:
-        # It asks for something that is no longer there, a tier that was taken out: nobody is in it until it is mended.
-        return False

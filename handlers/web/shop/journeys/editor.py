@@ -13,7 +13,7 @@ from handlers.web.shop.journeys import composing, said
 from handlers.web.shop.journeys.composing import Node
 from handlers.words import Words
 from loyalty.outreach import templates
-from loyalty.outreach.journeys import dry_run, journeys, runs, triggers
+from loyalty.outreach.journeys import dry_run, journeys, standings, triggers
 from loyalty.outreach.journeys.journeys import Journey
 from loyalty.outreach.segments import saved
 from loyalty.vouchers import voucher_programs
@@ -83,7 +83,7 @@ async def _context(request: web.Request, draft: Draft) -> dict[str, Any]:
         offers = {
             str(one.id): one.name for one in every if one.shop_id in {None, here.shop.id} and not one.shared
         }  # fmt: skip
-        stands = runs.standing(session, draft.number) if draft.number else {}
+        stands = standings.standing(session, draft.number) if draft.number else {}
         found = journeys.get(session, draft.number, here.shop.id) if draft.number else None
         return {
             "segments": saved.of_shop(session, here.shop.id), "offers": offers, "journey": found,

@@ -11,7 +11,7 @@ from handlers.web.shop.journeys import composing, said
 from handlers.web.shop.journeys.editor import PAGE, PLACE
 from handlers.web.shop.journeys.ready_words import ready_words
 from handlers.web.shop.needs import Ask, Need, Severity
-from loyalty.outreach.journeys import journeys, ready, runs, steps, tasks
+from loyalty.outreach.journeys import journeys, ready, standings, steps, tasks
 from loyalty.outreach.segments import saved
 from loyalty.vouchers import voucher_programs
 from store.errors import NotFoundError
@@ -25,7 +25,7 @@ async def page(request: web.Request) -> web.StreamResponse:
 
     def look(session: Session) -> dict[str, Any]:
         names = {one.id: one.name for one in saved.of_shop(session, here.shop.id)}
-        counts = runs.of_shop(session, here.shop.id)
+        counts = standings.of_shop(session, here.shop.id)
         return {
             "every": [
                 {
@@ -85,11 +85,11 @@ async def people(request: web.Request) -> web.StreamResponse:
             node.id: (node, said.line(words, node, known))
             for node in composing.every(composing.nodes(found.steps, segments))
         }
-        rows = runs.people(
+        rows = standings.people(
             session, number, step=step, state=state or None, after=after, limit=PEOPLE_SHOWN + 1
         )  # fmt: skip
         return {
-            "journey": found, "lines": lines, "people": rows[:PEOPLE_SHOWN], "stands": runs.standing(session, number),
+            "journey": found, "lines": lines, "people": rows[:PEOPLE_SHOWN], "stands": standings.standing(session, number),
             "more": rows[PEOPLE_SHOWN - 1].run_id if len(rows) > PEOPLE_SHOWN else None,
         }  # fmt: skip
 
