@@ -19,6 +19,7 @@ from bot import channels
 from bot.batches import batch_loop
 from bot.broadcaster import Broadcaster
 from bot.chores import clock_loop, fetch_loop
+from bot.foretelling import outlook_loop
 from bot.import_loop import import_loop
 from bot.intake import Intake
 from bot.messengers import telegram
@@ -147,6 +148,7 @@ class App:
         self.nursery.keep(lambda: batch_loop(self.store, self.owner), "codes")
         self.nursery.keep(self.webhooks.run, "webhooks")
         self.nursery.keep(lambda: import_loop(self.store, self.owner), "imports")
+        self.nursery.keep(lambda: outlook_loop(self.store, self.owner), "outlook")
         if self.settings.backup_folder is not None and not self._demo:
             self.nursery.keep(lambda: backup_loop(self.store, self.settings, self.owner), "backup")
         if self.telegram is not None:

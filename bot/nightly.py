@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -28,6 +28,7 @@ AGAIN = timedelta(hours=1)
 LEASE = "backup"
 
 log = structlog.get_logger()
+T = TypeVar("T")
 Save = Callable[[Path], Awaitable[str | None]]
 """Writes a backup to a file; what went wrong, or None."""
 
@@ -70,7 +71,7 @@ async def save(store: Store, settings: Settings, owner: str, by: Save | None = N
     path = folder / moment.astimezone(ZoneInfo(settings.timezone)).strftime(NAME)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        problem = await _holding(store, owner, (by or _process(settings))(path))
+        problem = await holding(store, LEASE, owner, (by or _process(settings))(path))
     except OSError as error:
         problem = f"{type(error).__name__}: {error}"
     kept = await store.read(options.get, options.BACKUP) or {}
@@ -85,13 +86,13 @@ async def save(store: Store, settings: Settings, owner: str, by: Save | None = N
     return problem is None
 
 
-async def _holding(store: Store, owner: str, work: Awaitable[str | None]) -> str | None:
-    """Await it while the lease is kept."""
+async def holding(store: Store, lease: str, owner: str, work: Awaitable[T]) -> T:
+    """Await it while a lease is kept."""
     task = asyncio.ensure_future(work)
     try:
         while not task.done():
             await asyncio.wait({task}, timeout=leases.RENEW_SECONDS)
-            await store.write(leases.hold, LEASE, owner)
+            await store.write(leases.hold, lease, owner)
         return task.result()
     finally:
         task.cancel()

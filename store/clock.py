@@ -1,6 +1,6 @@
 """The clock every rule reads: injected, so that a test may stop it, jump it and live through years in a second."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -49,3 +49,8 @@ def now(session: Session) -> datetime:
 def today(session: Session, zone: str) -> date:
     """The calendar day it is now in the time zone `zone` (an IANA name)."""
     return now(session).astimezone(ZoneInfo(zone)).date()
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The moment a calendar day begins in a time zone."""
+    return datetime.combine(day, time(), zone)

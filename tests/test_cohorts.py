@@ -8,7 +8,7 @@ import pytest
 
 from loyalty import programme
 from loyalty.customers import rfm as steps
-from loyalty.insights import cohorts, rfm
+from loyalty.insights import cohorts, rfm, scope
 from store.engine import Store
 from store.errors import InvalidError
 from tests.test_retention import Order, put
@@ -42,7 +42,7 @@ def month(at: datetime) -> int:
 @pytest.mark.parametrize("months", [1, 6, 12])
 async def test_cohorts_agree_with_a_plain_recount(store: Store, months: int) -> None:
     shop, placed = await seeded(store, 4)
-    found = await store.read(cohorts.of, shop, LAST, months)
+    found = await store.read(cohorts.of, await store.read(scope.of, shop, LAST, LAST), months)
     newest = LAST.year * 12 + LAST.month - 1
     came: dict[int, set[int]] = {}
     for who, at, *_ in placed:
@@ -61,7 +61,7 @@ async def test_what_cant_be_a_number_of_months_is_refused(store: Store) -> None:
     shop, _ = await seeded(store, 1)
     for months in (0, cohorts.MONTHS_MAX + 1):
         with pytest.raises(InvalidError):
-            await store.read(cohorts.of, shop, LAST, months)
+            await store.read(cohorts.of, await store.read(scope.of, shop, LAST, LAST), months)
     assert cohorts.Cohort(LAST, (0, 0)).percent(1) is None
     assert cohorts.Cohort(LAST, (8, 1)).percent(1) == 13
 
@@ -79,7 +79,7 @@ async def test_the_grid_agrees_with_a_plain_recount(store: Store) -> None:
             cell = counted.setdefault((steps.recency(days), steps.frequency(len(mine))), [0, 0])
             cell[0] += 1
             cell[1] += sum(one[2] - one[3] for one in mine)
-        found = await store.read(rfm.grid, shop, day)
+        found = await store.read(rfm.grid, await store.read(scope.of, shop, day, day))
         assert len(found) == 25
         assert {(one.recency, one.frequency): [one.customers, one.spent] for one in found if one.customers} == counted
         assert all(one.rfm == steps.GRID[one.recency, one.frequency] for one in found)

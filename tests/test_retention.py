@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from handlers.api import insights
 from loyalty import programme
 from loyalty.customers import customers
-from loyalty.insights import bg_nbd, forecast, gamma_gamma, retention
+from loyalty.insights import bg_nbd, forecast, gamma_gamma, retention, scope
 from loyalty.insights.bg_nbd import History, Model
 from loyalty.insights.gamma_gamma import Spending
 from loyalty.orders.orders import orders
@@ -97,7 +97,8 @@ async def test_any_period_agrees_with_a_plain_recount(api: Api, seed: int) -> No
         close = {who for who, when, _ in real if end - timedelta(days=90) <= when < end}
         ever = {who: min(when for other, when, _ in real if other == who) for who, _, _ in real}
         inside = [(who, paid) for who, when, paid in real if begin <= when < end]
-        found = await api.store.read(retention.of, api.shop, first, last)
+        these = await api.store.read(scope.of, api.shop, first, last)
+        found = await api.store.read(retention.of, these)
         assert (found.at_start, found.at_end, found.lost) == (len(start), len(close), len(start - close))
         assert found.new == sum(begin <= when < end for when in ever.values())
         assert (found.orders, found.revenue) == (len(inside), sum(paid for _, paid in inside))
@@ -237,5 +238,5 @@ async def test_a_day_with_two_orders_counts_once(store: Store) -> None:
         (0, at("2026-01-01", 8), 1, 0, "completed"), (0, at("2026-01-01", 23), 1, 0, "completed"),
         (0, at("2026-01-15", 0), 1, 0, "completed"),
     ])  # fmt: skip
-    seen = await store.read(forecast.days, shop, date(2026, 1, 29), 1)
-    assert forecast.histories(seen) == [History(1, 2.0, 4.0)]
+    seen = await store.read(forecast.look, shop, date(2026, 1, 29), 1)
+    assert seen.histories == {History(1, 2.0, 4.0): 1}

@@ -1,22 +1,22 @@
 """Insights over the API: who stays, and what is to be expected."""
 
 import asyncio
-from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
-from multiprocessing import get_context
 
 from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
 
 from handlers.api.bodies import Body, Day, example
 from handlers.api.calls import Answer, Ask, Call
 from handlers.api.problems import FieldError, invalid
 from handlers.api.settlement import Period
-from loyalty.insights import forecast, retention
+from loyalty.insights import forecast, retention, scope
 from loyalty.insights.forecast import WEEKS_MAX
+from store import apart
 
 GROUP = "Insights"
 ALONE_FROM = 5_000
-"""From so many customers on a forecast is computed in a process of its own."""
+"""From so many different histories on a forecast is computed in a process of its own."""
 RETENTION_WORDS = (
     f"A customer of a day has ordered in the {retention.ACTIVE_DAYS} days before it. Rates are per cent. retention_rate = "
     "(at_end - new) / at_start; churn_rate = lost / at_start; repeat_purchase_rate = buyers with two orders or more / buyers; "
@@ -80,7 +80,10 @@ class Forecast(BaseModel):
 
 
 async def retained(ask: Ask, query: Period) -> Answer:
-    found = await ask.report(retention.of, ask.shop_id, query.from_, query.to)
+    def look(session: Session) -> retention.Retention:
+        return retention.of(session, scope.of(session, ask.shop_id, query.from_, query.to))
+
+    found = await ask.report(look)
     rounded = {
         name: round(value, 4) if isinstance(value, float) else value
         for name in Retention.model_fields
@@ -92,16 +95,10 @@ async def retained(ask: Ask, query: Period) -> Answer:
 async def foretold(ask: Ask, query: Horizon) -> Answer:
     if query.calibrate_until > date.max - timedelta(weeks=WEEKS_MAX + 1):
         raise invalid(FieldError(field="calibrate_until", problem="range", detail="This day can't be right"))
-    days = await ask.report(forecast.days, ask.shop_id, query.calibrate_until, query.horizon_weeks)
-    if len(days.each) < ALONE_FROM:
-        made = await asyncio.to_thread(forecast.make, days)
-    else:
-        # So much arithmetic in this process would hold up everybody's answers.
-        apart = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-        try:
-            made = await asyncio.get_running_loop().run_in_executor(apart, forecast.make, days)
-        finally:
-            apart.shutdown(wait=False, cancel_futures=True)
+    known = await ask.report(forecast.look, ask.shop_id, query.calibrate_until, query.horizon_weeks)
+    # So much arithmetic in this process would hold up everybody's answers.
+    run = apart.run if len(known.histories) >= ALONE_FROM else asyncio.to_thread
+    made = await run(forecast.make, known)
     model = made.model
     return 200, Forecast(
         model=Model(

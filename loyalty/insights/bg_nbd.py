@@ -7,12 +7,14 @@ their own, those being beta(a, b). Time is in weeks. Plain Python: people alike 
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loyalty.insights.likelihood import digamma, minimum
 
 SERIES_MAX = 100_000
+SAMPLE = 4_000
+"""Where more people differ, a sample of so many of them shows the way first."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -61,31 +63,32 @@ class NoHistoryError(ValueError):
     """There are too few orders to learn from: at least one customer must have come again."""
 
 
-def fit(histories: Iterable[History]) -> Model:
-    """The model under which these histories are most likely. Raises NoHistoryError."""
+def fit(histories: Iterable[History] | Mapping[History, int]) -> Model:
+    """The model under which these histories (or so many people of each) are most likely. Raises NoHistoryError."""
     counted = Counter(histories)
     if not any(one.repeats for one in counted):
         raise NoHistoryError
-    groups = [(one.repeats, one.recency, one.age, count) for one, count in counted.items()]
-    size = sum(counted.values())
+    groups = [(one.repeats, one.recency, one.age, count) for one, count in sorted(counted.items())]
+    # The scale of time is the best first guess for alpha; a unit for the rest.
+    age = sum(age * count for _, _, age, count in groups) / sum(counted.values())
+    starts = [[0.0, math.log(max(age / 4, 0.1)), 0.0, 0.0], [-1.0, math.log(max(age / 10, 0.1)), -1.0, 1.0]]
+    if len(groups) > SAMPLE:
+        few = groups[:: len(groups) // SAMPLE]
+        starts = [min((_likeliest(few, start) for start in starts), key=lambda found: found[0])[1]]
+    cost, at = min((_likeliest(groups, start) for start in starts), key=lambda found: found[0])
+    r, alpha, a, b = (math.exp(part) for part in at)
+    return Model(r, alpha, a, b, -cost * sum(counted.values()))
+
+
+def _likeliest(groups: Sequence[tuple[int, float, float, int]], start: Sequence[float]) -> tuple[float, list[float]]:
+    """The least cost from a start on, and where it is: minus the mean log-likelihood, by the parameters' logarithms."""
+    size = sum(group[3] for group in groups)
 
     def cost(point: Sequence[float]) -> tuple[float, list[float]]:
         value, slope = _likelihood(groups, *(math.exp(part) for part in point))
         return -value / size, [-part / size for part in slope]
 
-    # The scale of time is the best first guess for alpha; a unit for the rest.
-    mean_age = sum(age * count for _, _, age, count in groups) / size
-    best: tuple[float, list[float]] | None = None
-    for start in (
-        [0.0, math.log(max(mean_age / 4, 0.1)), 0.0, 0.0],
-        [-1.0, math.log(max(mean_age / 10, 0.1)), -1.0, 1.0],
-    ):
-        found = minimum(cost, start)
-        if best is None or found[0] < best[0]:
-            best = found
-    assert best is not None
-    r, alpha, a, b = (math.exp(part) for part in best[1])
-    return Model(r, alpha, a, b, -best[0] * size)
+    return minimum(cost, start)
 
 
 def _likelihood(

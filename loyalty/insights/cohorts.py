@@ -1,15 +1,14 @@
 """Cohorts: of those who first bought in a month, how many bought again in each month after it."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from loyalty.insights.retention import real
+from loyalty.insights.scope import Scope
 from loyalty.orders.orders import orders
-from store import shops
+from store.clock import midnight
 from store.errors import InvalidError
 
 MONTHS_MAX = 36
@@ -33,25 +32,16 @@ class Cohort:
         return (200 * self.came[month] + self.size) // (2 * self.size) if self.size else None
 
 
-def of(session: Session, shop_id: int, last: date, months: int = 12) -> list[Cohort]:
-    """A shop's cohorts of so many months up to that of `last`, the oldest first, in the shop's time zone.
-
-    Raises InvalidError (months), NotFoundError.
-    """
+def of(session: Session, scope: Scope, months: int = 12) -> list[Cohort]:
+    """The cohorts of so many months up to that of the scope's last day, the oldest first. Raises InvalidError (months)."""
     if not 1 <= months <= MONTHS_MAX:
         raise InvalidError("months", "range", months)
-    zone = ZoneInfo(shops.get(session, shop_id).timezone)
-    begins = [_month(last, place - months + 1) for place in range(months + 1)]
-    edges = [datetime.combine(day, time(), zone) for day in begins]
+    begins = [_month(scope.last, place - months + 1) for place in range(months + 1)]
+    edges = [midnight(day, scope.zone) for day in begins]
     o = orders.c
     # The number of the month that an order is in; what came before all of them is in month -1.
     number = case(*((o.placed_at < edge, place - 1) for place, edge in enumerate(edges[:-1])), else_=months - 1)
-    bought = (
-        select(o.customer_id, number.label("month"))
-        .where(*real(shop_id), o.placed_at < edges[-1])
-        .distinct()
-        .subquery()
-    )
+    bought = select(o.customer_id, number.label("month")).where(*scope.orders(until=edges[-1])).distinct().subquery()
     first = (
         select(bought.c.customer_id, func.min(bought.c.month).label("first")).group_by(bought.c.customer_id).subquery()
     )

@@ -4,19 +4,23 @@ The model (see `bg_nbd`) learns from what was known on the day. Orders of one da
 what happened stands beside it, and the naive forecast: as many as in as many weeks before the day.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Select, Subquery, case, func, select
 from sqlalchemy.orm import Session
 
 from loyalty.insights import bg_nbd
 from loyalty.insights.bg_nbd import History, Model
-from loyalty.orders.orders import Status, orders
-from store import clock, shops
+from loyalty.insights.gamma_gamma import Spending
+from loyalty.orders import real
+from loyalty.orders.orders import orders
+from loyalty.orders.real import PAID
+from store import clock, local_time, shops
+from store.clock import midnight
 from store.errors import ConflictError
 
 WEEKS_MAX = 260
@@ -29,19 +33,19 @@ class TooFewError(ConflictError):
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
-    """What a forecast is made of: each customer's days with an order, by day number from the first day looked at; `until`
-    and `end` are the last days of learning and of the horizon, `known` whether the latter has passed.
+class Known:
+    """What a forecast is made of: how many customers had which history on the last day of learning, and what they did in the
+    `weeks` after it (None: these have not passed) and as many before it.
     """
 
-    each: Sequence[tuple[int, ...]]
-    until: int
-    end: int
-    known: bool
+    histories: Mapping[History, int]
+    weeks: int
+    after: int | None
+    lately: int
 
-    def earlier(self, by: int) -> "Days":
-        """What a forecast of so many days before would have been made of: its horizon has passed."""
-        return replace(self, until=self.until - by, end=self.end - by, known=True)
+    @property
+    def customers(self) -> int:
+        return sum(self.histories.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,51 +59,93 @@ class Forecast:
     naive: int | None
 
 
-def days(session: Session, shop_id: int, until: date, weeks: int) -> Days:
-    """A shop's days with orders, customer by customer, up to the end of the horizon. Raises NotFoundError."""
-    zone = ZoneInfo(shops.get(session, shop_id).timezone)
-    end = until + timedelta(weeks=weeks)
-    o = orders.c
-    rows = session.execute(
-        select(o.customer_id, o.placed_at)
+def look(
+    session: Session, shop_id: int | None, until: date, weeks: int, *, who: Select[int] | None = None, every: int = 1
+) -> Known:
+    """What is known of a shop's customers (None: of all shops' together) at the end of a day. `who`: of these only; `every`: of
+    every so many-th only. Raises NotFoundError.
+    """
+    zone, moment = zone_of(session, shop_id), clock.now(session)
+    last, end, begin = (
+        day.toordinal() for day in (until, until + timedelta(weeks=weeks), until - timedelta(weeks=weeks))
+    )
+    bought = (
+        select(orders.c.customer_id, local_time.day(orders.c.placed_at, zone, moment).label("day"))
         .where(
-            o.shop_id == shop_id, o.customer_id.is_not(None), o.status.in_((Status.COMPLETED, Status.REFUNDED)),
-            o.total > o.refunded, o.placed_at < datetime.combine(end + timedelta(days=1), time(), zone),
+            *real.of(shop_id, who), orders.c.placed_at < midnight(until + timedelta(weeks=weeks, days=1), zone),
+            *_every(every),
         )
-        .order_by(o.customer_id)
+        .distinct()
+        .subquery()
     )  # fmt: skip
-    found: dict[int, set[int]] = {}
-    for customer_id, placed_at in rows:
-        found.setdefault(customer_id, set()).add(placed_at.astimezone(zone).date().toordinal())
-    each = [tuple(sorted(ordered)) for ordered in found.values()]
-    return Days(each, until.toordinal(), end.toordinal(), end < clock.today(session, zone.key))
+    day = bought.c.day
+    each = (
+        select(
+            func.count().filter(day <= last).label("days"), func.min(day).label("first"),
+            func.max(case((day <= last, day))).label("last"), func.count().filter(day > last).label("after"),
+            func.count().filter(day <= last, day > begin).label("lately"),
+        )
+        .group_by(bought.c.customer_id)
+        .having(func.min(day) <= last)
+        .subquery()
+    )  # fmt: skip
+    alike = (each.c.days, each.c.first, each.c.last)
+    rows = session.execute(
+        select(*alike, func.count(), func.sum(each.c.after), func.sum(each.c.lately)).group_by(*alike)
+    ).all()
+    passed = date.fromordinal(end) < clock.today(session, zone.key)
+    return Known(
+        {history(days, first, latest, last): count for days, first, latest, count, _, _ in rows}, weeks,
+        sum(int(row[4]) for row in rows) if passed else None, sum(int(row[5]) for row in rows),
+    )  # fmt: skip
 
 
-def histories(seen: Days) -> list[History]:
-    """What was known of each customer on the last day of learning."""
-    return [history for one in seen.each if (history := _history(one, seen.until)) is not None]
+def make(known: Known, model: Model | None = None) -> Forecast:
+    """The forecast: arithmetic alone, some seconds of it for many customers. `model`: one that was fitted already.
+
+    Raises TooFewError.
+    """
+    if model is None:
+        try:
+            model = bg_nbd.fit(known.histories)
+        except bg_nbd.NoHistoryError:
+            raise TooFewError("nobody has come twice") from None
+    expected = sum(model.expected(one, known.weeks) * count for one, count in known.histories.items())
+    passed = known.after is not None
+    return Forecast(model, known.customers, expected, known.after, known.lately if passed else None)
 
 
-def _history(ordered: Sequence[int], until: int) -> History | None:
-    known = [day for day in ordered if day <= until]
-    if not known:
-        return None
-    return History(len(known) - 1, (known[-1] - known[0]) / 7, (until - known[0]) / 7)
+def history(days: int, first: int, latest: int, until: int) -> History:
+    """What a model knows of somebody with orders on so many days, the first and the latest by number."""
+    return History(days - 1, (latest - first) / 7, (until - first) / 7)
 
 
-def make(seen: Days) -> Forecast:
-    """The forecast: arithmetic alone, some seconds of it for many customers. Raises TooFewError."""
-    known = histories(seen)
-    try:
-        model = bg_nbd.fit(known)
-    except bg_nbd.NoHistoryError:
-        raise TooFewError("nobody has come twice") from None
-    weeks = (seen.end - seen.until) / 7
-    expected = sum(model.expected(one, weeks) * count for one, count in Counter(known).items())
-    actual = naive = None
-    if seen.known:
-        mine = [one for one in seen.each if one[0] <= seen.until]
-        actual = sum(seen.until < day <= seen.end for one in mine for day in one)
-        begin = seen.until - (seen.end - seen.until)
-        naive = sum(begin < day <= seen.until for one in mine for day in one)
-    return Forecast(model, len(known), expected, actual, naive)
+def spendings(session: Session, shop_id: int | None, every: int = 1) -> list[Spending]:
+    """What the days with orders of each customer, or of every so many-th, brought a shop (None: all shops) so far."""
+    each = days(session, shop_id, every=every).c
+    return [Spending(count, int(spent) / count) for count, spent in session.execute(select(each.days, each.spent))]
+
+
+def days(session: Session, shop_id: int | None, who: Select[int] | None = None, *, every: int = 1) -> Subquery:
+    """(customer_id, days, first, latest, spent) of those who bought at a shop (None: at any): on how many days, the numbers of
+    the first and of the latest, and the đồng.
+    """
+    day: Any = local_time.day(orders.c.placed_at, zone_of(session, shop_id), clock.now(session))
+    return (
+        select(
+            orders.c.customer_id, func.count(day.distinct()).label("days"), func.min(day).label("first"),
+            func.max(day).label("latest"), func.sum(PAID).label("spent"),
+        )
+        .where(*real.of(shop_id, who), *_every(every))
+        .group_by(orders.c.customer_id)
+        .subquery()
+    )  # fmt: skip
+
+
+def zone_of(session: Session, shop_id: int | None) -> ZoneInfo:
+    """A shop's time zone; that of all together is the first one's. Raises NotFoundError."""
+    return ZoneInfo((shops.get(session, shop_id) if shop_id is not None else shops.every(session)[0]).timezone)
+
+
+def _every(nth: int) -> tuple[Any, ...]:
+    return () if nth == 1 else (orders.c.customer_id % nth == 0,)

@@ -9,16 +9,15 @@ buyer in the period. Lifespan: 1 / churn rate, in periods of this length.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from loyalty.orders.orders import Status, orders
-from store import shops
-from store.errors import InvalidError
+from loyalty.insights.scope import Scope
+from loyalty.orders.orders import orders
+from loyalty.orders.real import PAID
 
 ACTIVE_DAYS = 90
 
@@ -42,15 +41,12 @@ class Retention:
     clv: float | None
 
 
-def of(session: Session, shop_id: int, first: date, last: date, active_days: int = ACTIVE_DAYS) -> Retention:
-    """A shop's figures from one day to another, both included, in its own time zone. Raises InvalidError, NotFoundError."""
-    if last < first:
-        raise InvalidError("to", "range", last)
-    zone = ZoneInfo(shops.get(session, shop_id).timezone)
-    begin, end = _midnight(first, zone), _midnight(last + timedelta(days=1), zone)
+def of(session: Session, scope: Scope, active_days: int = ACTIVE_DAYS) -> Retention:
+    """The figures of a shop's days."""
+    begin, end = scope.begin, scope.end
     active = timedelta(days=active_days)
-    before = _buyers(shop_id, begin - active, begin).subquery()
-    after = _buyers(shop_id, end - active, end).subquery()
+    before = _buyers(scope, begin - active, begin).subquery()
+    after = _buyers(scope, end - active, end).subquery()
     o = orders.c
 
     def count(query: Select[Any]) -> int:
@@ -59,15 +55,15 @@ def of(session: Session, shop_id: int, first: date, last: date, active_days: int
     at_start, at_end = count(select(before)), count(select(after))
     lost = count(select(before).where(before.c.customer_id.not_in(select(after.c.customer_id))))
     firsts = (
-        select(o.customer_id).where(*real(shop_id), o.placed_at < end).group_by(o.customer_id)
+        select(o.customer_id).where(*scope.orders()).group_by(o.customer_id)
         .having(func.min(o.placed_at) >= begin)
     )  # fmt: skip
     new = count(firsts)
     each = (
         select(
-            o.customer_id, func.count().label("orders"), func.sum(o.total - o.refunded).label("revenue")
+            o.customer_id, func.count().label("orders"), func.sum(PAID).label("revenue")
         )
-        .where(*real(shop_id), o.placed_at >= begin, o.placed_at < end)
+        .where(*scope.orders(begin))
         .group_by(o.customer_id)
         .subquery()
     )  # fmt: skip
@@ -90,23 +86,9 @@ def of(session: Session, shop_id: int, first: date, last: date, active_days: int
     )  # fmt: skip
 
 
-def _buyers(shop_id: int, since: datetime, until: datetime) -> Select[tuple[int]]:
-    o = orders.c
-    return select(o.customer_id).where(*real(shop_id), o.placed_at >= since, o.placed_at < until).distinct()
-
-
-def real(shop_id: int) -> tuple[ColumnElement[bool], ...]:
-    """A shop's orders of known people that were paid and not all paid back."""
-    o = orders.c
-    return (
-        o.shop_id == shop_id, o.customer_id.is_not(None), o.status.in_((Status.COMPLETED, Status.REFUNDED)),
-        o.total > o.refunded,
-    )  # fmt: skip
+def _buyers(scope: Scope, since: datetime, until: datetime) -> Select[tuple[int]]:
+    return select(orders.c.customer_id).where(*scope.orders(since, until)).distinct()
 
 
 def _share(part: int, whole: int) -> float | None:
     return 100 * part / whole if whole else None
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone)

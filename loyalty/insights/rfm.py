@@ -1,17 +1,17 @@
 """The RFM grid: how many customers of a shop stand on each step of recency and frequency, and what they spent there."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from loyalty.customers import rfm
 from loyalty.customers.rfm import Rfm
-from loyalty.insights.retention import real
+from loyalty.insights.scope import Scope
 from loyalty.orders.orders import orders
-from store import shops
+from loyalty.orders.real import PAID
+from store.clock import midnight
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +25,16 @@ class Cell:
     spent: int
 
 
-def grid(session: Session, shop_id: int, day: date) -> list[Cell]:
-    """All 25 cells as they stand at the end of a day of the shop's, the latest and the most frequent buyers first.
-
-    Raises NotFoundError.
-    """
-    zone = ZoneInfo(shops.get(session, shop_id).timezone)
+def grid(session: Session, scope: Scope) -> list[Cell]:
+    """All 25 cells as they stand at the end of the scope's last day, the latest and the most frequent buyers first."""
     o = orders.c
     each = (
-        select(func.max(o.placed_at).label("last"), func.count().label("orders"), func.sum(o.total - o.refunded).label("spent"))
-        .where(*real(shop_id), o.placed_at < datetime.combine(day + timedelta(days=1), time(), zone))
+        select(func.max(o.placed_at).label("last"), func.count().label("orders"), func.sum(PAID).label("spent"))
+        .where(*scope.orders())
         .group_by(o.customer_id)
         .subquery()
     )  # fmt: skip
-    since = [datetime.combine(day - timedelta(days=bound), time(), zone) for bound in reversed(rfm.RECENCY)]
+    since = [midnight(scope.last - timedelta(days=bound), scope.zone) for bound in reversed(rfm.RECENCY)]
     lately = case(*((each.c.last >= at, 5 - place) for place, at in enumerate(since)), else_=1)
     often = case(*((each.c.orders < bound, step) for step, bound in enumerate(rfm.FREQUENCY, start=1)), else_=5)
     steps = select(lately.label("recency"), often.label("frequency"), each.c.spent).subquery()

@@ -1,17 +1,19 @@
 """Today: what in a shop needs its owner, and who came back, week by week. Plain looks over what stands in the store."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from loyalty.customers import directory
-from loyalty.orders.orders import Status, orders
+from loyalty.orders import real
+from loyalty.orders.orders import orders
 from loyalty.points.lots import lots
 from loyalty.vouchers.voucher_programs import FIELDS, Program, programs
 from store import clock, shops
+from store.clock import midnight
 
 WEEKS = 12
 ENDING_DAYS = 7
@@ -77,21 +79,21 @@ def weeks(session: Session, shop: shops.Shop, count: int = WEEKS) -> list[Week]:
     today = clock.today(session, shop.timezone)
     monday = today - timedelta(days=today.weekday())
     begins = [monday - timedelta(weeks=back) for back in reversed(range(count))]
-    edges = [datetime.combine(day, time(), zone) for day in (*begins, monday + timedelta(weeks=1))]
+    edges = [midnight(day, zone) for day in (*begins, monday + timedelta(weeks=1))]
     came = dict.fromkeys(range(count), 0)
     in_week = _week_of(orders.c.placed_at, edges).label("week")
     for row in session.execute(
         select(in_week, func.count(orders.c.customer_id.distinct()).label("people"))
-        .where(*_real(shop.id), orders.c.placed_at >= edges[0], orders.c.placed_at < edges[-1])
+        .where(*real.of(shop.id), orders.c.placed_at >= edges[0], orders.c.placed_at < edges[-1])
         .group_by(in_week)
     ):
         came[row.week] = row.people
     # One pass over what was bought before, not one look for each customer.
-    known = select(orders.c.customer_id).where(*_real(shop.id), orders.c.placed_at < edges[0])
+    known = select(orders.c.customer_id).where(*real.of(shop.id), orders.c.placed_at < edges[0])
     first = (
         select(orders.c.customer_id, func.min(orders.c.placed_at).label("at"))
         .where(
-            *_real(shop.id), orders.c.placed_at >= edges[0], orders.c.placed_at < edges[-1],
+            *real.of(shop.id), orders.c.placed_at >= edges[0], orders.c.placed_at < edges[-1],
             orders.c.customer_id.not_in(known),
         )
         .group_by(orders.c.customer_id)
@@ -102,14 +104,6 @@ def weeks(session: Session, shop: shops.Shop, count: int = WEEKS) -> list[Week]:
         row.week: row.people for row in session.execute(select(new_in, func.count().label("people")).group_by(new_in))
     }
     return [Week(day, new.get(week, 0), came[week] - new.get(week, 0)) for week, day in enumerate(begins)]
-
-
-def _real(shop_id: int) -> tuple[ColumnElement[bool], ...]:
-    """Orders of known people that were paid and not paid back."""
-    return (
-        orders.c.shop_id == shop_id, orders.c.customer_id.is_not(None),
-        orders.c.status.in_((Status.COMPLETED, Status.REFUNDED)), orders.c.total > orders.c.refunded,
-    )  # fmt: skip
 
 
 def _week_of(at: ColumnElement[datetime], edges: list[datetime]) -> ColumnElement[int]:

@@ -25,6 +25,7 @@ READY: Mapping[str, Any] = MappingProxyType({
     "birthday": {"all": [_is("birthday", "=", "this_month")]},
     "points_expiring": {"all": [_is("points_expiring", ">=", 1, days=30)]},
     "tier_at_risk": {"all": [_is("tier_at_risk", "=", "yes")]},
+    "leaving": {"all": [_is("p_alive", "<=", 50), _is("worth", ">", 2_000_000)]},
     "unhappy": {"any": [_is("last_rating", "<=", 2), _is("open_complaints", ">=", 1)]},
 })  # fmt: skip
 """Criteria by key."""

@@ -268,6 +268,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_links_delivery_id"), "links", ["delivery_id"], unique=False)
     op.create_table(
+        "outlooks",
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("made", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("begun_at", sa.BigInteger(), nullable=False),
+        sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_outlooks")),
+    )
+    op.create_table(
         "questions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("shop_id", sa.BigInteger(), nullable=False),
@@ -405,6 +414,9 @@ def upgrade() -> None:
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("nps_days", sa.BigInteger(), nullable=False),
         sa.Column("effort", sa.Boolean(), nullable=False),
+        sa.Column("order_days", sa.BigInteger(), nullable=False),
+        sa.Column("order_hours", sa.BigInteger(), nullable=False),
+        sa.Column("order_after", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_feedback_terms_shop_id")),
         sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_feedback_terms")),
     )
@@ -769,6 +781,15 @@ def upgrade() -> None:
     op.create_index("ix_alerts_staff", "alerts", ["staff_id", "at"], unique=False)
     op.create_index("ix_alerts_subject", "alerts", ["cause", "subject_id"], unique=False)
     op.create_table(
+        "arrivals",
+        sa.Column(
+            "order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_arrivals_order_id")),
+        sa.PrimaryKeyConstraint("order_id", name=op.f("pk_arrivals")),
+    )
+    op.create_table(
         "bought",
         sa.Column(
             "order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -1034,6 +1055,7 @@ def upgrade() -> None:
         sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("order_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("staff_id", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
@@ -1042,9 +1064,11 @@ def upgrade() -> None:
         sa.Column("score", sa.BigInteger(), nullable=True),
         sa.Column("comment", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_surveys_customer_id")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_surveys_order_id")),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_surveys_shop_id")),
         sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_surveys_ticket_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_surveys")),
+        sa.UniqueConstraint("kind", "order_id", name=op.f("uq_surveys_kind_order_id")),
         sa.UniqueConstraint("kind", "ticket_id", name=op.f("uq_surveys_kind_ticket_id")),
     )
     op.create_index("ix_surveys_customer", "surveys", ["customer_id", "kind", "due_at"], unique=False)
@@ -1378,6 +1402,7 @@ def downgrade() -> None:
     op.drop_table("complaint_tries")
     op.drop_index("ix_bought_name", table_name="bought")
     op.drop_table("bought")
+    op.drop_table("arrivals")
     op.drop_index("ix_alerts_subject", table_name="alerts")
     op.drop_index("ix_alerts_staff", table_name="alerts")
     op.drop_index(
@@ -1482,6 +1507,7 @@ def downgrade() -> None:
     op.drop_index("ix_questions_customer", table_name="questions")
     op.drop_index("ix_questions_article", table_name="questions")
     op.drop_table("questions")
+    op.drop_table("outlooks")
     op.drop_index(op.f("ix_links_delivery_id"), table_name="links")
     op.drop_table("links")
     op.drop_index(

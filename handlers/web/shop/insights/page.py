@@ -13,9 +13,9 @@ from handlers.web.shop import frame
 from handlers.web.shop.frame import console
 from handlers.words import Words
 from loyalty.customers.rfm import Rfm
-from loyalty.insights import cohorts, forecast, retention, rfm
+from loyalty.insights import cohorts, forecast, retention, rfm, scope
 from loyalty.insights.cohorts import Cohort
-from loyalty.insights.forecast import Days, Forecast
+from loyalty.insights.forecast import Forecast, Known
 from loyalty.insights.retention import Retention
 from loyalty.insights.rfm import Cell
 from store.clock import today
@@ -45,8 +45,8 @@ class Seen:
     before: Retention
     cohorts: list[Cohort]
     grid: list[Cell]
-    past: Days
-    ahead: Days
+    past: Known
+    ahead: Known
     first: date
     last: date
 
@@ -73,22 +73,21 @@ async def page(request: web.Request) -> web.StreamResponse:
 
 def _look(session: Session, shop_id: int, zone: str, days: int) -> Seen:
     last = today(session, zone)
-    first = last - timedelta(days=days - 1)
-    ahead = forecast.days(session, shop_id, last, WEEKS)
+    these = scope.of(session, shop_id, last - timedelta(days=days - 1), last)
     return Seen(
-        now=retention.of(session, shop_id, first, last),
-        before=retention.of(session, shop_id, first - timedelta(days=days), first - timedelta(days=1)),
-        cohorts=cohorts.of(session, shop_id, last), grid=rfm.grid(session, shop_id, last),
-        past=ahead.earlier(WEEKS * 7 + 1), ahead=ahead, first=first, last=last,
+        now=retention.of(session, these), before=retention.of(session, these.before()),
+        cohorts=cohorts.of(session, these), grid=rfm.grid(session, these),
+        past=forecast.look(session, shop_id, last - timedelta(weeks=WEEKS, days=1), WEEKS),
+        ahead=forecast.look(session, shop_id, last, WEEKS), first=these.first, last=these.last,
     )  # fmt: skip
 
 
 def _foretell(seen: Seen) -> tuple[Forecast | None, Forecast | None]:
     """How the forecast of so many weeks ago came true, and that of today; None where there is too little to learn from."""
 
-    def one(days: Days) -> Forecast | None:
+    def one(known: Known) -> Forecast | None:
         try:
-            return forecast.make(days)
+            return forecast.make(known)
         except forecast.TooFewError:
             return None
 

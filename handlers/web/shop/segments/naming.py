@@ -144,5 +144,5 @@ def ready(said: Words) -> Mapping[str, str]:
         "new": said("New customers"), "second_order": said("Second order is due"), "regulars": said("Regulars"),
         "sleeping": said("Sleeping customers"), "lost": said("Lost customers"), "champions": said("Champions"),
         "birthday": said("Birthday this month"), "points_expiring": said("Points expire soon"), "tier_at_risk": said("Tier in danger"),
-        "unhappy": said("Unhappy customers"),
+        "leaving": said("Worth much, likely to leave"), "unhappy": said("Unhappy customers"),
     }  # fmt: skip
