@@ -23,9 +23,10 @@ from loyalty.outreach.journeys import tasks as journey_tasks
 from loyalty.outreach.segments import saved
 from loyalty.outreach.segments.saved import Policy
 from loyalty.points import adjustments
-from loyalty.recognition import badges, draws, prizes, quests, surprises, thanks, wins
+from loyalty.recognition import badges, drafts, draws, prizes, quests, surprises, thanks, wins
 from loyalty.recognition.badges import BadgeInput
-from loyalty.recognition.draws import ASSURANCES, DrawInput, EntryBy, Mode
+from loyalty.recognition.drafts import DrawInput
+from loyalty.recognition.draws import ASSURANCES, EntryBy, Mode
 from loyalty.recognition.prizes import PrizeInput, PrizeKind
 from loyalty.recognition.quests import QuestInput
 from loyalty.recognition.surprises import When
@@ -206,7 +207,7 @@ def badge(session: Session, at: Stock) -> int:
 def draw(session: Session, at: Stock) -> int:
     ends = now(session) + timedelta(days=9)
     told = DrawInput(at.said, Mode.ODDS, EntryBy.ORDER, 50_000, ends, [(prize(at), 200)])
-    return draws.add(session, at.shop, told).id
+    return drafts.add(session, at.shop, told).id
 
 
 def lucky(session: Session, at: Stock) -> int:

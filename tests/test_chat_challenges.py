@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from handlers.pictures.thanks import ThankCard, draw_thanks
 from loyalty.points import points
-from loyalty.recognition import badges, draws, entries, quests, streaks, surprises, thanks
+from loyalty.recognition import badges, drafts, draws, entries, quests, streaks, surprises, thanks
 from loyalty.recognition.badges import BadgeInput
-from loyalty.recognition.draws import ASSURANCES, Draw, DrawInput, EntryBy, Mode
+from loyalty.recognition.drafts import DrawInput
+from loyalty.recognition.draws import ASSURANCES, Draw, EntryBy, Mode
 from loyalty.recognition.prizes import PrizeInput, PrizeKind
 from loyalty.recognition.quests import QuestInput
 from loyalty.recognition.streaks import Unit
@@ -68,7 +69,7 @@ async def shop(opened: Running) -> AsyncIterator[Running]:
 
 async def open_draw(shop: Running, entry_by: EntryBy = EntryBy.ORDER, entry_per: int = 0, odds: int = 10_000) -> Draw:
     made = DrawInput("Lì xì", Mode.ODDS, entry_by, entry_per, NOON + timedelta(days=7), [(FIFTY, odds)])
-    draw = await shop.store.write(draws.add, shop.shop_id, made)
+    draw = await shop.store.write(drafts.add, shop.shop_id, made)
     return await shop.store.write(draws.open_draw, draw.id, shop.shop_id, "staff:1", ASSURANCES)
 
 

@@ -19,8 +19,9 @@ from loyalty.customers import claims, customers
 from loyalty.orders import orders
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.points import ledger, points, proof
-from loyalty.recognition import drawlog, draws, entries, fair, wins
-from loyalty.recognition.draws import ASSURANCES, Draw, DrawClosedError, DrawInput, EntryBy, Mode
+from loyalty.recognition import drafts, drawlog, draws, entries, fair, wins
+from loyalty.recognition.drafts import DrawInput
+from loyalty.recognition.draws import ASSURANCES, Draw, DrawClosedError, EntryBy, Mode
 from loyalty.recognition.entries import Drawn, EntryLimitError, NoEntryError
 from loyalty.recognition.prizes import PrizeInput, PrizeKind
 from loyalty.recognition.wins import WinState
@@ -63,7 +64,7 @@ async def opened(store: Store, shop: int, made: DrawInput | None = None, seed: s
     """An open draw whose seed is known to the test."""
 
     def write(session: Any) -> Draw:
-        draw = draws.add(session, shop, made or draft())
+        draw = drafts.add(session, shop, made or draft())
         if seed is None:
             return draws.open_draw(session, draw.id, shop, "staff:1", ASSURANCES)
         usual, fair.new_seed = fair.new_seed, lambda: seed  # type: ignore[assignment]
@@ -275,7 +276,7 @@ async def test_the_last_prize_is_won_once_however_many_draw_at_once(store: Store
 
 @BOTH
 async def test_what_was_published_is_frozen_and_the_seed_comes_last(store: Store, shop: int, clock: SetClock) -> None:
-    made = await store.write(draws.add, shop, draft())
+    made = await store.write(drafts.add, shop, draft())
     with pytest.raises(InvalidError, match="assured"):
         await store.write(draws.open_draw, made.id, shop, "staff:1", ASSURANCES[:3])
     draw = await store.write(draws.open_draw, made.id, shop, "staff:1", ASSURANCES)
@@ -283,7 +284,7 @@ async def test_what_was_published_is_frozen_and_the_seed_comes_last(store: Store
     assert draw.terms
     assert draw.terms["seed_sha256"] == draw.seed_hash
     with pytest.raises(DrawClosedError):
-        await store.write(draws.change, draw.id, shop, draft(name="Khác"))
+        await store.write(drafts.change, draw.id, shop, draft(name="Khác"))
     assert await store.read(draws.seed_of, draw) is None
     # Nor does a copy of the database tell it, without the installation's secret key.
     kept = sa.select(draws.draws.c.seed).where(draws.draws.c.id == draw.id)
@@ -316,7 +317,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 async def test_a_draw_that_cannot_be_is_refused_by_its_field(store: Store, shop: int) -> None:
     for field, values in REFUSED:
         with pytest.raises(InvalidError) as refused:
-            await store.write(draws.add, shop, replace(draft(), **values))
+            await store.write(drafts.add, shop, replace(draft(), **values))
         assert refused.value.field == field
 
 

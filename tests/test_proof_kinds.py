@@ -19,8 +19,9 @@ from loyalty.customers import claims, customers
 from loyalty.orders import orders, sales, sheets
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.points import adjustments, gifts, holds, ledger, points, proof
-from loyalty.recognition import draws, entries, prizes, surprises, wins
-from loyalty.recognition.draws import ASSURANCES, DrawInput, EntryBy, Mode
+from loyalty.recognition import drafts, draws, entries, prizes, surprises, wins
+from loyalty.recognition.drafts import DrawInput
+from loyalty.recognition.draws import ASSURANCES, EntryBy, Mode
 from loyalty.recognition.prizes import PrizeInput, PrizeKind
 from loyalty.recognition.surprises import When
 from loyalty.recognition.wins import Cause
@@ -163,7 +164,7 @@ def _games(session: Session, rows: dict[str, int], clock: SetClock) -> dict[str,
     prize = prizes.add(session, shop, fifty)
     win = wins.give(session, "w1", prize, lan, cause=Cause.QUEST, cause_id=1).id
     waiting = wins.give(session, "w2", prizes.add(session, shop, cup), lan, cause=Cause.QUEST, cause_id=1).id
-    draw = draws.add(
+    draw = drafts.add(
         session, shop,
         DrawInput(
             name="Lì xì", mode=Mode.ODDS, entry_by=EntryBy.ORDER, entry_per=0, ends_at=clock.now() + timedelta(days=7),

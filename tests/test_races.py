@@ -23,7 +23,7 @@ from loyalty.points import adjustments, gifts, holds, ledger, points, proof
 from loyalty.recognition import prizes, wins
 from loyalty.recognition.prizes import PrizeInput, PrizeKind
 from loyalty.recognition.wins import Cause
-from loyalty.referrals import referral_rewards, referrals
+from loyalty.referrals import referral_orders, referrals
 from loyalty.tiers import tier_gifts, tiers
 from loyalty.vouchers import redemptions, reservations, rewards, shared_codes, voucher_gifts, voucher_programs, vouchers
 from loyalty.vouchers.voucher_programs import Kind
@@ -431,7 +431,7 @@ def a_reward_for_bringing_a_friend(world: World) -> Race:
     orders.put(world.session, world.shop, "friend", world.order(customer_id=friend))
     shops.change(world.session, world.shop, return_days=0)
     due = world.session.info["clock"].now() - timedelta(days=1)
-    world.session.execute(sa.update(referral_rewards.windows).values(due_at=due))
+    world.session.execute(sa.update(referral_orders.windows).values(due_at=due))
     world.session.execute(sa.update(referrals.referrals).values(due_at=due))
     return Race([referrals.pay_due] * N, {"done": N}, available(host), 50)
 

@@ -16,8 +16,8 @@ from loyalty.orders.imports import OrderLine
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.points import points, proof
 from loyalty.referrals import referral_review, referral_terms, referrals
+from loyalty.referrals.referral_orders import counts_from
 from loyalty.referrals.referral_review import UndecidableError
-from loyalty.referrals.referral_rewards import counts_from
 from loyalty.referrals.referral_terms import Reward, RewardKind
 from loyalty.referrals.referrals import Opened
 from loyalty.vouchers import redemptions, reservations, voucher_programs, vouchers

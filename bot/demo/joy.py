@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from bot.demo.past import as_of
 from loyalty.points import gifts, points
-from loyalty.recognition import badges, draws, entries, quests, streaks, surprises, thanks
+from loyalty.recognition import badges, drafts, draws, entries, quests, streaks, surprises, thanks
 from loyalty.recognition.badges import BadgeInput
-from loyalty.recognition.draws import ASSURANCES, DrawInput, EntryBy, Mode
+from loyalty.recognition.drafts import DrawInput
+from loyalty.recognition.draws import ASSURANCES, EntryBy, Mode
 from loyalty.recognition.prizes import PrizeInput, PrizeKind
 from loyalty.recognition.quests import Every, QuestInput
 from loyalty.recognition.surprises import When
@@ -75,7 +76,7 @@ def open_games(session: Session, shop_id: int, owner_id: int, offers: Offers) ->
             about="Gọi ba món chưa từng thử, mỗi tháng một lần.", every=Every.MONTH,
         ),
     )  # fmt: skip
-    draw = draws.add(
+    draw = drafts.add(
         session, shop_id,
         DrawInput(
             "Vòng quay sinh nhật quán", Mode.ODDS, EntryBy.ORDER, 50_000, now(session) + PLAYS + timedelta(days=14),

@@ -11,23 +11,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp_jinja2
-import font_manrope
 import jinja2
-import js_lib_htmx
 from aiohttp import hdrs, web
 from aiohttp_session import get_session, new_session, setup
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
 
 from handlers.pictures.colour import readable_on
+from handlers.web.files import add_files
 from handlers.web.lines import setup_lines
 from handlers.words import LANGUAGES, Words, words
 from store import shops, staff, webchat
 from store.engine import Store
 from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, RuleError, StoreUnreachableError
-from store.media import Content
 from store.sealed import Seal
 from store.staff import Member, Right, Role
 
@@ -288,9 +285,7 @@ def setup_site(app: web.Application, site: Site) -> None:
             extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
         )  # fmt: skip
         environment.install_gettext_translations(words(language).translations, newstyle=True)  # type: ignore[attr-defined]
-    app.router.add_get("/static/fonts/{name}", _font)
-    app.router.add_get("/static/vendor/htmx.js", _htmx)
-    app.router.add_get("/static/{path:.+}", _static)
+    add_files(app)
 
 
 _KEYS = {language: web.AppKey(f"jinja_{language}", jinja2.Environment) for language in LANGUAGES}
@@ -386,44 +381,3 @@ async def _check_csrf(request: web.Request, handler: Handler) -> web.StreamRespo
         text = said("This page was open for too long. Reload it and try again.")
         return web.json_response({"error": text, "code": "csrf", "retry": False}, status=403)
     return await handler(request)
-
-
-def media_response(content: Content, name: str) -> web.Response:
-    """Bytes that somebody sent: shown in place only where a browser can do no harm with them, else saved."""
-    shown = content.mime in {"image/jpeg", "image/png", "image/gif", "image/webp"} or content.mime.startswith(
-        ("audio/", "video/")
-    )
-    headers = {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, max-age=31536000"}
-    if not shown:
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(name or 'file', safe='')}"
-    mime = content.mime if shown else "application/octet-stream"
-    return web.Response(body=content.content, content_type=mime, headers=headers)
-
-
-async def _font(request: web.Request) -> web.FileResponse:
-    folder = Path(font_manrope.__file__).parent / "files"
-    return _file(folder, request.match_info["name"], cached=True)
-
-
-async def _htmx(_request: web.Request) -> web.FileResponse:
-    return _file(Path(js_lib_htmx.__file__).parent / "static" / "htmx", "htmx.min.js", cached=True)
-
-
-async def _static(request: web.Request) -> web.FileResponse:
-    """A page's own files lie beside its template: /static/chat/chat.js is handlers/web/chat/chat.js."""
-    path = request.match_info["path"]
-    if "\0" in path or not path.endswith((".css", ".js", ".svg", ".png", ".webmanifest")):
-        raise web.HTTPNotFound
-    for folder in (HERE / "static", HERE):
-        if (folder / path).is_file():
-            return _file(folder, path, cached=False)
-    raise web.HTTPNotFound
-
-
-def _file(folder: Path, name: str, *, cached: bool) -> web.FileResponse:
-    if "\0" in name:
-        raise web.HTTPNotFound
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        raise web.HTTPNotFound
-    return web.FileResponse(path, headers={"Cache-Control": "public, max-age=604800" if cached else "no-cache"})

@@ -10,10 +10,8 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -22,6 +20,7 @@ from loyalty import programme
 from loyalty.customers import customers
 from loyalty.orders import bought as names
 from loyalty.orders import earning, earning_rules, order_earning, orders
+from loyalty.orders.buyers import Buyer, find_buyers, keep_known, open_new
 from loyalty.orders.earning import Plan
 from loyalty.orders.earning_rules import Basket
 from loyalty.orders.imports import OrderLine, Taken
@@ -30,13 +29,12 @@ from loyalty.points import ledger, lots, points
 from loyalty.referrals import referrals
 from loyalty.tiers import qualification, tiers
 from loyalty.tiers.tier_rule import Facts, qualify
-from store import secret, shops
-from store.base import draw_numbers, insert_rows, raw_many, to_micros, update_rows
+from store import shops
+from store.base import draw_numbers, insert_rows, to_micros, update_rows
 from store.clock import now
 from store.errors import InvalidError, RuleError
-from store.text import fold
 
-_o, _c, _a, _r = orders.orders.c, customers.customers.c, ledger.accounts.c, referrals.referrals.c
+_o, _c, _r = orders.orders.c, customers.customers.c, referrals.referrals.c
 # Built once: SQLAlchemy looks at each of a thousand values when a list is put into a statement, not when it is sent along.
 _KNOWN = (
     select(_o.external_id, _o.total, _o.refunded, _o.status, _c.phone, _o.placed_at, _o["items"], _o.version)
@@ -48,43 +46,7 @@ _SPECIAL = (
     .outerjoin(referrals.referrals, (_r.friend_id == _c.id) & (_r.state != "refused") & _r.counting)
     .where(_c.phone.in_(bindparam("phones", expanding=True)), _r.id.is_not(None) | _c.merged_into.is_not(None))
 )
-_BY_PHONE = select(_c.id, _c.phone).where(_c.phone.in_(bindparam("phones", expanding=True))).order_by(_c.id)
-_HELD = (
-    # Locked in the order of ledger.lock, the shop's own last.
-    select(_a.id, _a.owner, _a.owner_id, _a.name, _a.balance)
-    .where(
-        ((_a.owner == "customer") & _a.owner_id.in_(bindparam("owners", expanding=True)))
-        | _a.id.in_(bindparam("shared", expanding=True))
-    )
-    .order_by(_a.hot, _a.id)
-    .with_for_update()
-)
-_FACTS = (
-    select(_c.id, _c.tier_id, _c.spend_total, _c.orders_count, _c.first_order_at, _c.last_order_at)
-    .where(_c.id.in_(bindparam("numbers", expanding=True)))
-    .order_by(_c.id)
-    .with_for_update()
-)
 _BOUGHT = (Status.COMPLETED, Status.REFUNDED)
-_ACCOUNTS = ("available", "pending", "tier")
-
-
-@dataclass(slots=True)
-class _Buyer:
-    """A customer of the batch, as the rows so far leave them."""
-
-    id: int
-    new: bool
-    phone: str
-    name: str
-    accounts: dict[str, int]
-    balances: dict[str, int]
-    tier_was: int | None = None
-    tier_id: int | None = None
-    spend: int = 0
-    count: int = 0
-    first_at: datetime | None = None
-    last_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -196,7 +158,7 @@ def _put_all(session: Session, shop: shops.Shop, lines: Sequence[OrderLine]) -> 
     most = max([100, *(one.percent for one in plan.rules.multipliers), *(tier.multiplier for tier in ladder)])
     expected = sum(line.order.total * most // (100 * plan.rules.earn_per) for line in lines)
     held = {name: ledger.account(session, "shop", shop.id, name) for name in ("wallet", "tier_source", "expired")}
-    buyers = _buyers(session, lines, list(held.values()))
+    buyers = find_buyers(session, lines, list(held.values()))
     if buyers is None or ledger.balance(session, held["wallet"]) < expected:
         return False
     writes = _worked_out(session, shop, plan, lines, buyers, held)
@@ -207,41 +169,12 @@ def _put_all(session: Session, shop: shops.Shop, lines: Sequence[OrderLine]) -> 
     return True
 
 
-def _buyers(session: Session, lines: Sequence[OrderLine], shared: list[int]) -> dict[str, _Buyer] | None:
-    """The customers of some rows by phone, their accounts locked; new ones have numbers, but are not written yet.
-    None where one lacks an account.
-    """
-    names = {line.order.phone or "": line.order.name for line in reversed(lines)}
-    ids: dict[int, str] = {row.id: row.phone for row in session.execute(_BY_PHONE, {"phones": list(names)})}
-    held = session.execute(_HELD, {"owners": list(ids), "shared": shared}).all()
-    buyers: dict[str, _Buyer] = {}
-    if ids:
-        for customer_id, tier_id, *facts in session.execute(_FACTS, {"numbers": list(ids)}):
-            phone = ids[customer_id]
-            buyers[phone] = _Buyer(customer_id, False, phone, "", {}, {}, tier_id, tier_id, *facts)
-        for number, owner, owner_id, name, balance in held:
-            if owner == "customer":
-                buyer = buyers[ids[owner_id]]
-                buyer.accounts[name], buyer.balances[name] = number, balance
-        if any(len(buyer.accounts) < len(_ACCOUNTS) for buyer in buyers.values()):
-            return None
-    # In the order of the rows, so that the earlier buyer has the smaller number, as when they come one by one.
-    strangers = [phone for phone in dict.fromkeys(line.order.phone or "" for line in lines) if phone not in buyers]
-    opened = iter(draw_numbers(session, ledger.accounts, len(strangers) * len(_ACCOUNTS)))
-    for customer_id, phone in zip(draw_numbers(session, customers.customers, len(strangers)), strangers, strict=True):
-        buyers[phone] = _Buyer(
-            customer_id, True, phone, names[phone],
-            {name: next(opened) for name in _ACCOUNTS}, dict.fromkeys(_ACCOUNTS, 0),
-        )  # fmt: skip
-    return buyers
-
-
 def _worked_out(
     session: Session,
     shop: shops.Shop,
     plan: Plan,
     lines: Sequence[OrderLine],
-    buyers: dict[str, _Buyer],
+    buyers: dict[str, Buyer],
     held: dict[str, int],
 ) -> _Writes:
     writes = _Writes()
@@ -340,36 +273,12 @@ def _transfer(
         writes.postings.append((transfer_id, *leg))
 
 
-def _write(session: Session, shop: shops.Shop, buyers: dict[str, _Buyer], writes: _Writes) -> None:
+def _write(session: Session, shop: shops.Shop, buyers: dict[str, Buyer], writes: _Writes) -> None:
     change: defaultdict[int, int] = defaultdict(int)
     for _, source, target, amount in writes.postings:
         change[source] -= amount
         change[target] += amount
-    at = to_micros(now(session))
-    strangers = [buyer for buyer in buyers.values() if buyer.new]
-    insert_rows(
-        session,
-        "customers",
-        "id, phone, name, folded, language, code, tags, home_shop_id, tier_id, advertising, joined_at, spend_total, "
-        "orders_count, first_order_at, last_order_at",
-        [
-            (
-                buyer.id, buyer.phone, buyer.name, fold(buyer.name), shop.language, secret.code(customers.CODE_SIGNS),
-                "[]", shop.id, buyer.tier_id, False, at, buyer.spend, buyer.count, _micros(buyer.first_at), _micros(buyer.last_at),
-            )
-            for buyer in strangers
-        ],
-    )  # fmt: skip
-    insert_rows(
-        session,
-        "accounts",
-        "id, owner, owner_id, name, unit, balance, hot",
-        [
-            (number, "customer", buyer.id, name, ledger.unit_of(name), change.pop(number, 0), 0)
-            for buyer in strangers
-            for name, number in buyer.accounts.items()
-        ],
-    )
+    open_new(session, shop, buyers.values(), change)
     insert_rows(
         session,
         "orders",
@@ -389,20 +298,4 @@ def _write(session: Session, shop: shops.Shop, buyers: dict[str, _Buyer], writes
     insert_rows(session, "lot_moves", "lot_id, transfer_id, amount", writes.lot_moves)
     insert_rows(session, "tier_changes", "customer_id, from_id, to_id, at", writes.tier_changes)
     update_rows(session, "accounts", "balance = balance + v.column2", sorted(change.items()))
-    known = [buyer for buyer in buyers.values() if not buyer.new]
-    raw_many(
-        session,
-        "UPDATE customers SET spend_total = ?, orders_count = ?, first_order_at = ?, last_order_at = ? WHERE id = ?",
-        [(buyer.spend, buyer.count, _micros(buyer.first_at), _micros(buyer.last_at), buyer.id) for buyer in known],
-    )
-    risen: defaultdict[int | None, list[int]] = defaultdict(list)
-    for buyer in known:
-        if buyer.tier_id != buyer.tier_was:
-            risen[buyer.tier_id].append(buyer.id)
-    for tier_id, ids in risen.items():
-        table = customers.customers
-        session.execute(sa.update(table).where(table.c.id.in_(ids)).values(tier_id=tier_id))
-
-
-def _micros(moment: datetime | None) -> int | None:
-    return None if moment is None else to_micros(moment)
+    keep_known(session, buyers.values())

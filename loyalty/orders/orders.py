@@ -20,7 +20,7 @@ from loyalty.orders import bought, earning_rules, order_earning, order_lines
 from loyalty.points import lots
 from loyalty.referrals import referrals
 from loyalty.tiers import qualification
-from loyalty.vouchers import redemptions
+from loyalty.vouchers import order_vouchers, redemptions
 from store import events, notices, secret, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
@@ -202,7 +202,7 @@ def put(
         raise ConflictError(f"order {external_id} belongs to another customer")
     undone = _undone(order)
     if order.status is not Status.CANCELLED:
-        redemptions.confirm_for_order(
+        order_vouchers.confirm(
             session, shop_id, external_id, order.redemptions, undone=undone or refunded_of(order) > 0
         )
     refunded, listed = refunded_of(order), _listed(session, order, row)
@@ -212,7 +212,7 @@ def put(
     if told == was and same_items and row.version:
         return state(session, row.id)
     if undone or refunded:
-        redemptions.order_undone(session, shop_id, external_id, whole=undone, quiet=quiet)
+        order_vouchers.give_back(session, shop_id, external_id, whole=undone, quiet=quiet)
     session.execute(
         update(orders)
         .where(orders.c.id == row.id)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers import customers
 from loyalty.points import ledger, points
-from loyalty.recognition import drawlog, draws, wins
+from loyalty.recognition import drafts, drawlog, draws, wins
 from loyalty.recognition.draws import Draw, DrawClosedError, DrawState, EntryBy
 from loyalty.recognition.prizes import Prize
 from loyalty.recognition.wins import Cause, Win
@@ -177,7 +177,7 @@ def _add(session: Session, draw: Draw, customer_id: int, key: str, order_id: int
 def _room(session: Session, draw: Draw, shop: Shop, customer_id: int) -> int:
     """How many more entries a customer may get today."""
     if draw.per_day is None:
-        return draws.PER_DAY_MAX
+        return drafts.PER_DAY_MAX
     zone = ZoneInfo(shop.timezone)
     begins = datetime.combine(now(session).astimezone(zone).date(), time(), zone)
     got = session.execute(

@@ -7,8 +7,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from loyalty.customers import customers
-from loyalty.referrals import referral_rewards
-from loyalty.referrals.referral_rewards import counts_from
+from loyalty.referrals import referral_orders, referral_rewards
+from loyalty.referrals.referral_orders import counts_from
 from loyalty.referrals.referrals import Reason, State, links, referrals, refuse
 from store.clock import now
 
@@ -32,7 +32,7 @@ def move(session: Session, from_id: int, to_id: int) -> None:
         if _before(gone, kept):
             _swap(session, gone, kept)
             other = to_id
-        referral_rewards.take_over(session, gone.id, kept.id)
+        referral_orders.take_over(session, gone.id, kept.id)
         refuse(session, gone.id, Reason.TWICE)
         session.execute(update(referrals).where(r.id == gone.id).values(due_at=now(session)))
     if kept is None:

@@ -1,8 +1,8 @@
 """What referrals pay: a function of the friend's orders as they stand, brought up to date at every change of one of them.
 
-An order of the friend counts while something of it is paid, if it was placed after the link was opened. It gives when its
-return window has passed; the window is fixed when the order is first seen. A fixed reward and a voucher stand as long as
-one order that counts has passed its window; a percentage is given for each of the first n orders that count:
+Which orders count, and when, says `referral_orders`: one gives when its return window has passed. A fixed reward and a
+voucher stand as long as one order that counts has passed its window; a percentage is given for each of the first n orders
+that count:
 
     points = floor(paid × percent / 100 / point_value)
 
@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, and_, func, insert, select, update
+from sqlalchemy import ForeignKey, Text, UniqueConstraint, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty import programme
 from loyalty.customers import customers
 from loyalty.points import ledger, points
+from loyalty.referrals import referral_orders
+from loyalty.referrals.referral_orders import Counted, Friendship
 from loyalty.referrals.referral_terms import Reward, RewardKind, Terms
 from loyalty.vouchers import voucher_programs, vouchers
 from loyalty.vouchers.vouchers import VoucherState
@@ -34,20 +36,6 @@ WHOLE = 0
 """`of_order` of a reward that is given for the friend, not for one of their orders."""
 RETRY = timedelta(hours=1)
 """When a reward that could not be given (no stock, an empty wallet), or not be withdrawn yet, is tried again."""
-
-
-class ReferralOrder(Base):
-    """A friend's order that counted, and when its return window ends."""
-
-    __tablename__ = "referral_orders"
-    __table_args__ = (UniqueConstraint("referral_id", "order_id"), Index("ix_referral_orders_order_id", "order_id"))
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    referral_id: Mapped[int] = mapped_column(ForeignKey("referrals.id"))
-    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
-    due_at: Mapped[datetime] = mapped_column(UtcTime)
-    point_value: Mapped[int]
-    """đồng that 1 point paid when the order was first seen."""
 
 
 class ReferralReward(Base):
@@ -74,16 +62,6 @@ class ReferralReward(Base):
 
 
 @dataclass(frozen=True, slots=True)
-class Friendship:
-    """A referral as its rewards need it; both sides followed through merges."""
-
-    id: int
-    referrer_id: int
-    friend_id: int
-    opened_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a referral stands. `given`: an order has passed its window; `order_id` the first that counts; `due_at`: when to
     look again.
@@ -96,26 +74,15 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
-    id: int
-    shop_id: int
-    paid: int
-    due_at: datetime
-    point_value: int
-    imported: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Want:
     """What should stand of one reward."""
 
     side: str
     of_order: int
     amount: int
-    order: _Counted | None
+    order: Counted | None
 
 
-windows = table(ReferralOrder)
 rewards = table(ReferralReward)
 
 
@@ -124,17 +91,12 @@ def share(paid: int, percent: int, point_value: int) -> int:
     return paid * percent // (100 * point_value)
 
 
-def counts_from(opened_at: datetime) -> datetime:
-    """From when on orders are placed after a link was opened: by the second, for an order's time may have been cut to it."""
-    return opened_at.replace(microsecond=0)
-
-
 def bring_up(session: Session, found: Friendship, terms: Terms, *, stands: bool, quiet: bool) -> Outcome:
     """Bring both sides' rewards to what they should be now; nothing where the referral doesn't `stand`. The referral's row
     is locked by the caller. What can't be given now never fails the order that caused it: it is kept and tried again.
     """
     moment = now(session)
-    first, every = _counted(session, found, terms.orders) if stands else ([], [])
+    first, every = referral_orders.counted(session, found, terms.orders) if stands else ([], [])
     passed = next((order for order in every if order.due_at <= moment), None)
     later = False
     for want in _wants(session, found, terms, first, passed, moment):
@@ -148,12 +110,6 @@ def bring_up(session: Session, found: Friendship, terms: Terms, *, stands: bool,
     )
 
 
-def tracked(session: Session, referral_id: int, order_id: int) -> bool:
-    """Whether an order has counted for a referral."""
-    query = select(windows.c.id).where(windows.c.referral_id == referral_id, windows.c.order_id == order_id)
-    return session.execute(query).first() is not None
-
-
 def swap(session: Session, one: int, other: int) -> None:
     """Exchange what two referrals have given (a merge found that the other came first)."""
     r = rewards.c
@@ -165,56 +121,12 @@ def swap(session: Session, one: int, other: int) -> None:
     session.execute(update(rewards).where(r.id.in_(given)).values(referral_id=other, **aside))
 
 
-def take_over(session: Session, from_id: int, to_id: int) -> None:
-    """Let the orders that counted for one referral count for another, with the windows they have."""
-    session.execute(update(windows).where(windows.c.referral_id == from_id).values(referral_id=to_id))
-
-
-def _counted(session: Session, found: Friendship, most: int) -> tuple[list[_Counted], list[_Counted]]:
-    """The first orders that count, and with them those that counted once and still do; both in the order they were placed.
-    What is seen for the first time gets its window.
-    """
-    from loyalty.orders.orders import IMPORT, Status, orders
-
-    o, w = orders.c, windows.c
-    query = (
-        select(o.id, o.shop_id, (o.total - o.refunded).label("paid"), o.placed_at, o.source, w.due_at, w.point_value)
-        .outerjoin(windows, and_(w.order_id == o.id, w.referral_id == found.id))
-        .where(
-            o.customer_id == found.friend_id, o.status.in_((Status.COMPLETED.value, Status.REFUNDED.value)),
-            o.total > o.refunded, o.placed_at >= counts_from(found.opened_at),
-        )
-        .order_by(o.placed_at, o.id)
-    )  # fmt: skip
-    rows = session.execute(query.limit(most)).all()
-    first = [_seen(session, found, row, imported=row.source == IMPORT) for row in rows]
-    known = {order.id for order in first}
-    more = [row for row in session.execute(query.where(w.id.is_not(None))).all() if row.id not in known]
-    return first, first + [_seen(session, found, row, imported=row.source == IMPORT) for row in more]
-
-
-def _seen(session: Session, found: Friendship, row: Any, *, imported: bool) -> _Counted:
-    from loyalty.orders.order_earning import held_until
-
-    due_at, point_value = row.due_at, row.point_value
-    if due_at is None:
-        moment, shop = now(session), shops.get(session, row.shop_id)
-        due_at = held_until(row.placed_at, shop.return_days, moment) or moment
-        point_value = programme.get(session).point_value
-        session.execute(
-            insert(windows).values(
-                referral_id=found.id, order_id=row.id, due_at=due_at, point_value=point_value
-            )
-        )  # fmt: skip
-    return _Counted(row.id, row.shop_id, int(row.paid), due_at, point_value, imported)
-
-
 def _wants(
     session: Session,
     found: Friendship,
     terms: Terms,
-    first: list[_Counted],
-    passed: _Counted | None,
+    first: list[Counted],
+    passed: Counted | None,
     moment: datetime,
 ) -> Iterator[_Want]:
     """What should stand of every reward that was given or is to be."""

@@ -17,8 +17,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers import customers
-from loyalty.referrals import referral_rewards, referral_terms
-from loyalty.referrals.referral_rewards import Friendship, counts_from
+from loyalty.referrals import referral_orders, referral_rewards, referral_terms
+from loyalty.referrals.referral_orders import Friendship, counts_from
 from store import events, secret, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
@@ -259,7 +259,7 @@ def order_settled(session: Session, order_id: int, *, quiet: bool = False) -> No
         .join(orders, orders.c.customer_id == referrals.c.friend_id)
         .where(orders.c.id == order_id, referrals.c.state != State.REFUSED)
     ).first()
-    if found is not None and (found.counting or referral_rewards.tracked(session, found.id, order_id)):
+    if found is not None and (found.counting or referral_orders.tracked(session, found.id, order_id)):
         bring_up(session, found.id, quiet=quiet)
 
 

@@ -3,7 +3,8 @@
 A voucher has at most one live redemption (reserved or confirmed), which the database holds it to; a shared code has as many
 as its programme's limits allow. What a use takes of a budget or a stock is held with the reservation, spent with its
 confirmation and given back with every other end. Every step may be repeated without a second effect. The order is one of
-the shop's by its external id, which need not be known here yet.
+the shop's by its external id, which need not be known here yet; what orders do to their vouchers stands in
+`order_vouchers`.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,12 +19,12 @@ from loyalty.points import holds, ledger
 from loyalty.points.ledger import UncoveredError
 from loyalty.vouchers import voucher_limits, voucher_programs, vouchers
 from loyalty.vouchers.voucher_limits import BudgetSpentError
-from loyalty.vouchers.voucher_programs import Program, Returns, cost, programs
+from loyalty.vouchers.voucher_programs import Program, cost, programs
 from loyalty.vouchers.vouchers import SoldOutError, Voucher, VoucherState
-from store import events, notices
+from store import events
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
-from store.errors import ConflictError, InvalidError, NotFoundError
+from store.errors import ConflictError, NotFoundError
 
 HOLDS_FOR = timedelta(minutes=15)
 LAPSES_AT_ONCE = 200
@@ -210,6 +211,17 @@ def set_aside(session: Session, offer: Program, held: Redemption) -> Redemption:
     return Redemption(*row)
 
 
+def set_aside_anew(session: Session, offer: Program, held: Redemption) -> Redemption:
+    """Hold what one whose holds were given back takes, once more. Raises BudgetSpentError, SoldOutError."""
+    row = session.execute(
+        update(redemptions)
+        .where(redemptions.c.id == held.id)
+        .values(turn=held.turn + 1, budget_hold=None, stock_hold=None)
+        .returning(*FIELDS)
+    ).one()
+    return set_aside(session, offer, Redemption(*row))
+
+
 def put_back(session: Session, redemption: Redemption) -> None:
     """Give back what a redemption took of its programme's limits."""
     for number in _holds(redemption):
@@ -267,71 +279,6 @@ def roll_back(session: Session, redemption_id: int, *, shop_id: int) -> Redempti
         order=found.order,
     )  # fmt: skip
     return settle(session, found, RedemptionState.ROLLED_BACK)
-
-
-# ── What an order does ─────────────────────────────────────────────────────────────────────────────
-
-
-def confirm_for_order(
-    session: Session, shop_id: int, order: str, redemption_ids: Sequence[int], *, undone: bool = False
-) -> None:
-    """Confirm the redemptions that an order names; of an order that is `undone` (in part or as a whole), those that were
-    rolled back with it stay so. Raises InvalidError("redemptions") for one that isn't this order's, SettledError.
-    """
-    for redemption_id in sorted(set(redemption_ids)):
-        try:
-            found = get(session, redemption_id, shop_id)
-        except NotFoundError as error:
-            raise InvalidError("redemptions", "unknown", redemption_id) from error
-        if found.order != order:
-            raise InvalidError("redemptions", "other_order", redemption_id)
-        if found.state != RedemptionState.ROLLED_BACK:
-            confirm(session, redemption_id, shop_id=shop_id)
-        elif not undone:
-            _again(session, found)
-
-
-def _again(session: Session, rolled_back: Redemption) -> None:
-    """An order was undone by mistake and stands again: so does the use of its voucher, if nobody used it meanwhile.
-    Raises SettledError, BudgetSpentError, SoldOutError.
-    """
-    voucher = vouchers.get(session, rolled_back.voucher_id, lock=True)
-    found = get(session, rolled_back.id, rolled_back.shop_id)
-    if found.state == RedemptionState.CONFIRMED:
-        return
-    if not voucher.shared and voucher.state != VoucherState.OPEN:
-        raise SettledError(found.state)
-    row = session.execute(
-        update(redemptions)
-        .where(redemptions.c.id == found.id)
-        .values(turn=found.turn + 1, budget_hold=None, stock_hold=None)
-        .returning(*FIELDS)
-    ).one()
-    held = set_aside(session, voucher_programs.get(session, voucher.program_id), Redemption(*row))
-    settle(session, held, RedemptionState.CONFIRMED)
-
-
-def order_undone(session: Session, shop_id: int, order: str, *, whole: bool, quiet: bool) -> None:
-    """An order was cancelled or refunded, as a `whole` or in part: what it had reserved is free, what it used comes back
-    as its programme says (`returns`). Repeatable. Who gets a voucher back is told, unless `quiet`.
-    """
-    for found in of_order(session, shop_id, order):
-        if found.state == RedemptionState.RESERVED:
-            if whole:
-                cancel(session, found.id, shop_id=shop_id)
-            continue
-        voucher = vouchers.get(session, found.voucher_id)
-        offer = voucher_programs.get(session, voucher.program_id)
-        if offer.returns == Returns.NEVER or (not whole and offer.returns != Returns.ANY):
-            continue
-        roll_back(session, found.id, shop_id=shop_id)
-        ends_at = vouchers.ends(voucher, offer)
-        usable = ends_at is None or ends_at > now(session)
-        if usable and not quiet and voucher.customer_id is not None:
-            notices.tell(
-                session, "voucher_returned", customer_id=voucher.customer_id, shop_id=shop_id, program=offer.name,
-                order=order, last_day=vouchers.last_day(session, voucher, offer),
-            )  # fmt: skip
 
 
 def lapse_due(session: Session, limit: int = 500, *, program_id: int | None = None, wait: bool = False) -> int:

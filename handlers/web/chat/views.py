@@ -14,7 +14,7 @@ from aiohttp_sse import EventSourceResponse
 from sqlalchemy.orm import Session
 
 from handlers.chat.commands import COMMANDS
-from handlers.web import site
+from handlers.web import files, site
 from handlers.web.chat.sending import FILES_MAX, send
 from handlers.web.lines import open_line
 from handlers.words import words
@@ -163,4 +163,4 @@ async def medium(request: web.Request) -> web.Response:
         content = await store.read(media.load, items[index]["sha"])
     except NotFoundError:
         raise web.HTTPNotFound from None
-    return site.media_response(content, items[index].get("name", ""))
+    return files.media_response(content, items[index].get("name", ""))

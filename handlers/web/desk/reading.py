@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from handlers import tier_words
-from handlers.web import seen, site
+from handlers.web import files, seen, site
 from handlers.web.desk import filters, frame, shown
 from handlers.web.desk.frame import PLACE_DIGITS, Part, desk, number, ticket_of
 from loyalty.customers import phones
@@ -123,4 +123,4 @@ async def medium(request: web.Request) -> web.Response:
     content, name = await site.store_of(request).read(
         messages.content_of, int(request.match_info["attachment"]), site.member_of(request)
     )
-    return site.media_response(content, name)
+    return files.media_response(content, name)

@@ -7,6 +7,8 @@ from handlers.web.shop import (
     audits,
     codes,
     importing,
+    offer_acts,
+    offer_page,
     offers,
     people,
     person,
@@ -70,15 +72,15 @@ def setup_shop(app: web.Application) -> None:
     add.add_get("/shop/orders", shop(people.orders))
     add.add_get("/shop/shifts", shop(shifts.page))
     add.add_get("/shop/offers", shop(offers.page))
-    add.add_post("/shop/offers", shop(offers.create))
-    add.add_get("/shop/offers/new", shop(offers.new))
-    add.add_get("/shop/offers/preview", shop(offers.preview))
-    add.add_get(f"/shop/offers/{ID}", shop(offers.edit))
-    add.add_post(f"/shop/offers/{ID}", shop(offers.change))
-    add.add_post(f"/shop/offers/{ID}/give", shop(offers.give))
-    add.add_post(f"/shop/offers/{ID}/code", shop(offers.code))
-    add.add_post(f"/shop/offers/{ID}/image", shop(offers.image))
-    add.add_get(f"/shop/offers/{ID}/image", shop(offers.shown_image))
+    add.add_post("/shop/offers", shop(offer_page.create))
+    add.add_get("/shop/offers/new", shop(offer_page.new))
+    add.add_get("/shop/offers/preview", shop(offer_page.preview))
+    add.add_get(f"/shop/offers/{ID}", shop(offer_page.edit))
+    add.add_post(f"/shop/offers/{ID}", shop(offer_page.change))
+    add.add_post(f"/shop/offers/{ID}/give", shop(offer_acts.give))
+    add.add_post(f"/shop/offers/{ID}/code", shop(offer_acts.code))
+    add.add_post(f"/shop/offers/{ID}/image", shop(offer_acts.image))
+    add.add_get(f"/shop/offers/{ID}/image", shop(offer_acts.shown_image))
     add.add_get(f"/shop/offers/{ID}/codes", shop(codes.page))
     add.add_post(f"/shop/offers/{ID}/codes", shop(codes.begin))
     add.add_post(f"/shop/offers/{ID}/codes/list", shop(codes.upload))
@@ -86,7 +88,7 @@ def setup_shop(app: web.Application) -> None:
     add.add_post(f"/shop/codes/{ID}/{{action:stop|resume}}", shop(codes.act))
     add.add_get(f"/shop/codes/{ID}.csv", shop(codes.export))
     add.add_get(f"/shop/codes/{ID}/rejected.csv", shop(codes.rejected))
-    add.add_post(f"/shop/offers/{ID}/{{action:hide|show|end|reopen|link}}", shop(offers.act))
+    add.add_post(f"/shop/offers/{ID}/{{action:hide|show|end|reopen|link}}", shop(offer_acts.act))
     add.add_get("/shop/share", shop(share.page))
     add.add_get("/shop/share/{paper:a4|a6}.{kind:pdf|png}", shop(share.sheet))
     add.add_get("/shop/tiers", shop(tiers.page))

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.orm import Session
 
-from handlers.web import site, uploads
+from handlers.web import files, site, uploads
 from handlers.web.shop import fields, frame
 from handlers.web.shop.recognition import overview
 from handlers.words import Words
@@ -185,7 +185,7 @@ async def picture(request: web.Request) -> web.StreamResponse:
     if badge.picture is None:
         raise NotFoundError("picture", badge.id)
     content = await site.store_of(request).read(media.load, badge.picture)
-    return site.media_response(content, "badge")
+    return files.media_response(content, "badge")
 
 
 def _problem(said: Words, error: InvalidError) -> str:

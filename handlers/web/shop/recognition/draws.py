@@ -16,8 +16,9 @@ from handlers.web.shop import fields, frame
 from handlers.web.shop.recognition import overview, prizes
 from handlers.words import Words
 from loyalty.points import lots
-from loyalty.recognition import drawlog, draws, entries
-from loyalty.recognition.draws import ASSURANCES, Draw, DrawInput, DrawState, EntryBy, Mode
+from loyalty.recognition import drafts, drawlog, draws, entries
+from loyalty.recognition.drafts import DrawInput
+from loyalty.recognition.draws import ASSURANCES, Draw, DrawState, EntryBy, Mode
 from loyalty.recognition.prizes import PrizeInput
 from store import audit, staff
 from store.errors import InvalidError, NotFoundError
@@ -136,7 +137,7 @@ async def _form(
     filled = max((int(name.split("_")[1]) for name in form if _of_row(name) and form[name]), default=0)
     context = {
         "draw": draw, "form": form, "errors": errors, "notice": notice(said), "asks": asks(said),
-        "rows": range(1, min(draws.PRIZES_MAX, max(ROWS, filled + 1)) + 1),
+        "rows": range(1, min(drafts.PRIZES_MAX, max(ROWS, filled + 1)) + 1),
         "offers": await site.store_of(request).read(prizes.offers, here.shop.id),
     }  # fmt: skip
     return await frame.render(request, "shop/recognition/draw_form.html", context, page=overview.PAGE, status=status)
@@ -167,7 +168,7 @@ def _read(
     mode = Mode(form["mode"]) if form.get("mode") in set(Mode) else Mode.ODDS
     listed: list[tuple[PrizeInput, int]] = []
     place = 0
-    for row in range(1, draws.PRIZES_MAX + 1):
+    for row in range(1, drafts.PRIZES_MAX + 1):
         prefix = f"prize_{row}_"
         if not any(form.get(prefix + name) for name in ("name", "points", "stock", "odds", "program_id")):
             continue
@@ -203,10 +204,10 @@ async def save(request: web.Request) -> web.StreamResponse:
         read = _read(session, said, form, here, wrong)
         before = None
         if number is None:
-            made = draws.add(session, here.shop.id, read)
+            made = drafts.add(session, here.shop.id, read)
         else:
             before = _said(session, draws.get(session, number, here.shop.id))
-            made = draws.change(session, number, here.shop.id, read)
+            made = drafts.change(session, number, here.shop.id, read)
         audit.record(
             session, here.actor, "draw_added" if before is None else "draw_changed", here.shop.id, draw=made.id,
             before=before, after=_said(session, made),
@@ -242,7 +243,7 @@ async def act(request: web.Request) -> web.StreamResponse:
     def write(session: Session) -> None:
         before = draws.get(session, number, here.shop.id).state
         if action == "remove":
-            draws.remove(session, number, here.shop.id)
+            drafts.remove(session, number, here.shop.id)
             audit.record(session, here.actor, "draw_removed", here.shop.id, draw=number)
             return
         if action == "open":
