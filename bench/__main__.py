@@ -25,6 +25,8 @@ ROWS = (
     "search",
     "desk",
     "segments",
+    "freezing",
+    "broadcast",
 )
 POSTINGS = 200_000
 """Scales the set-based rows: so many postings are checked, a tenth as many customers are looked at and codes made, a hundredth
@@ -140,6 +142,26 @@ def main() -> None:
         what = f"live count of a nested group of {people:,} customers, {people * 10:,} orders, PostgreSQL : plain SQL"
         row(what, group.count, group.plain, "≤ 1 s", "s")
         console.print(f"{group.fit:,} fit; naming all of them takes {group.members:.2f} s")
+    if "freezing" in wanted:
+        from bench import freezing
+
+        people = postings // 10
+        for name, beginning in (("SQLite", None), ("PostgreSQL", postgres)):
+            url, server = beginning() if beginning else (None, None)
+            try:
+                frozen = freezing.measure(people, url)
+            finally:
+                if server is not None:
+                    server.cleanup()  # type: ignore[attr-defined]
+            what = f"{people:,} recipients frozen, {name} : plain INSERT … SELECT"
+            row(what, frozen.seconds, frozen.plain_seconds, f"≤ {people / 50_000:,.1f} s", "s")
+    if "broadcast" in wanted:
+        from bench import broadcasting
+
+        sent = broadcasting.measure()
+        row(f"a campaign at a limit of {broadcasting.RATE}/s : the limit", sent.per_second, broadcasting.RATE, "≥ 0.98", "/s")
+        console.print(f"at most {sent.most} in any second, as the server counts")
+        row("/points during a broadcast, 99 of 100 : without", sent.during_p99, sent.without_p99, "≤ 1.5", "ms")
     console.print(table)
 
 

@@ -110,10 +110,11 @@ class App:
         self._runner: web.AppRunner | None = None
         self._worker = False
 
-    def push(self, account: str, calls: list[Call]) -> None:
-        """Hand rows that have just been committed to this process's sender, if it is one."""
+    def push(self, calls: list[Call]) -> None:
+        """Hand rows that have just been committed to this process's senders, if it has any."""
         if self._worker:
-            self.senders[account].push(calls)
+            for account in {call.account for call in calls}:
+                self.senders[account].push([call for call in calls if call.account == account])
 
     def links(self, payload: str) -> list[tuple[str, str]]:
         """The link for a start payload on every messenger that can be linked to, Telegram's first."""

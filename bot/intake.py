@@ -76,7 +76,7 @@ class Intake:
         dispatcher: Dispatcher,
         messengers: Sequence[Messenger],
         *,
-        pushed: Callable[[str, list[Call]], None],
+        pushed: Callable[[list[Call]], None],
         links: Callable[[str], list[tuple[str, str]]],
         files: Callable[[str, Any], list[File]],
         demo: bool = False,
@@ -187,7 +187,7 @@ class Intake:
                 _close, messenger.account, key, address.chat_id, body, opening.conversation, session, replayed
             )
             if session.calls:
-                work.after_commit.append(lambda: self._pushed(messenger.account, session.calls))
+                work.after_commit.append(lambda: self._pushed(session.calls))
         return True
 
     async def _handle(
@@ -241,7 +241,7 @@ class Intake:
                     said("Sorry, something went wrong on our side. We've noted it and will look into it."),
                 )
                 await work.write(outbox.put, session.calls)
-                work.after_commit.append(lambda: self._pushed(messenger.account, session.calls))
+                work.after_commit.append(lambda: self._pushed(session.calls))
 
 
 _LOOK = (

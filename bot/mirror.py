@@ -30,7 +30,7 @@ log = structlog.get_logger()
 class Mirror:
     """Follows the desks for one account's group."""
 
-    def __init__(self, store: Store, account: str, owner: str, pushed: Callable[[str, list[Call]], None]) -> None:
+    def __init__(self, store: Store, account: str, owner: str, pushed: Callable[[list[Call]], None]) -> None:
         self._store = store
         self._account = account
         self._owner = owner
@@ -84,7 +84,7 @@ class Mirror:
             async with self._store.work() as work:
                 calls = await work.write(forum_follow.show, room, self._settled)
                 if calls:
-                    work.after_commit.append(lambda calls=calls: self._pushed(self._account, calls))  # type: ignore[misc]
+                    work.after_commit.append(lambda calls=calls: self._pushed(calls))  # type: ignore[misc]
             if not calls:
                 return
 

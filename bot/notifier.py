@@ -61,7 +61,7 @@ class Notifier:
         store: Store,
         messengers: Mapping[str, Messenger],
         *,
-        pushed: Callable[[str, list[Call]], None],
+        pushed: Callable[[list[Call]], None],
         codes: CodeChannel,
         skipped: Mapping[str, Skipped],
     ) -> None:
@@ -92,14 +92,10 @@ class Notifier:
             cards = await self._cards(await work.read(self._to_draw))
             count, calls, codes = await work.write(self._queue, cards)
             if calls:
-                work.after_commit.append(lambda: self._push(calls))
+                work.after_commit.append(lambda: self._pushed(calls))
         for phone, code in codes:
             self._codes(phone, code)
         return count
-
-    def _push(self, calls: list[Call]) -> None:
-        for sent_by in {call.account for call in calls}:
-            self._pushed(sent_by, [call for call in calls if call.account == sent_by])
 
     def _to_draw(self, session: Session) -> list[tuple[int, Card]]:
         """The cards that go along with due notices, by the notices' numbers; of whom there is none, the words go alone."""

@@ -138,7 +138,10 @@ class Queues:
     def landed(self, call: Call, now: float) -> None:
         """A row that left has its answer."""
         _, since = self.flying.pop(call.id)
-        self._times.append(min(now, since + RATE_LEEWAY_SECONDS))
+        counts = min(now, since + RATE_LEEWAY_SECONDS)
+        self._times.append(counts)
+        if (chat := self._chats.get(_key(call))) is not None:
+            chat.last = max(chat.last, counts)
 
     def done(self, call: Call) -> None:
         """A row has left memory; its chat's next one may go."""

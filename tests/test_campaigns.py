@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import pytest
 
+from bot.broadcaster import LEASE, TICK_SECONDS
 from loyalty import programme
 from loyalty.customers import customers, facts
 from loyalty.outreach import consents, manners, templates
@@ -17,7 +18,7 @@ from loyalty.outreach.manners import Rules
 from loyalty.outreach.templates import TemplateError
 from loyalty.vouchers import voucher_programs
 from loyalty.vouchers.voucher_programs import Kind
-from store import notices, staff
+from store import leases, notices, staff
 from store.clock import SetClock
 from store.outbox import Purpose
 from tests.botapi.people import Person
@@ -228,6 +229,11 @@ async def test_a_schedule_is_kept_and_a_late_one_refused(api: Shop, clock: SetCl
     await api.let_go(number)
     await quiet(api.shop)
     assert (await api.read(number))["state"] == "approved"
+    # While all there is lies ahead the broadcaster writes nothing.
+    await api.shop.store.write(leases.let_go, LEASE, api.shop.app.owner)
+    await asyncio.sleep(2 * TICK_SECONDS)
+    assert await api.shop.store.write(leases.hold, LEASE, "somebody else") is not None
+    await api.shop.store.write(leases.let_go, LEASE, "somebody else")
     clock.advance(timedelta(hours=2))
     assert (await api.through(number))["sent"] == 1
     assert heard(lan, "Đúng giờ") == 1

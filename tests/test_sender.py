@@ -64,7 +64,7 @@ def a_call(store: Store, to: Person, text: str, purpose: Purpose = Purpose.REPLY
 async def put(shop: Running, *calls: Call) -> None:
     """Queue calls as a work does: committed, then handed to the sender of this process."""
     await shop.store.write(outbox.put, calls)
-    shop.app.push(ACCOUNT, list(calls))
+    shop.app.push(list(calls))
 
 
 async def say(shop: Running, to: Person, text: str, purpose: Purpose = Purpose.REPLY) -> Call:
@@ -280,7 +280,7 @@ async def test_what_could_not_be_sent_for_a_day_is_given_up(shop: Running, clock
     # In one commit: the sender may look between two of ours and find the row new.
     await shop.store.write(put_yesterday)
     old.created_at = to_micros(yesterday)
-    shop.app.push(ACCOUNT, [old])
+    shop.app.push([old])
     assert await ended(shop.store, old) == ("failed", "HTTP 500: Internal Server Error")
 
 
@@ -534,7 +534,7 @@ async def _compose(shop: Running, write: Callable[[Any], Any]) -> list[Call]:
         outbox.put(db, session.calls)
 
     await shop.store.write(keep)
-    shop.app.push(ACCOUNT, session.calls)
+    shop.app.push(session.calls)
     return session.calls
 
 

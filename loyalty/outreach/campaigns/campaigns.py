@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, delete, exists, insert, select, text, update
+from sqlalchemy import JSON, ForeignKey, Index, Text, and_, delete, exists, insert, or_, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers.customers import LANGUAGES
@@ -376,11 +376,16 @@ def get(session: Session, campaign_id: int, shop_id: int | None = None, *, lock:
 
 
 def running(session: Session) -> list[Campaign]:
-    """Those that are to be frozen or sent, the oldest first."""
+    """Those with something to do now, the oldest first: to be frozen, begun, sent or ended."""
+    c, d, moment = campaigns.c, deliveries.deliveries.c, now(session)
+    planned = exists().where(d.source == deliveries.CAMPAIGN, d.source_id == c.id, d.state == deliveries.PLANNED)
+    queued = exists().where(d.source == deliveries.CAMPAIGN, d.source_id == c.id, d.state == deliveries.QUEUED)
+    begins = or_(c.frozen_at.is_(None), c.send_at.is_(None), c.send_at <= moment)
+    goes_on = or_(planned.where(d.due_at <= moment), ~or_(planned, queued))
     rows = session.execute(
         select(*_FIELDS)
-        .where(campaigns.c.state.in_((CampaignState.APPROVED, CampaignState.SENDING)))
-        .order_by(campaigns.c.id)
+        .where(or_(and_(c.state == CampaignState.APPROVED, begins), and_(c.state == CampaignState.SENDING, goes_on)))
+        .order_by(c.id)
     )
     return [Campaign(*row) for row in rows]
 
