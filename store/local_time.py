@@ -15,8 +15,8 @@ from store.base import to_micros
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
-FIRST = datetime(2000, 1, 1, tzinfo=UTC)
-"""What lies before it is on the clock of this day."""
+FIRST = datetime(2015, 1, 1, tzinfo=UTC)
+"""What lies before it is read on the clock of this day."""
 AHEAD = timedelta(days=366)
 UNIX_DAY = date(1970, 1, 1).toordinal()
 

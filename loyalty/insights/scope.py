@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
+from loyalty.customers.customers import customers
 from loyalty.orders import real
 from loyalty.orders.orders import orders
 from store import shops
@@ -49,6 +50,12 @@ class Scope:
     def among(self, column: ColumnElement[int]) -> tuple[ColumnElement[bool], ...]:
         """Narrows any table down to these people, by its column of the customer's number."""
         return () if self.who is None else (column.in_(self.who),)
+
+    def people(self) -> Select[int]:
+        """The numbers of the shop's customers: it is their home, or they bought there."""
+        c, bought = customers.c, select(orders.c.customer_id).where(*real.of(self.shop_id))
+        own = or_(c.home_shop_id == self.shop_id, c.id.in_(bought))
+        return select(c.id).where(c.merged_into.is_(None), c.erased_at.is_(None), own, *self.among(c.id))
 
 
 def of(session: Session, shop_id: int, first: date, last: date, who: Select[int] | None = None) -> Scope:
