@@ -25,7 +25,7 @@ from support.care import incidents
 from support.complaints import loop
 from support.deadlines import alerts, clocks, escalations, promises
 from support.duties import accesses, copies, erasures, retention
-from support.feedback import asking, surveys
+from support.feedback import asking, planning
 from support.routing import router
 
 TICK_SECONDS = 1.0
@@ -58,8 +58,8 @@ DUE: tuple[Callable[[Session], int], ...] = (
     waking.close_due,
     loop.ask_due,
     asking.remind_due,
-    surveys.plan_due,
-    surveys.ask_due,
+    planning.plan_due,
+    planning.ask_due,
     router.leave_due,
     router.drain_due,
     erasures.erase_due,

@@ -84,6 +84,7 @@ async def test_a_wrong_order_is_422_and_nothing_changes(api: Api) -> None:
     for values, field in [
         ({"total": -1}, "total"),
         ({"total": True}, "total"),
+        ({"delivered_at": "2099-01-01T00:00:00Z"}, "delivered_at"),
         ({"total": "85000"}, "total"),
         ({"total": 85000.0}, "total"),
         ({"total": None}, "total"),

@@ -1,20 +1,26 @@
 """Complaints and questions in the chat: by buttons and in the customer's own words, and a supervisor's yes or no."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from loyalty.orders import arrivals, orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.outreach import consents
 from loyalty.points import points
 from store import staff
 from store.clock import SetClock
+from store.outbox import Purpose
 from store.staff import Member, Role
-from support import handling, ratings, tickets
+from support import handling, ratings, thread, tickets
 from support.complaints import complaints, goodwill, loop, recovery
 from support.complaints.complaints import Outcome
-from support.feedback import asking, compliments, surveys, terms
+from support.feedback import asking, compliments, order_answers, planning, surveys, terms
 from support.feedback.terms import Terms
 from tests.botapi.people import Person
 from tests.chatting import (
@@ -96,7 +102,7 @@ async def solved(shop: Running, person: Person, minh: Member, text: str = "Ly b�
 
 async def later(shop: Running, clock: SetClock, by: timedelta) -> None:
     clock.advance(by)
-    for rule in (loop.ask_due, asking.remind_due, surveys.plan_due, surveys.ask_due):
+    for rule in (loop.ask_due, asking.remind_due, planning.plan_due, planning.ask_due):
         await shop.store.write(rule)
     await quiet(shop)
 
@@ -248,4 +254,74 @@ async def test_nps_and_effort_are_asked_when_the_shop_wants_to_know(
     assert labels(asked) == ["Rất dễ", "Dễ", "Tạm được", "Khó", "Rất khó"]
     await tap(shop, lan, "Dễ", asked)
     assert (await shop.store.read(surveys.of_customer, customer))[-1].score == 4
+    await shop.store.write(terms.change, shop.shop_id, Terms(), "staff:1")
+
+
+async def test_an_order_is_asked_about_once_and_a_no_is_a_complaint_with_the_order_in_it(
+    shop: Running, lan: Person, clock: SetClock
+) -> None:
+    await shop.store.write(terms.change, shop.shop_id, Terms(order_days=30, order_hours=5), "staff:1")
+    mai, hue = await settled_person(shop, first_name="Mai"), await settled_person(shop, first_name="Huệ")
+    buyers = [(await customer_of(shop, one)).id for one in (lan, mai, hue)]
+    tea = OrderInput(
+        total=84_000, currency="VND", placed_at=clock.now(), status=Status.COMPLETED, customer_id=buyers[0],
+        items=[{"name": "Trà sen", "quantity": 2}],
+    )  # fmt: skip
+    await shop.store.write(orders.put, shop.shop_id, "HD-7", tea)
+    await put_order(shop, "HD-8", 50_000, customer_id=buyers[1])
+    # What comes from a file, and who wants no such messages, are left in peace.
+    old = replace(tea, customer_id=buyers[2])
+    await shop.store.write(partial(orders.put, source=orders.IMPORT, quiet=True), shop.shop_id, "HD-1", old)
+    await shop.store.write(orders.put, shop.shop_id, "HD-1", replace(old, total=85_000))
+    await shop.store.write(partial(consents.record, agreed=False, proof={}), buyers[1], Purpose.CARE)
+    await quiet(shop)
+    await later(shop, clock, timedelta())
+    await later(shop, clock, timedelta(hours=4, minutes=59))
+    assert not any("Chạm một cái là được" in text for text in lan.texts)
+    await later(shop, clock, timedelta(minutes=1))
+    assert not any("Chạm một cái là được" in text for one in (mai, hue) for text in one.texts)
+    asked = last_with_buttons(lan)
+    assert "đơn HD-7 ở" in asked["text"]
+    assert labels(asked) == ["👍 Ổn cả", "👎 Chưa ổn"]
+    await tap(shop, lan, "👎 Chưa ổn", asked)
+    assert shown(lan, asked).startswith("👎 Mình xin lỗi")
+    (ticket,) = await tickets_of(shop, buyers[0])
+    assert (ticket.topic, ticket.severity, ticket.subject) == ("complaint", 4, "👎 HD-7")
+    assert any(f"#{ticket.id}" in text for text in lan.texts)
+    (question,) = await shop.store.read(surveys.of_customer, buyers[0])
+    with pytest.raises(surveys.AnsweredError):
+        await shop.store.write(partial(order_answers.answer, good=True), question.id, buyers[0])
+    boss = (await colleague(shop, "Thu", Role.OWNER))[0]
+    lines = await shop.store.read(thread.page, ticket.id, boss)
+    (about,) = [one.data for one in lines if isinstance(one, thread.Happened) and one.kind == "order_wrong"]
+    assert (about["order"], about["total"], about["items"]) == ("HD-7", 84_000, ["2 × Trà sen"])
+    await say(shop, lan, "trà bị đổ hết")
+    assert (await shop.store.read(tickets.get, ticket.id)).preview["text"] == "trà bị đổ hết"
+    # At most once in the days; and a yes in one's own words is one too.
+    await shop.store.write(handling.resolve, ticket.id, boss)
+    await put_order(shop, "HD-9", 50_000, customer_id=buyers[0])
+    await put_order(shop, "HD-10", 50_000, customer_id=buyers[2])
+    await quiet(shop)
+    await later(shop, clock, timedelta())
+    await later(shop, clock, timedelta(hours=16))
+    assert len(await shop.store.read(surveys.of_customer, buyers[0])) == 1
+    (answer,) = await say(shop, hue, "ok ổn nha shop")
+    assert answer.startswith("👍 Vui quá, cảm ơn bạn Huệ")
+    (found,) = await shop.store.read(surveys.of_customer, buyers[2])
+    assert (found.kind, found.score) == ("order", 1)
+    await shop.store.write(terms.change, shop.shop_id, Terms(), "staff:1")
+
+
+async def test_after_a_delivery_when_the_shop_counts_from_there(shop: Running, lan: Person, clock: SetClock) -> None:
+    counted = Terms(order_days=1, order_hours=2, order_after=terms.DELIVERED)
+    await shop.store.write(terms.change, shop.shop_id, counted, "staff:1")
+    bought = await put_order(shop, "GH-1", 50_000, customer_id=(await customer_of(shop, lan)).id)
+    await later(shop, clock, timedelta())
+    await later(shop, clock, timedelta(days=2))
+    assert not any("Chạm một cái" in text for text in lan.texts)
+    for _ in range(2):
+        await shop.store.write(arrivals.report, bought.id, clock.now())
+    await later(shop, clock, timedelta())
+    await later(shop, clock, timedelta(days=1))
+    assert sum("đơn GH-1 ở" in text and "Chạm một cái" in text for text in lan.texts) == 1
     await shop.store.write(terms.change, shop.shop_id, Terms(), "staff:1")

@@ -178,8 +178,12 @@ async def test_limits_and_rules_are_set_by_who_runs_the_shop_alone(console: Cons
     assert len(await console.rows("complaint_terms")) == 1
     page = await manager.post("/shop/feedback/terms", {"nps_days": "7"})
     assert page.error_at("nps_days")
-    await manager.post("/shop/feedback/terms", {"nps_days": "90", "effort": "yes"})
-    assert await console.store.read(feedback_terms.of, console.shop) == feedback_terms.Terms(90, effort=True)
+    form = {"effort": "yes", "order_days": "14", "order_after": "order_delivered"}
+    page = await manager.post("/shop/feedback/terms", form | {"order_hours": "0"})
+    assert page.error_at("order_hours") == "Between 1 and 720."
+    await manager.post("/shop/feedback/terms", form | {"nps_days": "90", "order_hours": "3"})
+    asked = feedback_terms.Terms(90, effort=True, order_days=14, order_hours=3, order_after="order_delivered")
+    assert await console.store.read(feedback_terms.of, console.shop) == asked
 
 
 async def test_goodwill_of_another_shop_is_not_decided_here(console: Console) -> None:

@@ -1,5 +1,7 @@
 """Orders over the API: a till or a web shop tells what was bought, and learns what it earned."""
 
+from datetime import datetime
+
 from pydantic import BaseModel, Field, JsonValue
 from sqlalchemy.orm import Session
 
@@ -7,7 +9,7 @@ from handlers.api.bodies import Body, CustomerRef, Moment, Money, RowNumber, exa
 from handlers.api.calls import Answer, Ask, Call
 from handlers.web.site import Site
 from loyalty.customers import customers
-from loyalty.orders import orders
+from loyalty.orders import arrivals, orders
 from loyalty.orders.orders import Status
 from store.errors import NotFoundError
 
@@ -40,6 +42,9 @@ class OrderBody(Body):
         description="In đồng, before vouchers and points paid a part; missing: `total` and what `redemptions` took off.",
     )
     items: list[dict[str, JsonValue]] | None = Field(default=None, max_length=ITEMS_MAX, description=_ITEMS_WORDS)
+    delivered_at: Moment | None = Field(
+        default=None, description="When it reached its buyer; the first word on it stands."
+    )
     redemptions: list[RowNumber] | None = Field(
         default=None, max_length=ITEMS_MAX, description="Reserved vouchers that the order uses: confirmed with it."
     )
@@ -80,7 +85,7 @@ async def put(ask: Ask, body: OrderBody) -> Answer:
         redemptions=body.redemptions or (),
         listed=body.listed,
     )
-    state, token = await ask.write(_put, ask.shop_id, _external_id(ask), order)
+    state, token = await ask.write(_put, ask.shop_id, _external_id(ask), order, body.delivered_at)
     return 200, _shown(state, ask.site, token)
 
 
@@ -95,9 +100,11 @@ def _external_id(ask: Ask) -> str:
 
 
 def _put(
-    session: Session, shop_id: int, external_id: str, order: orders.OrderInput
+    session: Session, shop_id: int, external_id: str, order: orders.OrderInput, delivered_at: datetime | None
 ) -> tuple[orders.OrderState, str | None]:
     state = orders.put(session, shop_id, external_id, order)
+    if delivered_at is not None:
+        arrivals.report(session, state.id, delivered_at)
     return state, _open_token(session, state)
 
 

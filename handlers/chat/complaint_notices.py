@@ -94,6 +94,16 @@ def _nps(voice: Voice, params: Params) -> Told:
     )
 
 
+def _order_question(voice: Voice, params: Params) -> Told:
+    return Told(
+        voice.say(
+            "{Name}, was everything all right with order <b>{order}</b> at {shop}? One tap is enough.",
+            order=str(params["order"]), shop=str(params["shop"]),
+        ),
+        questions.order_buttons(voice.words, int(params["survey"])),
+    )  # fmt: skip
+
+
 # ── To the team ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -173,6 +183,7 @@ KINDS: dict[str, Callable[[Voice, Params], Told]] = {
     "goodwill_taken_back": _taken_back,
     "rating_reminder": _rating_reminder,
     "nps": _nps,
+    "order_question": _order_question,
     "complaint_grave": _grave,
     "recovery_opened": _recovery_opened,
     "complaint_again": _again,

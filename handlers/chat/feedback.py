@@ -10,7 +10,7 @@ from aiogram.types import CallbackQuery, Message
 
 from handlers.chat import help as helping
 from handlers.chat import questions
-from handlers.chat.questions import Decide, Score, Wants, Well
+from handlers.chat.questions import Bought, Decide, Score, Wants, Well
 from handlers.chat.sayings import understand
 from handlers.chat.talk import Talk
 from handlers.complaint_words import remedies
@@ -21,7 +21,7 @@ from store.text import fold
 from support.complaints import findings, goodwill, loop, replies
 from support.complaints.complaints import Remedy
 from support.complaints.goodwill_book import DecidedError, OverLimitError
-from support.feedback import pending, surveys
+from support.feedback import order_answers, pending, surveys
 from support.feedback.surveys import Kind
 
 COMMENT_WITHIN = timedelta(hours=1)
@@ -65,6 +65,27 @@ async def well(query: CallbackQuery, callback_data: Well, talk: Talk) -> None:
     await query.answer()
     if isinstance(query.message, Message):
         await query.message.edit_text(_answered(talk, good=callback_data.good))
+
+
+async def bought(query: CallbackQuery, callback_data: Bought, talk: Talk) -> None:
+    """Whether an order was all right."""
+    try:
+        await talk.work.write(order_answers.answer, callback_data.survey, talk.customer_id, good=callback_data.good)
+    except ConflictError:
+        await query.answer(talk.say("You have answered this already. Thank you!"))
+        return
+    except NotFoundError:
+        await query.answer(_stale(talk))
+        return
+    await query.answer()
+    if isinstance(query.message, Message):
+        await query.message.edit_text(_order_answered(talk, good=callback_data.good))
+
+
+def _order_answered(talk: Talk, *, good: bool) -> str:
+    if good:
+        return talk.say("👍 Good to hear, thank you {name}! See {you} soon.")
+    return talk.say("👎 We are sorry to hear that. What went wrong? Just write here; a photo helps too.")
 
 
 def _answered(talk: Talk, *, good: bool) -> str:
@@ -123,6 +144,8 @@ async def in_words(message: Message, talk: Talk, state: FSMContext) -> bool:
         return False
     if asked.kind == pending.CHECK:
         return await _well_in_words(message, talk, state, asked.id, text)
+    if asked.kind == Kind.ORDER:
+        return await _order_in_words(message, talk, state, asked.id, text)
     number = _read(text, asked.kind, talk)
     try:
         if number is None:
@@ -150,6 +173,22 @@ async def _well_in_words(message: Message, talk: Talk, state: FSMContext, ticket
         # Their words are the first of what is to be put right.
         await helping.into_ticket(message, talk, state)
     await message.answer(_answered(talk, good=good))
+    return True
+
+
+async def _order_in_words(message: Message, talk: Talk, state: FSMContext, survey_id: int, text: str) -> bool:
+    good = replies.well(text)
+    if good is None:
+        return False
+    try:
+        await talk.work.write(order_answers.answer, survey_id, talk.customer_id, good=good)
+    except (ConflictError, NotFoundError):
+        return False
+    if not good:
+        # Their words are what went wrong.
+        await helping.into_ticket(message, talk, state)
+        return True
+    await message.answer(_order_answered(talk, good=True))
     return True
 
 

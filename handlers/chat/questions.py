@@ -1,5 +1,5 @@
-"""Questions that we ask customers after their case, with their buttons: what would make it good, whether all is well, how
-likely they would recommend us, how easy it was.
+"""Questions that we ask customers after their case or their order, with their buttons: what would make it good, whether all
+is well, whether the order was, how likely they would recommend us, how easy it was.
 """
 
 from typing import Annotated
@@ -34,6 +34,13 @@ class Score(CallbackData, prefix="score"):
     score: Annotated[int, Field(ge=0, le=10)]
 
 
+class Bought(CallbackData, prefix="bought"):
+    """Whether an order was all right."""
+
+    survey: Number
+    good: bool
+
+
 class Decide(CallbackData, prefix="gw"):
     """A supervisor decides goodwill that waits."""
 
@@ -50,6 +57,14 @@ def well_buttons(said: Words, ticket_id: int) -> InlineKeyboardMarkup:
     row = [
         button(said("Yes, all is well"), Well(ticket=ticket_id, good=True)),
         button(said("Not yet"), Well(ticket=ticket_id, good=False)),
+    ]
+    return InlineKeyboardMarkup(inline_keyboard=[row])
+
+
+def order_buttons(said: Words, survey_id: int) -> InlineKeyboardMarkup:
+    row = [
+        button(said("👍 All was well"), Bought(survey=survey_id, good=True)),
+        button(said("👎 Not really"), Bought(survey=survey_id, good=False)),
     ]
     return InlineKeyboardMarkup(inline_keyboard=[row])
 

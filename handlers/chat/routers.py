@@ -56,7 +56,7 @@ from handlers.chat.commands import (
 from handlers.chat.forum_buttons import Do
 from handlers.chat.gifting import Giving
 from handlers.chat.phone import Phone
-from handlers.chat.questions import Decide, Score, Wants, Well
+from handlers.chat.questions import Bought, Decide, Score, Wants, Well
 from loyalty.customers import customers
 from store.engine import Work
 
@@ -113,6 +113,7 @@ def build() -> Dispatcher:
     tapped.register(feedback.wants, Wants.filter())
     tapped.register(feedback.well, Well.filter())
     tapped.register(feedback.score, Score.filter())
+    tapped.register(feedback.bought, Bought.filter())
     tapped.register(feedback.decide, Decide.filter())
     tapped.register(deadlines.mine, Mine.filter())
     tapped.register(deadlines.keep, KeepPromise.filter())

@@ -69,6 +69,8 @@ class Origin(StrEnum):
     """It was opened as something else, and what they wrote is grave."""
     STAFF = "staff"
     RATING = "rating"
+    ORDER = "order"
+    """Asked about an order, they said that it was not all right."""
 
 
 _DUE = text("check_at IS NOT NULL")

@@ -1,4 +1,6 @@
-"""Results: what customers think of the help, of a period: stars by agent, topic, shop and week, NPS, effort, their words."""
+"""Results: what customers think of the help, of a period: stars by agent, topic, shop and week, NPS, orders,
+effort, their words.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -67,6 +69,20 @@ class Nps:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderWord:
+    """Whether orders were all right, out of `asked`."""
+
+    asked: int
+    good: int
+    bad: int
+
+    @property
+    def satisfied(self) -> int | None:
+        """Good answers in per cent of all, rounded half up."""
+        return _share(self.good, self.good + self.bad)
+
+
+@dataclass(frozen=True, slots=True)
 class Comment:
     """What somebody wrote beside their stars."""
 
@@ -99,6 +115,7 @@ class Results:
     by_shop: list[tuple[str, Stars]]
     weeks: list[Week]
     nps: Nps
+    orders: OrderWord
     effort: int | None
     effort_count: int
     comments: list[Comment]
@@ -133,6 +150,7 @@ def of(session: Session, shop: Shop, every: Sequence[Shop], first: date, last: d
         by_agent=[(name, stars, praised.get(number, 0)) for (number, name), stars in agents if number is not None],
         by_topic=_by(own, lambda row: row.topic), by_shop=_by(rows, lambda row: names[row.shop_id]),
         weeks=_weeks(own, first, last, zone), nps=_nps(session, shop.id, since, until),
+        orders=_orders(session, shop.id, since, until),
         **_effort(session, shop.id, since, until),
         comments=[
             Comment(row.ticket_id, row.at, row.stars, row.comment, row.topic, row.name or "") for row in own if row.comment
@@ -192,6 +210,15 @@ def _nps(session: Session, shop_id: int, since: datetime, until: datetime) -> Np
     promoters = sum(count for score, count in answers.items() if score >= PROMOTERS)
     detractors = sum(count for score, count in answers.items() if score <= DETRACTORS)
     return Nps(asked, promoters, sum(answers.values()) - promoters - detractors, detractors)
+
+
+def _orders(session: Session, shop_id: int, since: datetime, until: datetime) -> OrderWord:
+    s = surveys.c
+    rows = session.execute(
+        select(s.score, func.count()).where(*_surveyed(Kind.ORDER, shop_id, since, until)).group_by(s.score)
+    )
+    by = {score: int(count) for score, count in rows}
+    return OrderWord(sum(by.values()), by.get(1, 0), by.get(0, 0))
 
 
 def _effort(session: Session, shop_id: int, since: datetime, until: datetime) -> dict[str, Any]:

@@ -1,40 +1,34 @@
-"""Surveys: now and then, whether somebody would recommend the shop (NPS, 0 to 10), and how easy it was to get help (1 to 5).
-
-NPS follows an order or a solved case by a day, at most once in the shop's days for a customer, and waits while a complaint
-of theirs is open. What is to be asked is a row with a time.
+"""Surveys: now and then, whether somebody would recommend the shop (NPS, 0 to 10), how easy it was to get help (1 to 5), and
+whether an order was all right (1 or 0). What is to be asked, and when, is decided in `planning`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers import claims, customers
-from store import events, notices
+from store import events
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
-from store.events import Happened
-from store.outbox import Purpose
 from support import tickets
-from support.complaints.complaints import complaints
-from support.complaints.loop import civil
 from support.feedback import terms
 from support.tickets import Ticket
 
-FOLLOWER = "surveys"
-AFTER = timedelta(days=1)
 COMMENT_CHARS_MAX = 1_000
-SCALES = {"nps": (0, 10), "effort": (1, 5)}
+SCALES = {"nps": (0, 10), "effort": (1, 5), "order": (0, 1)}
 
 
 class Kind(StrEnum):
     NPS = "nps"
     EFFORT = "effort"
     """5 is very easy."""
+    ORDER = "order"
+    """1: all was well."""
 
 
 class State(StrEnum):
@@ -51,6 +45,7 @@ class SurveyRow(Base):
     __tablename__ = "surveys"
     __table_args__ = (
         UniqueConstraint("kind", "ticket_id"),
+        UniqueConstraint("kind", "order_id"),
         Index("ix_surveys_due", "due_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
         Index("ix_surveys_customer", "customer_id", "kind", "due_at"),
         Index("ix_surveys_shop", "shop_id", "kind", "asked_at"),
@@ -62,6 +57,8 @@ class SurveyRow(Base):
     shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id"))
     ticket_id: Mapped[int | None] = mapped_column(ForeignKey("tickets.id"))
     """The case it is about; empty after an order."""
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
+    """The order that it asks about."""
     staff_id: Mapped[int | None]
     state: Mapped[str] = mapped_column(Text)
     due_at: Mapped[datetime] = mapped_column(UtcTime)
@@ -80,6 +77,7 @@ class Survey:
     customer_id: int
     shop_id: int
     ticket_id: int | None
+    order_id: int | None
     staff_id: int | None
     state: str
     asked_at: datetime | None
@@ -97,84 +95,30 @@ surveys = table(SurveyRow)
 _FIELDS = tuple(surveys.c[name] for name in Survey.__dataclass_fields__)
 
 
-def plan_due(session: Session) -> int:
-    """Plan what is to be asked after what happened since the last time; how many events that were. For the clock."""
-    if not events.any_new(session, FOLLOWER):
-        return 0
-    events.number(session)
-    happened = events.follow(session, FOLLOWER)
-    for event in happened:
-        if event.kind in {"order_completed", "ticket_resolved"} and event.customer_id and event.shop_id:
-            _plan(session, event, customers.resolve(session, event.customer_id), event.shop_id)
-    return len(happened)
-
-
-def _plan(session: Session, event: Happened, customer_id: int, shop_id: int) -> None:
-    days = terms.of(session, shop_id).nps_days
-    if not days:
-        return
-    ticket_id = event.data.get("ticket")
-    s = surveys.c
-    since = now(session) - timedelta(days=days)
-    asked = select(s.id).where(s.customer_id == customer_id, s.kind == Kind.NPS.value, s.due_at > since)
-    if ticket_id is not None:
-        asked = select(s.id).where(
-            (s.customer_id == customer_id) & (s.kind == Kind.NPS.value) & (s.due_at > since)
-            | (s.ticket_id == ticket_id) & (s.kind == Kind.NPS.value)
-        )  # fmt: skip
-    if session.execute(asked.limit(1)).first() is None:
-        due_at = civil(session, shop_id, now(session) + AFTER)
-        _add(session, Kind.NPS, customer_id, shop_id, ticket_id, State.WAITING, due_at=due_at)
-
-
-def _add(
+def add(
     session: Session,
     kind: Kind,
     customer_id: int,
     shop_id: int,
-    ticket_id: int | None,
     state: State,
     *,
     due_at: datetime,
+    ticket_id: int | None = None,
+    order_id: int | None = None,
     asked_at: datetime | None = None,
 ) -> int:
+    """Write down a question that is to be asked, or is asked now; its number."""
     staff_id = tickets.get(session, ticket_id).assignee_id if ticket_id is not None else None
     return int(
         session.execute(
             insert(surveys)
             .values(
-                kind=kind.value, customer_id=customer_id, shop_id=shop_id, ticket_id=ticket_id, staff_id=staff_id,
-                state=state.value, due_at=due_at, asked_at=asked_at, comment="",
+                kind=kind.value, customer_id=customer_id, shop_id=shop_id, ticket_id=ticket_id, order_id=order_id,
+                staff_id=staff_id, state=state.value, due_at=due_at, asked_at=asked_at, comment="",
             )
             .returning(surveys.c.id)
         ).scalar_one()
     )  # fmt: skip
-
-
-def ask_due(session: Session, limit: int = 50) -> int:
-    """Ask whose time it is; how many. For the clock. Whose complaint is open is asked another time."""
-    s, c, t = surveys.c, complaints.c, tickets.tickets.c
-    rows = session.execute(
-        select(*_FIELDS)
-        .where(s.state == State.WAITING.value, s.due_at <= now(session))
-        .order_by(s.due_at, s.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
-    for row in rows:
-        troubled = session.execute(
-            select(c.ticket_id)
-            .join(tickets.tickets, t.id == c.ticket_id)
-            .where(t.customer_id == row.customer_id, c.outcome.is_(None))
-            .limit(1)
-        ).first()
-        values = {"state": State.DROPPED.value} if troubled else {"state": State.ASKED.value, "asked_at": now(session)}
-        session.execute(update(surveys).where(s.id == row.id).values(**values))
-        if not troubled:
-            notices.tell(
-                session, "nps", customer_id=row.customer_id, shop_id=row.shop_id, purpose=Purpose.CARE, survey=row.id
-            )
-    return len(rows)
 
 
 def after_rating(session: Session, ticket: Ticket) -> int | None:
@@ -182,12 +126,11 @@ def after_rating(session: Session, ticket: Ticket) -> int | None:
     if not terms.of(session, ticket.shop_id).effort:
         return None
     at = now(session)
-    mine = (surveys.c.kind == Kind.EFFORT.value, surveys.c.ticket_id == ticket.id)
-    if session.execute(select(surveys.c.id).where(*mine)).first() is not None:
+    known = (surveys.c.kind == Kind.EFFORT.value, surveys.c.ticket_id == ticket.id)
+    if session.execute(select(surveys.c.id).where(*known)).first() is not None:
         return None
-    return _add(
-        session, Kind.EFFORT, ticket.customer_id, ticket.shop_id, ticket.id, State.ASKED, due_at=at, asked_at=at
-    )
+    whose = (ticket.customer_id, ticket.shop_id)
+    return add(session, Kind.EFFORT, *whose, State.ASKED, ticket_id=ticket.id, due_at=at, asked_at=at)
 
 
 def answer(session: Session, survey_id: int, customer_id: int, score: int) -> Survey:

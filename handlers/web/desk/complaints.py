@@ -147,6 +147,9 @@ def _happened(said: Words, event: Happened) -> str | None:
             words = f" “{data['words']}”" if data.get("words") else ""
             who = name or said("After the complaint")
             return f"{who} · {line}{words}"
+        case "order_wrong":
+            facts = [said.money(int(data.get("total") or 0)), *map(str, data.get("items") or ())]
+            return said("Order {order}: {facts}", order=str(data.get("order") or "…"), facts=" · ".join(facts))
         case "complaint_recovery":
             return said("Rated low: a recovery case is open, #{number}", number=str(data.get("case")))
     return goodwill.happened(said, event)
@@ -161,6 +164,7 @@ def _stage(said: Words, name: str, data: dict[str, Any]) -> str:
         return {
             "words": said("What the customer writes makes this a complaint"), "staff": said("{name} made this a complaint", name=name),
             "rating": said("Recovery case after a low rating"),
+            "order": said("Asked about an order, the customer said that it was not all right"),
         }.get(str(data.get("origin")), said("The customer complains"))  # fmt: skip
     if stage == "assessed" and data.get("level"):
         why = "; ".join(

@@ -153,6 +153,7 @@ def _event(said: Words, line: Line) -> Told:
         "tier_down": ("star", said("Went down to tier {tier}", tier=facts.get("tier", ""))),
         "referral_opened": ("users", said("Came by a friend's invitation")),
         "referral_rewarded": ("users", said("A friend they brought placed a first order")),
+        "order_delivered": ("check", said("Order {order} was delivered", order=facts.get("order") or "")),
         "merged": ("users", said("Another account became a part of this one")),
         "phone_changed": ("phone", said("The phone number was changed by the shop")),
         "phone_proven": ("phone", said("Confirmed the phone number")),

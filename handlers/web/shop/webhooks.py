@@ -189,7 +189,7 @@ def named(said: Words) -> dict[str, str]:
     return {
         EVERY: said("Every kind"), "ping": said("Test"),
         "order.pending": said("Order came in"), "order.completed": said("Order completed"),
-        "order.cancelled": said("Order cancelled"), "order.refunded": said("Order refunded"),
+        "order.cancelled": said("Order cancelled"), "order.refunded": said("Order refunded"), "order.delivered": said("Order delivered"),
         "points.earned": said("Points earned"), "points.taken_back": said("Points taken back"),
         "points.spent": said("Points spent"), "tier.changed": said("Tier changed"),
         "voucher.issued": said("Voucher given"), "voucher.redeemed": said("Voucher used"),

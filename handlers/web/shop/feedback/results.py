@@ -45,7 +45,7 @@ async def _shown(
                 (one, goodwill_book.staff_name(session, one.staff_id))
                 for one in compliments.of_shop(session, here.shop.id, now(session) - timedelta(days=days), 10)
             ],
-            "form": {"nps_days": said.number(known.nps_days) if known.nps_days else "", "effort": "yes" if known.effort else "", **form},
+            "form": form or _form(said, known),
         }  # fmt: skip
 
     context = await site.store_of(request).read(look)
@@ -55,6 +55,14 @@ async def _shown(
         "errors": errors, "days": days, "periods": PERIODS, "tenths": lambda value: tenths(said, value), "mid": _mid,
     }  # fmt: skip
     return await frame.render(request, "shop/feedback/results.html", context, page=PAGE, status=status)
+
+
+def _form(said: Words, known: Terms) -> dict[str, str]:
+    return {
+        "nps_days": said.number(known.nps_days) if known.nps_days else "", "effort": "yes" if known.effort else "",
+        "order_days": said.number(known.order_days) if known.order_days else "",
+        "order_hours": said.number(known.order_hours), "order_after": known.order_after,
+    }  # fmt: skip
 
 
 def tenths(said: Words, value: int | None) -> str:
@@ -68,19 +76,32 @@ def _mid(day: date) -> date:
 
 
 async def save(request: web.Request) -> web.StreamResponse:
-    """Whether NPS and effort are asked."""
+    """What is asked beyond the stars; every field that is wrong is said at once."""
     here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
+    numbers: dict[str, int] = {}
+    errors: dict[str, str] = {}
+    for name, (low, high) in _RANGES.items():
+        usual = getattr(Terms(), name)
+        try:
+            found = fields.number(form, name)
+        except InvalidError:
+            found = -1
+        numbers[name] = usual if found is None else found
+        if numbers[name] != usual and not low <= numbers[name] <= high:
+            between = {"low": said.number(low), "high": said.number(high)}
+            errors[name] = (
+                said("Between {low} and {high}.", **between) if usual
+                else said("Between {low} and {high}, or empty: nobody is asked.", **between)
+            )  # fmt: skip
+    if errors:
+        return await _shown(request, form, errors, status=422)
+    asked = Terms(**numbers, effort=form.get("effort") == "yes", order_after=form.get("order_after", terms.COMPLETED))
 
     def write(session: Session) -> None:
-        asked = Terms(fields.number(form, "nps_days") or 0, form.get("effort") == "yes")
         terms.change(session, here.shop.id, asked, here.actor)
 
-    try:
-        await site.store_of(request).write(write)
-    except InvalidError:
-        low, high = terms.NPS_DAYS
-        wrong = said(
-            "Between {low} and {high}, or empty: nobody is asked.", low=said.number(low), high=said.number(high)
-        )
-        return await _shown(request, form, {"nps_days": wrong}, status=422)
+    await site.store_of(request).write(write)
     return await frame.done(request, "/shop/feedback", said("Saved. It holds from now on."))
+
+
+_RANGES = {"nps_days": terms.NPS_DAYS, "order_days": terms.ORDER_DAYS, "order_hours": terms.ORDER_HOURS}
