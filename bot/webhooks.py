@@ -119,7 +119,9 @@ class Webhooks:
         async with self._store.work() as work:
             if not await work.read(deliveries.any_due):
                 return
-            posts = await work.read(deliveries.due, dict(self._flying), EACH)
+            # A copy: what ends while the look is under way still waits in what the look saw.
+            flying = {endpoint: frozenset(posts) for endpoint, posts in self._flying.items()}
+            posts = await work.read(deliveries.due, flying, EACH)
         for post in posts[: ALL - sum(map(len, self._flying.values()))]:
             self._flying[post.endpoint_id].add(post.id)
             self._nursery.start(self._deliver(post), f"webhook {post.id}")

@@ -9,6 +9,7 @@ again under the same name, by which the receiver knows it. Retries go on for abo
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -210,7 +211,7 @@ def any_due(session: Session) -> bool:
     )
 
 
-def due(session: Session, busy: Mapping[int, set[int]], each: int) -> list[Post]:
+def due(session: Session, busy: Mapping[int, AbstractSet[int]], each: int) -> list[Post]:
     """What is to be posted now. `busy`: the deliveries in flight, by endpoint; no endpoint gets more than `each` at once,
     and one that fails gets one at a time: it waits for itself, not the others for it.
     """
@@ -229,7 +230,7 @@ def due(session: Session, busy: Mapping[int, set[int]], each: int) -> list[Post]
         .where(endpoints.c.off.is_(None))
         .order_by(endpoints.c.id)
     ).all():
-        flying = busy.get(row.id, set())
+        flying = busy.get(row.id, frozenset())
         room = (each if row.failing_since is None else 1) - len(flying)
         if room <= 0:
             continue

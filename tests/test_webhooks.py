@@ -6,7 +6,8 @@ import ast
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -27,7 +28,7 @@ from handlers.words import words
 from loyalty import programme
 from store import deliveries, events, leases, outside, webhooks
 from store.clock import SetClock
-from store.deliveries import GIVE_UP, WAITS, Delivery, Outcome, State
+from store.deliveries import GIVE_UP, WAITS, Delivery, Outcome, Post, State
 from store.engine import Store, open_store
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.events import happened
@@ -486,6 +487,37 @@ async def test_two_processes_tell_nothing_twice(postgres_url: str, clock: SetClo
     finally:
         await one.close()
         await two.close()
+
+
+async def test_what_ends_during_a_look_is_not_posted_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look saw a delivery waiting that was written as delivered, and no longer in flight, before the look was read."""
+    here = await shop(store)
+    async with receiving() as receiver:
+        receiver.slow.add("/")
+        look, looks, again = deliveries.due, 0, asyncio.Event()
+
+        def ends_meanwhile(session: Session, busy: Mapping[int, AbstractSet[int]], each: int) -> list[Post]:
+            nonlocal looks
+            looks += 1
+            in_flight = {endpoint: set(posts) for endpoint, posts in running._flying.items()}
+            if looks == 2:
+                for posts in running._flying.values():
+                    posts.clear()
+            found = look(session, busy, each)
+            running._flying.update(in_flight)
+            if looks == 2:
+                again.set()
+            return found
+
+        async with sender(store) as running:
+            monkeypatch.setattr(deliveries, "due", ends_meanwhile)
+            endpoint = await listen(store, here, receiver.url, ["points.earned"])
+            await earn(store, here)
+            await receiver.wait(1)
+            await again.wait()
+            receiver.let_go.set()
+            await settled(store, endpoint, lambda rows: rows and rows[0].state == State.DELIVERED)
+        assert len(receiver.got) == 1
 
 
 # ── How it ends ────────────────────────────────────────────────────────────────────────────────────
