@@ -188,6 +188,8 @@ async def test_gifts_come_once_and_what_cannot_be_given_is_not_told_of(store: St
         (lan, 3, "planned", None, kept.voucher.id), (lan, 4, "planned", None, None),
         (mai, 3, "skipped", "no_voucher", None), (mai, 4, "planned", None, None),
     ]  # fmt: skip
+    heard = await store.read(standings.heard, number)
+    assert (heard[3].waiting, heard[3].missed, heard[4].waiting) == (1, {"no_voucher": 1}, 2)
     told = await store.read(lambda session: session.execute(select(notices.NoticeRow.kind)).scalars().all())
     assert "voucher_given" not in told, "the journey's own message tells of it"
 

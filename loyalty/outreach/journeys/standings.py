@@ -1,12 +1,13 @@
 """Standings: who stands where in a journey, and how it ended for whom. Only looks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from loyalty.customers import customers
+from loyalty.outreach import deliveries
 from loyalty.outreach.journeys import journeys
 from loyalty.outreach.journeys.runs import ACTIVE, runs
 
@@ -78,4 +79,35 @@ def of_shop(session: Session, shop_id: int) -> dict[int, dict[str, int]]:
     found: dict[int, dict[str, int]] = {}
     for number, state, count in rows:
         found.setdefault(number, {})[state] = count
+    return found
+
+
+@dataclass(slots=True)
+class Heard:
+    """What became of a message step: how many heard it, wait for it, or don't hear it, by reason (`failed`: it wouldn't go)."""
+
+    sent: int = 0
+    waiting: int = 0
+    missed: dict[str, int] = field(default_factory=dict)
+
+
+def heard(session: Session, journey_id: int) -> dict[int, Heard]:
+    """What became of a journey's messages, by the number of their step."""
+    d = deliveries.deliveries.c
+    why = func.coalesce(d.reason, "").label("why")
+    rows = session.execute(
+        select(d.step, d.state, why, func.count())
+        .where(deliveries.of(deliveries.JOURNEY, journey_id))
+        .group_by(d.step, d.state, why)
+    )
+    found: dict[int, Heard] = {}
+    for step, state, reason, count in rows:
+        one = found.setdefault(step, Heard())
+        if state == deliveries.SENT:
+            one.sent += count
+        elif state in {deliveries.PLANNED, deliveries.QUEUED}:
+            one.waiting += count
+        else:
+            missed = reason if state == deliveries.SKIPPED or reason == "blocked" else deliveries.FAILED
+            one.missed[missed] = one.missed.get(missed, 0) + count
     return found

@@ -1,5 +1,6 @@
 """The editor of a journey: its steps as a list, the flow drawn beside it, a dry run. Nothing is kept until it is saved."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from handlers.web import site
 from handlers.web.shop import fields, frame
+from handlers.web.shop.campaigns.said import reasons
 from handlers.web.shop.journeys import composing, said
 from handlers.web.shop.journeys.composing import Node
 from handlers.words import Words
@@ -86,12 +88,16 @@ async def _context(request: web.Request, draft: Draft) -> dict[str, Any]:
         stands = standings.standing(session, draft.number) if draft.number else {}
         found = journeys.get(session, draft.number, here.shop.id) if draft.number else None
         return {
-            "segments": saved.of_shop(session, here.shop.id), "offers": offers, "journey": found,
+            "segments": saved.of_shop(session, here.shop.id), "offers": offers, "journey": found, "shop_name": here.shop.name,
             "here": {step: count for (state, step), count in stands.items() if state == "active"},
             "ended": {state: count for (state, _), count in stands.items() if state != "active"},
+            "heard": standings.heard(session, draft.number) if draft.number else {},
         }  # fmt: skip
 
     known = await site.store_of(request).read(look)
+    missed: Counter[str] = Counter()
+    for step in known["heard"].values():
+        missed.update(step.missed)
     names = {segment.id: segment.name for segment in known["segments"]}
     return known | {
         "draft": draft, "form": draft.form | {
@@ -99,19 +105,17 @@ async def _context(request: web.Request, draft: Draft) -> dict[str, Any]:
         }, "nodes": draft.nodes, "kinds": said.kinds(words), "branch_names": said.branches(words),
         "trigger_names": said.triggers_said(words), "questions": said.questions(words), "weekdays": said.weekdays(words),
         "line": lambda node: said.line(words, node, known), "OWN": composing.OWN, "begins": _begins(words, draft, names),
-        "asked": said.asked(words, draft.form, known["segments"]), "errors": {}, "variables": templates.VARIABLES,
+        "asked": said.asked(words, draft.form, known["segments"]), "errors": {}, "why": reasons(words), "missed": missed, "variables": templates.VARIABLES,
         "numbered": {kind: one.number[0] for kind, one in triggers.TRIGGERS.items() if one.number and one.number[0] != "segment"},
     }  # fmt: skip
 
 
 def _begins(words: Words, draft: Draft, segments: Mapping[int, str]) -> str:
-    kind = draft.form.get("trigger", "")
-    name, unit = said.triggers_said(words).get(kind, ("–", ""))
-    if kind == "segment_entered" and draft.form.get("segment", "").isdecimal():
-        return said.begins(words, {"kind": kind, "segment": int(draft.form["segment"])}, segments)
-    if kind == "date":
-        return draft.form.get("on") or name
-    return f"{name} ({draft.form.get('number') or '…'} {unit})" if unit else name
+    try:
+        trigger = triggers.check(_trigger(draft))
+    except InvalidError:
+        trigger = {"kind": draft.form.get("trigger", "")}
+    return said.begins(words, trigger, segments)
 
 
 async def read(request: web.Request) -> Draft:
@@ -133,6 +137,13 @@ async def read(request: web.Request) -> Draft:
 def written(session: Session, shop_id: int, draft: Draft) -> dict[str, Any]:
     """What `journeys.add` takes. Raises InvalidError naming the form's field."""
     segments = saved.of_shop(session, shop_id)
+    trigger = _trigger(draft)
+    who = composing.criteria_of(draft.form, segments, draft.was.criteria if draft.was else None)
+    return {"trigger": trigger, "who": who, "steps": composing.steps(draft.nodes, segments)}
+
+
+def _trigger(draft: Draft) -> dict[str, Any]:
+    """What begins it, as the form says. Raises InvalidError."""
     kind = draft.form.get("trigger", "")
     trigger: dict[str, Any] = {"kind": kind}
     known = triggers.TRIGGERS.get(kind)
@@ -142,8 +153,7 @@ def written(session: Session, shop_id: int, draft: Draft) -> dict[str, Any]:
         trigger["on"] = draft.form.get("on", "")
     elif known is not None and known.number is not None:
         trigger[known.number[0]] = fields.needed(draft.form, "number")
-    who = composing.criteria_of(draft.form, segments, draft.was.criteria if draft.was else None)
-    return {"trigger": trigger, "who": who, "steps": composing.steps(draft.nodes, segments)}
+    return trigger
 
 
 def _place(error: InvalidError, draft: Draft) -> str:

@@ -80,7 +80,7 @@ async def people(request: web.Request) -> web.StreamResponse:
         found = journeys.get(session, number, here.shop.id)
         segments = saved.of_shop(session, here.shop.id)
         offers = {str(one.id): one.name for one in voucher_programs.every(session)}
-        known = {"offers": offers, "segments": segments}
+        known = {"offers": offers, "segments": segments, "shop_name": here.shop.name}
         lines = {
             node.id: (node, said.line(words, node, known))
             for node in composing.every(composing.nodes(found.steps, segments))
@@ -88,8 +88,10 @@ async def people(request: web.Request) -> web.StreamResponse:
         rows = standings.people(
             session, number, step=step, state=state or None, after=after, limit=PEOPLE_SHOWN + 1
         )  # fmt: skip
+        stands = standings.standing(session, number)
         return {
-            "journey": found, "lines": lines, "people": rows[:PEOPLE_SHOWN], "stands": standings.standing(session, number),
+            "journey": found, "lines": lines, "people": rows[:PEOPLE_SHOWN], "stands": stands,
+            "under_way": sum(count for (state, _), count in stands.items() if state == "active"),
             "more": rows[PEOPLE_SHOWN - 1].run_id if len(rows) > PEOPLE_SHOWN else None,
         }  # fmt: skip
 

@@ -1,13 +1,20 @@
 """How journeys are said: what begins them, what their steps do, what is wrong with them."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
+from handlers.chat import outreach
 from handlers.web.shop.journeys.composing import ASKED, EVERYBODY, OWN, Node
 from handlers.words import Words
+from loyalty.outreach import templates
 from loyalty.outreach.journeys import steps, triggers
+from loyalty.outreach.manners import Reach
 from loyalty.outreach.segments.saved import Segment
+from loyalty.outreach.templates import TemplateError
 from store.errors import InvalidError
+
+LINE_CHARS = 110
 
 
 def kinds(said: Words) -> Mapping[str, tuple[str, str]]:
@@ -80,19 +87,47 @@ def weekdays(said: Words) -> Mapping[str, str]:
 
 
 def begins(said: Words, trigger: Mapping[str, Any], segments: Mapping[int, str]) -> str:
-    """What begins a journey, as the end of "Begins with …"."""
+    """What begins a journey, as the end of "Begins with …"; what isn't chosen yet is left open."""
     kind = str(trigger["kind"])
-    name, unit = triggers_said(said)[kind]
-    if kind == "segment_entered":
-        return said("somebody comes into “{segment}”", segment=segments.get(trigger["segment"], "–"))
-    if kind == "date":
-        return str(trigger["on"])
-    number = triggers.TRIGGERS[kind].number
-    return f"{name} ({trigger[number[0]]} {unit})" if number else name
+    known = triggers.TRIGGERS.get(kind)
+    number = trigger.get(known.number[0]) if known and known.number else None
+    if kind == "segment_entered" and number is not None:
+        return said("somebody comes into “{segment}”", segment=segments.get(number, "–"))
+    if kind == "date" and trigger.get("on"):
+        return said.date(date.fromisoformat(trigger["on"]))
+    match kind, number:
+        case "no_order", int(n):
+            return said.plural("{n} day without an order", "{n} days without an order", n)
+        case "birthday", 0:
+            return said("the birthday itself")
+        case "birthday", int(n):
+            return said.plural("{n} day before a birthday", "{n} days before a birthday", n)
+        case "points_expiring", 0:
+            return said("the day on which points expire")
+        case "points_expiring", int(n):
+            return said.plural("{n} day before points expire", "{n} days before points expire", n)
+        case "tier_at_risk", int(n):
+            return said.plural("a tier at risk, {n} day ahead", "a tier at risk, {n} days ahead", n)
+        case "voucher_unused", int(n):
+            return said.plural("a voucher unused for {n} day", "a voucher unused for {n} days", n)
+        case "low_rating", int(n):
+            return said.plural("a rating of {n} star", "a rating of {n} stars or fewer", n)
+    return triggers_said(said).get(kind, ("–", ""))[0]
+
+
+def as_read(said: Words, language: str, words: str, shop: str) -> str:
+    """A message as a customer would read it; as it is written while it isn't sound yet."""
+    name = "Lan" if language == "vi" else "Ann"
+    reader = Reach(0, "", 0, name, language, None)
+    more = outreach.voucher_values(language, name=said("Gift"), code="K7MD2QXW9HPTA", last_day=None)
+    try:
+        return templates.render(words, outreach.values_of(reader, points=1_234, tier=said("Silver"), shop=shop) | more)
+    except TemplateError:
+        return words
 
 
 def line(said: Words, node: Node, known: Mapping[str, Any]) -> str:
-    """A step in a few words; `known` holds the offers' names and the segments."""
+    """A step in a few words; `known` holds the offers' names, the segments and the shop's name."""
     what = node.said
     match node.kind:
         case "wait" if what.get("unit") == "hours":
@@ -108,8 +143,9 @@ def line(said: Words, node: Node, known: Mapping[str, Any]) -> str:
         case "split":
             return said("{share} of 100 go A", share=what.get("share", ""))
         case "message":
-            words = what.get("words_vi") or what.get("words_en") or "…"
-            return words if len(words) <= 70 else words[:68].rstrip() + "…"
+            language = "vi" if what.get("words_vi") else "en"
+            words = as_read(said, language, what.get(f"words_{language}") or "…", known["shop_name"])
+            return words if len(words) <= LINE_CHARS else words[: LINE_CHARS - 1].rstrip() + "…"
         case "voucher":
             return str(known["offers"].get(what.get("program", ""), "…"))
         case "points":

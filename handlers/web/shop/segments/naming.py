@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from handlers.words import Words
 from loyalty.customers.rfm import Rfm
-from loyalty.outreach.segments.criteria import Test
+from loyalty.outreach.segments import fields
+from loyalty.outreach.segments.criteria import All, Any_, Criteria, CriteriaError, Not, Op, Test, parse
 from loyalty.outreach.segments.fields import FIELDS, Look
 from loyalty.outreach.segments.looks import Field, Kind
 
@@ -98,15 +99,40 @@ def sentence(said: Words, test: Test, seen: Look) -> str:
     known = FIELDS[test.field]
     named, each = choices(said, known, seen), test.value if isinstance(test.value, tuple) else (test.value,)
     value = ", ".join(named.get(str(one)) or _shown(said, known, one) for one in each)
-    op = ops(said, known)[test.op.value]
-    asked = op.replace("…", value) if "…" in op else f"{op} {value}"
-    words = f"{labels(said)[test.field]}: {asked}"
+    label, op = labels(said)[test.field], ops(said, known)[test.op.value]
+    if test.op is Op.IS and not known.ordered:
+        # “Tier at risk”, not “Tier at risk: is yes”.
+        words = label if test.value == "yes" else f"{label}: {value}"
+    else:
+        words = f"{label}: {op.replace('…', value) if '…' in op else f'{op} {value}'}"
     if test.days is None:
         return words
     days = said.number(test.days)
     if test.field == "points_expiring":
         return said("{condition}, in the next {n} days", condition=words, n=days)
     return said("{condition}, in the last {n} days", condition=words, n=days)
+
+
+def summary(said: Words, kept: Any, seen: Look) -> str:
+    """Whom criteria ask for, as they are kept, in one line; empty where they ask for what is no longer there."""
+    try:
+        asked = parse(kept)
+        fields.check(asked, seen)
+    except CriteriaError:
+        return ""
+    return _summary(said, asked, seen)
+
+
+def _summary(said: Words, part: Criteria, seen: Look, *, inside: bool = False) -> str:
+    match part:
+        case Test():
+            return sentence(said, part, seen)
+        case Not(below):
+            return said("not ({conditions})", conditions=_summary(said, below, seen))
+        case All(parts) | Any_(parts):
+            joint = " · " if isinstance(part, All) else f" {said('or')} "
+            words = joint.join(_summary(said, one, seen, inside=True) for one in parts)
+            return f"({words})" if inside and len(parts) > 1 else words
 
 
 def found(said: Words, test: Test, value: Any, seen: Look) -> str:

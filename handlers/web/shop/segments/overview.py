@@ -7,7 +7,7 @@ from handlers.web import site
 from handlers.web.shop import frame
 from handlers.web.shop.segments import naming
 from handlers.words import words
-from loyalty.outreach.segments import criteria, saved, segments
+from loyalty.outreach.segments import criteria, fields, saved, segments
 from loyalty.outreach.segments.criteria import CriteriaError
 from loyalty.outreach.segments.ready import READY
 from loyalty.outreach.segments.saved import Segment
@@ -25,9 +25,15 @@ async def page(request: web.Request) -> web.StreamResponse:
             saved.prepare, here.shop.id, {key: (names[key], READY[key]) for key in READY if key in missing}
         )
         known = await store.read(saved.of_shop, here.shop.id)
+    said = site.words_of(request)
+
+    def sentences(session: Session) -> dict[int, str]:
+        seen = fields.look(session, here.shop.timezone)
+        return {one.id: naming.summary(said, one.criteria, seen) for one in known if not one.listed}
+
     context = {
         "ready": [one for one in known if one.key], "own": [one for one in known if not one.key and not one.listed],
-        "lists": [one for one in known if one.listed], "sentences": naming.labels(site.words_of(request)),
+        "lists": [one for one in known if one.listed], "sentences": await store.read(sentences),
     }  # fmt: skip
     return await frame.render(request, "shop/segments/segments.html", context, page="segments")
 
