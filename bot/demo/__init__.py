@@ -85,7 +85,7 @@ async def seed(store: Store) -> AsyncIterator[str]:
     rng = random.Random(SEED)
     yield "opening the shops"
     shop_ids = await store.write(trade.open_shops)
-    people, made = trade.people(rng), trade.bought(rng)
+    people, made = trade.people(rng), trade.bought(rng, store.clock.now())
     ids = await store.write(trade.join, people, made, shop_ids)
     yield f"{len(ids)} customers have joined"
     hosts = trade.brought(ids, made)

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -124,8 +124,9 @@ def people(rng: random.Random) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def bought(rng: random.Random) -> list[Bought]:
-    """Some customers come every week, many now and then, some stopped coming months ago: as in a real shop."""
+def bought(rng: random.Random, moment: datetime) -> list[Bought]:
+    """Some customers come every week, many now and then, some stopped coming months ago: as in a real shop, by day."""
+    today = datetime.combine(moment.astimezone(ZONE), time(), ZONE)
     weights = [rng.paretovariate(1.1) for _ in range(CUSTOMERS)]
     stopped = [rng.random() < 0.25 for _ in range(CUSTOMERS)]
     weights[-NEW:] = [0.0] * NEW
@@ -138,12 +139,15 @@ def bought(rng: random.Random) -> list[Bought]:
         bought = [
             (name, price, rng.choice((1, 1, 1, 2))) for name, price in rng.sample(MENU, rng.choice((1, 1, 2, 2, 3)))
         ]
-        luck = rng.random()
+        luck, shop = rng.random(), int(rng.random() < 0.35)
+        at = today - timedelta(days=days) + timedelta(hours=7 + rng.randrange(1, 12), minutes=rng.randrange(60))
+        if at > moment:
+            at -= timedelta(days=1)
         made.append(
             Bought(
                 who=who,
-                shop=int(rng.random() < 0.35),
-                ago=timedelta(days=days, hours=rng.randrange(1, 12), minutes=rng.randrange(60)),
+                shop=shop,
+                ago=moment - at,
                 items=[{"name": name, "quantity": quantity, "price": price} for name, price, quantity in bought],
                 total=sum(price * quantity for _, price, quantity in bought),
                 refunded=bought[0][1] if luck < 0.02 else 0,

@@ -228,7 +228,7 @@ async def render_part(request: web.Request, template: str, context: dict[str, An
 def role_name(said: Words, role: Role) -> str:
     """A role in words."""
     return {
-        Role.OWNER: said("Owner"), Role.MANAGER: said("Manager"), Role.SUPERVISOR: said("Supervisor"),
+        Role.OWNER: said("Shop owner"), Role.MANAGER: said("Manager"), Role.SUPERVISOR: said("Supervisor"),
         Role.AGENT: said("Agent"), Role.CASHIER: said("Cashier"),
     }[role]  # fmt: skip
 

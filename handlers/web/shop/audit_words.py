@@ -21,7 +21,7 @@ def plain(name: str) -> str:
 def actions(said: Words) -> dict[str, str]:
     """Every kind of line."""
     return {
-        "shop_changed": said("changed the shop's settings"), "programme_changed": said("changed the programme"),
+        "demo.seed": said("made the demo shop"), "shop_changed": said("changed the shop's settings"), "programme_changed": said("changed the programme"),
         "offer_added": said("made an offer"), "offer_changed": said("changed an offer"), "offer_hide": said("hid an offer"),
         "offer_show": said("showed an offer"), "offer_end": said("ended an offer"), "offer_reopen": said("reopened an offer"),
         "offer_link": said("made a link to an offer"), "voucher_given": said("gave a voucher"),

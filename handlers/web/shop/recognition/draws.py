@@ -15,6 +15,7 @@ from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.recognition import overview, prizes
 from handlers.words import Words
+from loyalty.customers import customers
 from loyalty.points import lots
 from loyalty.recognition import drafts, drawlog, draws, entries
 from loyalty.recognition.drafts import DrawInput
@@ -75,10 +76,11 @@ async def page(request: web.Request) -> web.StreamResponse:
         return await _form(request, draw, await _filled(request, draw), {})
 
     def look(session: Session) -> dict[str, Any]:
+        log = drawlog.lines(session, draw.id, limit=LOG_SHOWN, newest=True)
         return {
             "draw": draw, "prizes": draws.placed(session, draw.id), "counts": entries.counts(session, draw.id),
             "seed": draws.seed_of(session, draw),
-            "log": drawlog.lines(session, draw.id, limit=LOG_SHOWN, newest=True),
+            "log": log, "names": {one: customers.get(session, one).name for one in {line.customer for line in log}},
             "assured_by": _name(session, str((draw.assured or {}).get("by", ""))),
         }  # fmt: skip
 
