@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from bench.updates import TOKEN, _answers, call, free_port, process
 from loyalty import programme
 from loyalty.outreach import manners
-from loyalty.outreach.campaigns import campaigns
-from loyalty.outreach.campaigns.campaigns import CampaignState, Draft
+from loyalty.outreach.campaigns import campaigns, drafts
+from loyalty.outreach.campaigns.campaigns import CampaignState
+from loyalty.outreach.campaigns.drafts import Draft
 from loyalty.outreach.manners import Rules
 from store import schema
 from store.base import insert_rows, to_micros
@@ -90,7 +91,7 @@ def _p99(seconds: list[float]) -> float:
 
 
 async def _let_go(store: Store, shop: int) -> int:
-    number = (await store.write(campaigns.add, shop, Draft("Bench", {"all": []}, "care", {"vi": "Tin"}), "bench")).id
+    number = (await store.write(drafts.add, shop, Draft("Bench", {"all": []}, "care", {"vi": "Tin"}), "bench")).id
     await store.write(campaigns.approve, number, shop, "bench")
     while (await store.read(campaigns.get, number)).started_at is None:  # noqa: ASYNC110  # another process starts it
         await asyncio.sleep(0.05)

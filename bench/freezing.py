@@ -11,8 +11,8 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from loyalty import programme
-from loyalty.outreach.campaigns import campaigns, freezing
-from loyalty.outreach.campaigns.campaigns import Draft
+from loyalty.outreach.campaigns import campaigns, drafts, freezing
+from loyalty.outreach.campaigns.drafts import Draft
 from store import schema
 from store.base import insert_rows, raw, to_micros
 from store.clock import now
@@ -47,7 +47,7 @@ async def _measure(url: str, people: int) -> Frozen:
         await store.write(_fill, first, min(people, first + BATCH - 1))
     await store.run_on_connection(lambda connection: connection.exec_driver_sql("ANALYZE"))
     draft = Draft("Bench", {"all": []}, "care", {"vi": "x"}, hold_out=10)
-    number = (await store.write(campaigns.add, shop, draft, "bench")).id
+    number = (await store.write(drafts.add, shop, draft, "bench")).id
     await store.write(campaigns.approve, number, shop, "bench")
     began = time.perf_counter()
     async for _ in store.stream(freezing.freeze, number):

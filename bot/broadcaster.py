@@ -17,10 +17,12 @@ from sqlalchemy.orm import Session
 from bot.messengers.messenger import Messenger
 from bot.notifier import calls_of
 from handlers.chat import outreach
+from handlers.chat.told import Told
 from loyalty.customers.customers import customers
 from loyalty.outreach import deliveries, links, manners, templates
-from loyalty.outreach.campaigns import campaigns, freezing
+from loyalty.outreach.campaigns import campaigns, contents, freezing
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
+from loyalty.outreach.campaigns.contents import Button, Picture
 from loyalty.outreach.deliveries import CAMPAIGN, JOURNEY, Delivery
 from loyalty.outreach.journeys import journeys
 from loyalty.outreach.manners import Reach, Reason
@@ -55,6 +57,8 @@ class Mailing:
     words: Mapping[int, Mapping[str, str]]
     program_id: int | None = None
     words_b: Mapping[str, str] | None = None
+    pictures: Sequence[Picture] = ()
+    buttons: Sequence[Button] = ()
 
     def template(self, one: Delivery, language: str) -> str | None:
         """What somebody is to hear; None where there is nothing (any more)."""
@@ -70,7 +74,7 @@ class Mailing:
 def of_campaign(campaign: Campaign) -> Mailing:
     return Mailing(
         CAMPAIGN, campaign.id, campaign.shop_id, Purpose(campaign.purpose), {0: campaign.messages}, campaign.program_id,
-        campaign.messages_b,
+        campaign.messages_b, contents.pictures_of(campaign.pictures), contents.buttons_of(campaign.buttons),
     )  # fmt: skip
 
 
@@ -97,16 +101,11 @@ class Broadcaster:
         """Do what there is to do, for ever."""
         async with self._store.hub.listen(campaigns.TOPIC, deliveries.TOPIC) as heard:
             while True:
-                heard.clear()
                 try:
                     await self.turn()
                 except (MovedError, StoreUnreachableError) as error:
                     log.warning("campaigns wait a moment", error=str(error))
-                try:
-                    async with asyncio.timeout(TICK_SECONDS):
-                        await heard.wait()
-                except TimeoutError:
-                    pass
+                await heard.within(TICK_SECONDS)
 
     async def _mine(self) -> bool:
         """Whether it is this process's turn. Two that think so for a moment do no harm: rows are claimed."""
@@ -196,7 +195,7 @@ class Broadcaster:
         reached = [(one, to) for one in due if isinstance(to := judged[one.customer_id], Reach)]
         skipped = {one.id: to.value for one in due if isinstance(to := judged[one.customer_id], Reason)}
         calls: list[Call] = []
-        queued: list[tuple[int, str, int | None]] = []
+        queued: list[tuple[int, str, int | None, int]] = []
         for one, reach, values in self._values(session, mailing, shop.name, reached):
             template = mailing.template(one, reach.language)
             if template is None:
@@ -204,7 +203,7 @@ class Broadcaster:
                 skipped[one.id] = Reason.NO_WORDS.value
                 continue
             voucher_id = one.voucher_id
-            if mailing.program_id is not None:
+            if mailing.program_id is not None and not contents.claimed(mailing.buttons):
                 try:
                     with session.begin_nested():
                         key = f"{mailing.source}:{mailing.source_id}:{one.customer_id}"
@@ -216,14 +215,12 @@ class Broadcaster:
             if voucher_id is not None:
                 values.update(self._voucher(session, voucher_id, reach.language))
             told = outreach.told(
-                template, values, purpose, reach.language,
-                shorten=partial(self._short, session, one.id),
+                template, values, purpose, reach.language, buttons=mailing.buttons, delivery_id=one.id,
+                shorten=partial(self._short, session, one.id), lead=partial(self._lead, session, one.id),
             )  # fmt: skip
-            calls += calls_of(
-                told, (reach.account, reach.chat), purpose=purpose, rule=deliveries.RULE, subject=one.id,
-                ids=session.info["ids"],
-            )  # fmt: skip
-            queued.append((one.id, reach.account, voucher_id))
+            message = self._calls(session, outreach.with_pictures(told, mailing.pictures), one, reach, purpose)
+            calls += message
+            queued.append((one.id, reach.account, voucher_id, len(message)))
         deliveries.skip(session, skipped)
         deliveries.queue(session, queued)
         if calls:
@@ -242,6 +239,25 @@ class Broadcaster:
     def _short(self, session: Session, delivery_id: int, text: str) -> str:
         """Short links where the shop has an address of its own, else the text as it is."""
         return links.shortened(session, text, delivery_id, self._root) if self._root else text
+
+    def _lead(self, session: Session, delivery_id: int, url: str) -> str:
+        """The same of an address that a button opens."""
+        return links.shortened_address(session, url, delivery_id, self._root) if self._root else url
+
+    def _calls(
+        self, session: Session, parts: Sequence[Told], one: Delivery, reach: Reach, purpose: Purpose
+    ) -> list[Call]:
+        """The calls of one message; how the last of them ends is how the delivery ends."""
+        calls = [
+            call
+            for part in parts
+            for call in calls_of(
+                part, (reach.account, reach.chat), purpose=purpose, rule=deliveries.PART, subject=one.id,
+                ids=session.info["ids"], albums=self._messengers[reach.account].albums,
+            )
+        ]  # fmt: skip
+        calls[-1].rule = deliveries.RULE
+        return calls
 
     def _room(self, session: Session) -> int:
         """How many messages more may wait in the outbox: what the slowest messenger sends in the next moments."""

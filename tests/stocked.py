@@ -17,7 +17,7 @@ from loyalty.orders import import_jobs, orders, sales
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.orders.sales import Sale
 from loyalty.outreach import links
-from loyalty.outreach.campaigns import campaigns
+from loyalty.outreach.campaigns import drafts as campaign_drafts
 from loyalty.outreach.journeys import journeys, ready
 from loyalty.outreach.journeys import tasks as journey_tasks
 from loyalty.outreach.segments import saved
@@ -285,8 +285,8 @@ def api_key(session: Session, at: Stock) -> int:
 
 
 def campaign(session: Session, at: Stock) -> int:
-    told = campaigns.Draft(at.said, {"all": []}, "care", {"vi": "Chào {name}", "en": "Hello {name}"})
-    return campaigns.add(session, at.shop, told, "key:1").id
+    told = campaign_drafts.Draft(at.said, {"all": []}, "care", {"vi": "Chào {name}", "en": "Hello {name}"})
+    return campaign_drafts.add(session, at.shop, told, "key:1").id
 
 
 def segment(session: Session, at: Stock) -> int:

@@ -20,7 +20,7 @@ from loyalty.customers.customers import customers, identities
 from loyalty.customers.facts import facts
 from loyalty.orders import bought
 from loyalty.orders.orders import orders
-from loyalty.outreach.campaigns import campaigns
+from loyalty.outreach.campaigns import drafts
 from loyalty.outreach.deliveries import deliveries
 from loyalty.outreach.links import links
 from loyalty.outreach.segments import criteria, lists, saved, segments, whys
@@ -174,8 +174,8 @@ def fill(session: Session) -> None:
     listed = saved.add_list(session, shop, "Sinh nhật tháng 6", "test")
     assert listed.id == 1
     for number in (1, 2):
-        draft = campaigns.Draft(f"Tết {number}", {"all": []}, "care", {"vi": "Chào"})
-        added = campaigns.add(session, shop, draft, "test")
+        draft = drafts.Draft(f"Tết {number}", {"all": []}, "care", {"vi": "Chào"})
+        added = drafts.add(session, shop, draft, "test")
         assert added.id == number
     raw(session, "INSERT INTO transfers (id, key, hash, kind, at, legs) VALUES (900, 'x', 'x', 'earn', 0, 0)")
     for one in PEOPLE:

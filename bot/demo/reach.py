@@ -2,8 +2,8 @@
 
 from sqlalchemy.orm import Session
 
-from loyalty.outreach.campaigns import campaigns
-from loyalty.outreach.campaigns.campaigns import Draft
+from loyalty.outreach.campaigns import drafts
+from loyalty.outreach.campaigns.drafts import Draft
 from loyalty.outreach.journeys import journeys, ready
 from store import staff
 from store.staff import Role
@@ -51,7 +51,7 @@ def prepare(session: Session, shop_id: int) -> None:
     actor = f"staff:{owner.id}"
     for key in JOURNEYS:
         journeys.switch(session, ready.adopt(session, shop_id, key, actor).id, shop_id, actor, on=True)
-    campaigns.add(
+    drafts.add(
         session, shop_id,
         Draft(
             name="Lâu rồi không gặp", criteria={"field": "days_since_last_order", "op": ">", "value": 60},

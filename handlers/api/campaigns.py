@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 
 from handlers.api.bodies import Body, Moment, RowNumber, example
 from handlers.api.calls import Answer, Ask, Call
-from loyalty.outreach.campaigns import campaigns, reports
-from loyalty.outreach.campaigns.campaigns import HOLD_OUT_MAX, NAME_CHARS_MAX, Campaign, CampaignState, Draft
+from loyalty.outreach.campaigns import campaigns, drafts, reports
+from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
+from loyalty.outreach.campaigns.contents import BUTTONS_MAX, PLACES, Button, Kind
+from loyalty.outreach.campaigns.drafts import HOLD_OUT_MAX, NAME_CHARS_MAX, Draft
 from store.outbox import Purpose
 
 GROUP = "Outreach"
@@ -18,6 +20,15 @@ MESSAGE_WORDS = (
     "`{{ points }}`, `{{ tier }}`, `{{ shop }}`, with a voucher also `{{ code }}`; `{% if … %}`, no loops. Web addresses become "
     "short links of the shop's own and are counted."
 )
+
+
+class NewButton(Body):
+    kind: Kind = Field(
+        description="link: opens an address, by a short link. open: one of the chat's own places. claim: hands out the "
+        "campaign's voucher to who asks for it, and to nobody else. reply: says its words to the shop, which opens a request."
+    )
+    words: dict[str, str] = Field(description="What it says by language, `vi` and `en`, at most 40 letters.")
+    to: str = Field(default="", description=f"The address of a link; of `open` one of {', '.join(PLACES)}.")
 
 
 class NewCampaign(Body):
@@ -43,6 +54,9 @@ class NewCampaign(Body):
         description="Each gets it in their own best hour of the week that follows, the shop's where theirs isn't known.",
     )
     voucher_program: RowNumber | None = Field(default=None, description="A voucher of it goes to each.")
+    buttons: list[NewButton] = Field(
+        default=[], max_length=BUTTONS_MAX, description="Below the words, above the one that stops such messages."
+    )
 
 
 class Report(BaseModel):
@@ -58,7 +72,7 @@ class Report(BaseModel):
         "no_voucher, stopped."
     )
     opted_out: int = Field(description="People who said stop within 7 days after it.")
-    clicks: int = Field(description="People who opened a link.")
+    clicks: int = Field(description="People who opened a link or tapped a button.")
     redeemed: int = Field(description="Vouchers of it that were used.")
     orders: int = Field(description="Orders of those it was sent to, within 7 days.")
     revenue: int = Field(description="đồng of those orders, refunds taken off.")
@@ -106,9 +120,9 @@ async def add(ask: Ask, body: NewCampaign) -> Answer:
     def rule(session: Session) -> Answered:
         draft = Draft(
             body.name, body.criteria, body.purpose, body.messages, body.messages_b or {}, body.hold_out, body.send_at,
-            body.best_hour, body.voucher_program,
+            body.best_hour, body.voucher_program, [Button(one.kind, one.words, one.to) for one in body.buttons],
         )  # fmt: skip
-        return _answered(session, campaigns.add(session, ask.shop_id, draft, ask.actor))
+        return _answered(session, drafts.add(session, ask.shop_id, draft, ask.actor))
 
     return 201, await ask.write(rule)
 

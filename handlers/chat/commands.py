@@ -137,6 +137,13 @@ class Forget(CallbackData, prefix="forget"):
     step: str
 
 
+class Press(CallbackData, prefix="press"):
+    """One of the shop's own buttons below a campaign's message, by its place among them."""
+
+    delivery: Number
+    place: Annotated[int, Field(ge=0, le=9)]
+
+
 class Stop(CallbackData, prefix="stop"):
     """Hear no more of a purpose (see store.outbox.Purpose): on every message that was sent to many."""
 

@@ -1,17 +1,19 @@
 """What the shop writes to many: a campaign's words to one person, with its label, their voucher and the way to stop it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from datetime import date
 
-from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
+from aiogram.types import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message
 
-from handlers.chat.commands import Stop, button, go
+from handlers.chat.commands import Press, Stop, button, go
 from handlers.chat.talk import Talk
 from handlers.chat.told import Told
 from handlers.words import words
 from loyalty.customers import addressing
 from loyalty.customers.addressing import Address
 from loyalty.outreach import consents, templates
+from loyalty.outreach.campaigns.contents import CAPTION_CHARS, Button, Kind, Picture
 from loyalty.outreach.manners import Reach
 from loyalty.vouchers import vouchers
 from store.outbox import Purpose
@@ -41,17 +43,26 @@ def voucher_values(language: str, *, name: str, code: str, last_day: str | None)
 
 
 def told(
-    template: str, values: dict[str, str], purpose: Purpose, language: str, *, shorten: Callable[[str], str]
+    template: str,
+    values: dict[str, str],
+    purpose: Purpose,
+    language: str,
+    *,
+    shorten: Callable[[str], str],
+    lead: Callable[[str], str] = str,
+    buttons: Sequence[Button] = (),
+    delivery_id: int = 1,
 ) -> Told:
-    """The message: as the shop wrote it, with the voucher's code below where the shop didn't place it. `shorten` puts the
-    shop's own short links in the place of web addresses.
+    """The message: as the shop wrote it, with the voucher's code below where the shop didn't place it, and the shop's own
+    buttons above the one that stops it. `shorten` puts the shop's own short links in the place of web addresses, `lead` in
+    that of a button's.
     """
     said = words(language)
     text = shorten(templates.render(template, values))
     if purpose is Purpose.ADVERTISING:
         text = f"{LABEL[language]} {text}"
     code, expires = values.get("code"), values.get("expires")
-    rows = []
+    rows = [[_button(one, place, language, lead, delivery_id)] for place, one in enumerate(buttons)]
     if code:
         named = templates.names(template)
         lines = [said("Your code: {code}", code=code)] if "code" not in named else []
@@ -62,6 +73,24 @@ def told(
     label = said("Stop all offers") if purpose is Purpose.ADVERTISING else said("Stop these messages")
     rows.append([button(label, Stop(purpose=int(purpose)))])
     return Told(text, InlineKeyboardMarkup(inline_keyboard=rows), plain=True)
+
+
+def _button(
+    one: Button, place: int, language: str, lead: Callable[[str], str], delivery_id: int
+) -> InlineKeyboardButton:
+    if one.kind is Kind.LINK:
+        return InlineKeyboardButton(text=one.label(language), url=lead(one.to))
+    return button(one.label(language), Press(delivery=delivery_id, place=place))
+
+
+def with_pictures(message: Told, pictures: Sequence[Picture]) -> list[Told]:
+    """The message with its pictures: one above short words is one message, else they go before the words, which hold the
+    buttons.
+    """
+    files = [{"kind": "photo", **asdict(one)} for one in pictures]
+    if len(files) == 1 and len(message.text) <= CAPTION_CHARS:
+        return [replace(message, files=files)]
+    return [*([Told("", files=files, plain=True)] if files else []), message]
 
 
 async def stop(query: CallbackQuery, callback_data: Stop, talk: Talk) -> None:

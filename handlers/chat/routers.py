@@ -22,6 +22,7 @@ from handlers.chat import (
     outreach,
     phone,
     points,
+    pressing,
     privacy,
     start,
     vouchers,
@@ -46,6 +47,7 @@ from handlers.chat.commands import (
     Offers,
     Present,
     PresentVoucher,
+    Press,
     Rate,
     Show,
     Speak,
@@ -106,6 +108,7 @@ def build() -> Dispatcher:
     tapped.register(privacy.copy, CopyData.filter())
     tapped.register(privacy.forget, Forget.filter())
     tapped.register(outreach.stop, Stop.filter())
+    tapped.register(pressing.pressed, Press.filter())
     tapped.register(help.choose_topic, Topic.filter())
     tapped.register(help.send_held, Held.filter())
     tapped.register(answers.tapped, Helped.filter())

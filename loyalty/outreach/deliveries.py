@@ -23,6 +23,8 @@ TOPIC = "deliveries"
 """Signalled when rows are planned."""
 RULE = "delivery"
 """Under this name the sender tells `ended` how a message's sending ended."""
+PART = "delivery_part"
+"""The same for what goes before its words: it is called back with them, and its end isn't the delivery's."""
 CAMPAIGN, JOURNEY = "campaign", "journey"
 HELD_OUT, PLANNED, QUEUED, SENT, FAILED, UNKNOWN, SKIPPED = (
     "held_out", "planned", "queued", "sent", "failed", "unknown", "skipped",
@@ -68,6 +70,8 @@ class DeliveryRow(Base):
     """When its message was written into the outbox."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     voucher_id: Mapped[int | None]
+    calls: Mapped[int | None]
+    """How many calls its message was written as: pictures may go before the words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +170,19 @@ def waiting(session: Session, source: str) -> list[tuple[int, Purpose]]:
     return [(row.source_id, Purpose(row.purpose)) for row in rows]
 
 
-def queue(session: Session, sent_by: Sequence[tuple[int, str, int | None]]) -> None:
-    """Their messages are in the outbox now: (delivery, account, voucher) each."""
+def queue(session: Session, sent_by: Sequence[tuple[int, str, int | None, int]]) -> None:
+    """Their messages are in the outbox now: (delivery, account, voucher, calls) each."""
     at = to_micros(now(session))
     raw_many(
         session,
-        "UPDATE deliveries SET state = 'queued', account = ?, voucher_id = ?, left_at = ? WHERE id = ?",
-        [(account, voucher, at, number) for number, account, voucher in sent_by],
+        "UPDATE deliveries SET state = 'queued', account = ?, voucher_id = ?, calls = ?, left_at = ? WHERE id = ?",
+        [(account, voucher, calls, at, number) for number, account, voucher, calls in sent_by],
     )
+
+
+def attach(session: Session, delivery_id: int, voucher_id: int) -> None:
+    """A voucher came to somebody by a message."""
+    session.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(voucher_id=voucher_id))
 
 
 def skip(session: Session, reasons: Mapping[int, str]) -> None:
@@ -187,20 +196,32 @@ def skip(session: Session, reasons: Mapping[int, str]) -> None:
 
 
 def take_back(session: Session, source: str, source_id: int) -> int:
-    """Call back what waits in the outbox and hasn't left: those rows are planned again. How many that were."""
+    """Call back what waits in the outbox and hasn't left: those rows are planned again. How many that were. Whom a picture
+    has reached already gets the words that belong to it.
+    """
+    lock = "" if "sqlite" in session.info else " FOR UPDATE OF o"
     rows = raw(
         session,
-        "UPDATE outbox SET state = 'dropped', done_at = ?, error = 'called back' WHERE state = 'queued' AND rule = ? "
-        "AND subject IN (SELECT id FROM deliveries WHERE source = ? AND source_id = ? AND state = 'queued') "
-        "RETURNING subject",
-        (to_micros(now(session)), RULE, source, source_id),
+        "SELECT o.id, d.id, d.calls FROM outbox o JOIN deliveries d ON d.id = o.subject WHERE o.state = 'queued' "  # noqa: S608
+        f"AND o.rule IN (?, ?) AND d.source = ? AND d.source_id = ? AND d.state = 'queued'{lock}",
+        (RULE, PART, source, source_id),
+    )
+    waiting: dict[int, list[int]] = {}
+    for call, number, _ in rows:
+        waiting.setdefault(number, []).append(call)
+    whole = {number for _, number, calls in rows if len(waiting[number]) == calls}
+    at = to_micros(now(session))
+    raw_many(
+        session,
+        "UPDATE outbox SET state = 'dropped', done_at = ?, error = 'called back' WHERE id = ?",
+        [(at, call) for number in whole for call in waiting[number]],
     )
     raw_many(
         session,
         "UPDATE deliveries SET state = 'planned', account = NULL, left_at = NULL WHERE id = ? AND state = 'queued'",
-        [(number,) for (number,) in rows],
+        [(number,) for number in whole],
     )
-    return len(rows)
+    return len(whole)
 
 
 def retry(session: Session, source: str, source_id: int) -> int:

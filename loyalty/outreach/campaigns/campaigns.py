@@ -9,20 +9,16 @@ On approval who is meant is frozen (`freeze`): later changes of a customer make 
 they may still be written to. Whoever is held out gets nothing and is what the others are compared with.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, and_, delete, exists, insert, or_, select, text, update
+from sqlalchemy import JSON, ForeignKey, Index, Text, and_, exists, or_, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from loyalty.customers.customers import LANGUAGES
-from loyalty.outreach import deliveries, templates
-from loyalty.outreach.consents import PURPOSES
-from loyalty.outreach.segments import criteria, fields, segments
-from loyalty.vouchers import voucher_programs
+from loyalty.outreach import deliveries
+from loyalty.outreach.segments import criteria, segments
 from store import audit, options, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
@@ -30,12 +26,9 @@ from store.errors import ConflictError, InvalidError, NotFoundError
 from store.signals import signal
 
 TOPIC = "campaigns"
-NAME_CHARS_MAX = 120
-HOLD_OUT_MAX = 90
 LATE = timedelta(minutes=10)
 """How far a schedule may lie back: a later one is refused, for an offer of this morning is no offer of tonight."""
 SWEPT = timedelta(days=7)
-AHEAD_MAX = timedelta(days=366)
 OPTION = "campaigns"
 
 
@@ -75,7 +68,11 @@ class CampaignRow(Base):
     best_hour: Mapped[bool]
     """Each hears it at their own best hour of the week that follows (see best_hours)."""
     program_id: Mapped[int | None] = mapped_column(ForeignKey("voucher_programs.id"))
-    """A voucher of it goes to each."""
+    """A voucher of it goes to each; where a button claims it, only to who taps that."""
+    pictures: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """Above the words (contents.Picture)."""
+    buttons: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """Below the words (contents.Button)."""
     state: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     created_by: Mapped[str] = mapped_column(Text)
@@ -106,6 +103,8 @@ class Campaign:
     send_at: datetime | None
     best_hour: bool
     program_id: int | None
+    pictures: list[dict[str, Any]] | None
+    buttons: list[dict[str, Any]] | None
     state: str
     created_at: datetime
     created_by: str
@@ -137,97 +136,6 @@ class LateError(ConflictError):
 
 campaigns = table(CampaignRow)
 _FIELDS = tuple(campaigns.c[name] for name in Campaign.__dataclass_fields__)
-
-
-# ── Writing it ──────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What somebody writes of a campaign: `purpose` is care or advertising, the rest as in CampaignRow."""
-
-    name: str
-    criteria: Any
-    purpose: str
-    messages: Mapping[str, str]
-    messages_b: Mapping[str, str] = field(default_factory=dict)
-    hold_out: int = 0
-    send_at: datetime | None = None
-    best_hour: bool = False
-    program_id: int | None = None
-
-
-def add(session: Session, shop_id: int, draft: Draft, actor: str) -> Campaign:
-    """Write a draft. Raises InvalidError (CriteriaError, TemplateError), NotFoundError (shop, programme)."""
-    values = _checked(session, shop_id, draft)
-    number = session.execute(
-        insert(campaigns)
-        .values(
-            **values, shop_id=shop_id, state=CampaignState.DRAFT.value, created_at=now(session), created_by=actor, frozen_to=0,
-            planned=0,
-        )
-        .returning(campaigns.c.id)
-    ).scalar_one()  # fmt: skip
-    audit.record(session, actor, "campaign_added", shop_id, campaign=number, name=values["name"])
-    return get(session, number)
-
-
-def change(session: Session, campaign_id: int, shop_id: int, draft: Draft, actor: str) -> Campaign:
-    """Write a draft anew. Raises what `add` does, and CampaignStateError once it was let go."""
-    campaign = get(session, campaign_id, shop_id, lock=True)
-    if campaign.state != CampaignState.DRAFT:
-        raise CampaignStateError(campaign_id, campaign.state)
-    values = _checked(session, shop_id, draft)
-    changed = sorted(name for name, value in values.items() if value != getattr(campaign, name))
-    if changed:
-        put(session, campaign_id, **values)
-        audit.record(session, actor, "campaign_changed", shop_id, campaign=campaign_id, fields=changed)
-    return get(session, campaign_id)
-
-
-def discard(session: Session, campaign_id: int, shop_id: int, actor: str) -> None:
-    """Throw a draft away. Raises NotFoundError, CampaignStateError."""
-    campaign = get(session, campaign_id, shop_id, lock=True)
-    if campaign.state != CampaignState.DRAFT:
-        raise CampaignStateError(campaign_id, campaign.state)
-    session.execute(delete(campaigns).where(campaigns.c.id == campaign_id))
-    audit.record(session, actor, "campaign_discarded", shop_id, campaign=campaign_id, name=campaign.name)
-
-
-def _checked(session: Session, shop_id: int, draft: Draft) -> dict[str, Any]:
-    shop = shops.get(session, shop_id)
-    title = " ".join(draft.name.split())
-    if not 1 <= len(title) <= NAME_CHARS_MAX:
-        raise InvalidError("name", "length", NAME_CHARS_MAX)
-    if draft.purpose not in PURPOSES:
-        raise InvalidError("purpose", "unknown", draft.purpose)
-    if not 0 <= draft.hold_out <= HOLD_OUT_MAX:
-        raise InvalidError("hold_out", "range", draft.hold_out)
-    read = criteria.parse(draft.criteria)
-    fields.check(read, fields.look(session, shop.timezone))
-    if not draft.messages:
-        raise InvalidError("messages", "required")
-    for place, messages in (("messages", draft.messages), ("messages_b", draft.messages_b)):
-        for language, words in messages.items():
-            if language not in LANGUAGES:
-                raise InvalidError(f"{place}.{language}", "unknown", language)
-            templates.check(words, f"{place}.{language}")
-            if draft.program_id is None and templates.names(words) & {"voucher", "code", "expires"}:
-                raise InvalidError("voucher_program", "required")
-    moment = now(session)
-    if draft.send_at is not None and not moment - LATE <= draft.send_at <= moment + AHEAD_MAX:
-        raise InvalidError("send_at", "range", draft.send_at)
-    if draft.program_id is not None:
-        offer = voucher_programs.get(session, draft.program_id)
-        if offer.shop_id not in {None, shop_id}:
-            raise NotFoundError("voucher_program", draft.program_id)
-        if offer.shared:
-            raise InvalidError("voucher_program", "unsupported", draft.program_id)
-    return {
-        "name": title, "criteria": criteria.written(read), "purpose": int(PURPOSES[draft.purpose]),
-        "messages": dict(draft.messages), "messages_b": dict(draft.messages_b) or None, "hold_out": draft.hold_out,
-        "send_at": draft.send_at, "best_hour": draft.best_hour, "program_id": draft.program_id,
-    }  # fmt: skip
 
 
 # ── Letting it go, and stopping it ─────────────────────────────────────────────────────────────────
@@ -373,6 +281,14 @@ def get(session: Session, campaign_id: int, shop_id: int | None = None, *, lock:
     if row is None or (shop_id is not None and row.shop_id != shop_id):
         raise NotFoundError("campaign", campaign_id)
     return Campaign(*row)
+
+
+def drafted(session: Session, campaign_id: int, shop_id: int) -> Campaign:
+    """A shop's draft, its row locked. Raises NotFoundError, CampaignStateError."""
+    campaign = get(session, campaign_id, shop_id, lock=True)
+    if campaign.state != CampaignState.DRAFT:
+        raise CampaignStateError(campaign_id, campaign.state)
+    return campaign
 
 
 def running(session: Session) -> list[Campaign]:

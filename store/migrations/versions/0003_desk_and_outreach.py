@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("left_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("voucher_id", sa.BigInteger(), nullable=True),
+        sa.Column("calls", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint(
             "source",
@@ -387,6 +388,7 @@ def upgrade() -> None:
             "staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("desk_until", sa.BigInteger(), nullable=True),
         sa.Column("away", sa.Boolean(), nullable=False),
         sa.Column("here", sa.Boolean(), nullable=False),
         sa.Column("leave_at", sa.BigInteger(), nullable=True),
@@ -547,6 +549,7 @@ def upgrade() -> None:
         sa.Column("tiers", sa.JSON(), nullable=False),
         sa.Column("warn_percent", sa.BigInteger(), nullable=False),
         sa.Column("ladder", sa.JSON(), nullable=False),
+        sa.Column("told", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_sla_policies_shop_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sla_policies")),
     )
@@ -624,6 +627,8 @@ def upgrade() -> None:
         sa.Column("send_at", sa.BigInteger(), nullable=True),
         sa.Column("best_hour", sa.Boolean(), nullable=False),
         sa.Column("program_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("pictures", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("buttons", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),

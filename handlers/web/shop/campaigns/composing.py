@@ -19,8 +19,9 @@ from handlers.web.shop.offer_form import Filled
 from handlers.words import Words
 from loyalty.customers import customers
 from loyalty.outreach import templates
-from loyalty.outreach.campaigns import campaigns, effects
-from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState, Draft
+from loyalty.outreach.campaigns import campaigns, drafts, effects
+from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
+from loyalty.outreach.campaigns.drafts import Draft
 from loyalty.outreach.consents import PURPOSES
 from loyalty.outreach.manners import Reach
 from loyalty.outreach.segments import saved
@@ -148,7 +149,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
 
     def write(session: Session) -> Campaign:
-        return campaigns.add(session, here.shop.id, read(session, form, here), here.actor)
+        return drafts.add(session, here.shop.id, read(session, form, here), here.actor)
 
     try:
         made = await site.store_of(request).write(write)
@@ -164,7 +165,7 @@ async def save(request: web.Request) -> web.StreamResponse:
     number = frame.named(request)
 
     def write(session: Session) -> Campaign:
-        return campaigns.change(session, number, here.shop.id, read(session, form, here), here.actor)
+        return drafts.change(session, number, here.shop.id, read(session, form, here), here.actor)
 
     try:
         await site.store_of(request).write(write)

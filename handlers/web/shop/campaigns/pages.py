@@ -18,7 +18,7 @@ from handlers.web.shop.sheets_out import Sheet
 from handlers.words import Words
 from loyalty.insights.today import Week
 from loyalty.outreach import deliveries, manners
-from loyalty.outreach.campaigns import campaigns, reports
+from loyalty.outreach.campaigns import campaigns, drafts, reports
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
 from loyalty.outreach.campaigns.reports import Report
 from loyalty.vouchers import voucher_programs
@@ -165,7 +165,7 @@ def _pace(session: Session, said: Words, campaign: Campaign, report: Report, zon
 
 ACTS: dict[str, Callable[[Session, int, int, str], Any]] = {
     "approve": campaigns.approve, "recall": campaigns.recall, "pause": campaigns.pause, "resume": campaigns.resume,
-    "stop": campaigns.stop, "retry": campaigns.retry, "discard": campaigns.discard,
+    "stop": campaigns.stop, "retry": campaigns.retry, "discard": drafts.discard,
 }  # fmt: skip
 
 

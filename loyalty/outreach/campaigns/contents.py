@@ -1,0 +1,96 @@
+"""Contents: what a campaign's message carries beside its words: pictures above them, buttons below.
+
+A button opens a web address (by a short link), opens one of the chat's own places, hands out the campaign's voucher to who
+asks for it, or says its words to the shop, which opens a request. Each tap is counted like an opened link.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from loyalty.customers.customers import LANGUAGES
+from store.errors import InvalidError
+
+BUTTONS_MAX = 3
+LABEL_CHARS_MAX = 40
+PICTURES_MAX = 10
+"""Of an album."""
+CAPTION_CHARS = 1_024
+"""So long words still stand below a single picture; longer ones follow it."""
+PLACES = ("points", "card", "rewards", "vouchers", "invite", "challenges", "support")
+_ADDRESS = re.compile(r"https?://[^\s<>\"]{3,1990}")
+
+
+class Kind(StrEnum):
+    LINK = "link"
+    OPEN = "open"
+    CLAIM = "claim"
+    REPLY = "reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """What it says by language, and what it does; `to`: a link's address, or one of PLACES."""
+
+    kind: Kind
+    words: dict[str, str]
+    to: str = ""
+
+    def label(self, language: str) -> str:
+        """What it says to a reader; who speaks another language reads the first."""
+        return self.words.get(language) or next(iter(self.words.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Stored bytes; `width` and `height` in px."""
+
+    sha: str
+    name: str
+    width: int
+    height: int
+
+
+def buttons_of(written: Sequence[dict[str, Any]] | None) -> list[Button]:
+    """As they were written down."""
+    return [Button(Kind(one["kind"]), one["words"], one["to"]) for one in written or ()]
+
+
+def pictures_of(written: Sequence[dict[str, Any]] | None) -> list[Picture]:
+    """As they were written down."""
+    return [Picture(**one) for one in written or ()]
+
+
+def written(those: Sequence[Button] | Sequence[Picture]) -> list[dict[str, Any]]:
+    """To be written down."""
+    return [asdict(one) for one in those]
+
+
+def check(buttons: Sequence[Button], *, voucher: bool) -> None:
+    """Whether buttons can be sent. Raises InvalidError, `buttons` or `buttons.0.words` its field."""
+    if len(buttons) > BUTTONS_MAX:
+        raise InvalidError("buttons", "range", BUTTONS_MAX)
+    for place, button in enumerate(buttons):
+        field = f"buttons.{place}"
+        if not button.words:
+            raise InvalidError(f"{field}.words", "required")
+        for language, label in button.words.items():
+            if language not in LANGUAGES:
+                raise InvalidError(f"{field}.words", "unknown", language)
+            if not 1 <= len(label.strip()) <= LABEL_CHARS_MAX:
+                raise InvalidError(f"{field}.words", "length", LABEL_CHARS_MAX)
+        if button.kind is Kind.LINK and not _ADDRESS.fullmatch(button.to):
+            raise InvalidError(f"{field}.to", "address", button.to)
+        if button.kind is Kind.OPEN and button.to not in PLACES:
+            raise InvalidError(f"{field}.to", "unknown", button.to)
+        if button.kind is Kind.CLAIM and not voucher:
+            raise InvalidError("voucher_program", "required")
+    if sum(button.kind is Kind.CLAIM for button in buttons) > 1:
+        raise InvalidError("buttons", "repeated", Kind.CLAIM)
+
+
+def claimed(buttons: Sequence[Button]) -> bool:
+    """Whether the voucher goes only to who asks for it."""
+    return any(button.kind is Kind.CLAIM for button in buttons)

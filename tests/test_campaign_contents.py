@@ -1,0 +1,171 @@
+"""What a campaign's message carries: pictures and buttons, on Telegram and in the web chat, and what becomes of a tap."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from io import BytesIO
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from loyalty.outreach.campaigns import drafts
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Kind
+from store.clock import SetClock
+from tests.chatting import (
+    agent,
+    customer_of,
+    labels,
+    last_with_buttons,
+    quiet,
+    settled_person,
+    thread_of,
+    tickets_of,
+    visiting,
+)
+from tests.test_campaigns import Shop, serving
+
+LINK = {"kind": "link", "words": {"vi": "Xem thực đơn"}, "to": "https://pho.example/thuc-don"}
+CLAIM = {"kind": "claim", "words": {"vi": "Nhận voucher"}}
+REPLY = {"kind": "reply", "words": {"vi": "Đặt bàn giúp mình"}}
+OPEN = {"kind": "open", "words": {"vi": "Điểm của mình"}, "to": "points"}
+
+
+@pytest.fixture
+async def api(sqlite_url: str, clock: SetClock) -> AsyncIterator[Shop]:
+    async with serving(sqlite_url, clock) as found:
+        yield found
+
+
+async def picture(api: Shop, campaign: int, color: str) -> None:
+    content = BytesIO()
+    Image.new("RGB", (8, 6), color).save(content, "PNG")
+    await api.shop.store.write(
+        drafts.add_picture,
+        campaign,
+        api.shop.shop_id,
+        "test",
+        content.getvalue(),
+        "image/png",
+        name="a.png",
+        size=(8, 6),
+    )
+
+
+async def offer(api: Shop, **more: Any) -> int:
+    return (
+        await api.shop.store.write(
+            voucher_programs.add,
+            name="Cà phê",
+            kind=Kind.AMOUNT,
+            value=20_000,
+            hidden=True,
+            shop_id=api.shop.shop_id,
+            **more,
+        )
+    ).id
+
+
+async def test_buttons_do_what_they_say_and_taps_are_counted(api: Shop) -> None:
+    shop = api.shop
+    lan, huy = [await settled_person(shop, first_name=name) for name in ("Lan", "Huy")]
+    program = await offer(api, stock=1)
+    number = await api.write("Thứ Sáu vui vẻ", voucher_program=program, buttons=[LINK, CLAIM, REPLY])
+    await api.let_go(number)
+    assert (await api.through(number))["sent"] == 2
+    message = last_with_buttons(lan)
+    assert message["text"] == "Thứ Sáu vui vẻ"
+    assert labels(message) == ["Xem thực đơn", "Nhận voucher", "Đặt bàn giúp mình", "Không nhận tin này nữa"]
+    # The address, once.
+    (url,) = [row[0]["url"] for row in message["reply_markup"]["inline_keyboard"] if "url" in row[0]]
+    async with api.http.get(url, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (302, LINK["to"])
+    # The voucher: one, however often it is asked for; nobody got it without asking.
+    for _ in range(2):
+        await lan.tap(message, "Nhận voucher")
+        await quiet(shop)
+    codes = {text.partition(": ")[2].split(".")[0] for text in lan.texts if "/vouchers" in text}
+    assert len(codes) == 1
+    tap = await huy.tap(last_with_buttons(huy), "Nhận voucher")
+    assert tap.answer is not None
+    assert tap.answer["show_alert"]
+    # The words, said to the shop once.
+    for _ in range(2):
+        await lan.tap(message, "Đặt bàn giúp mình")
+        await quiet(shop)
+    (ticket,) = await tickets_of(shop, (await customer_of(shop, lan)).id)
+    said = await thread_of(shop, ticket.id, await agent(shop))
+    assert [line.text for line in said] == ["Đặt bàn giúp mình (về “Thứ Sáu vui vẻ”)"]
+    report = (await api.read(number))["report"]
+    assert (report["clicks"], report["redeemed"]) == (1, 0)
+    # Nobody taps for somebody else.
+    forged = message["reply_markup"]["inline_keyboard"][1][0]["callback_data"]
+    await huy.send("Chào")
+    await quiet(shop)
+    mine = shop.api.world.post(
+        huy.chat,
+        {"text": "?", "reply_markup": {"inline_keyboard": [[{"text": "x", "callback_data": forged}]]}},
+        shop.api.world.bot,
+    )
+    await huy.tap(mine, "x")
+    assert not [text for text in huy.texts if "/vouchers" in text]
+
+
+async def test_pictures_stand_above_the_words_on_every_messenger(api: Shop) -> None:
+    shop = api.shop
+    lan = await settled_person(shop)
+    async with visiting(shop) as visitor:
+        await visitor.tap("Bạn")
+        before = len(visitor.shown)
+        for colors in (["red"], ["red", "blue"]):
+            number = await api.write("Món mới", buttons=[OPEN])
+            for color in colors:
+                await picture(api, number, color)
+            await api.let_go(number)
+            assert (await api.through(number))["sent"] == 2
+        await visitor.caught_up()
+        shown = visitor.shown[before:]
+        assert [(len(one.get("media") or []), one["text"]) for one in shown] == [
+            (1, "Món mới"), (1, ""), (1, ""), (0, "Món mới"),
+        ]  # fmt: skip
+        assert await visitor.tap("Điểm của mình") != []
+    sent = [call for call in shop.api.calls if call.method in {"sendPhoto", "sendMediaGroup"}]
+    assert [(call.method, call.text) for call in sent] == [("sendPhoto", "Món mới"), ("sendMediaGroup", "")]
+    words = [message for message in lan.inbox if message.get("text") == "Món mới"]
+    assert [labels(one) for one in words] == [["Điểm của mình", "Không nhận tin này nữa"]]
+
+
+async def test_a_stop_between_picture_and_words_tears_nothing_apart(api: Shop) -> None:
+    shop = api.shop
+    lan = await settled_person(shop)
+    number = await api.write("Món mới")
+    for color in ("red", "blue"):
+        await picture(api, number, color)
+    # The words wait a second behind the album, which is there; and longer, for its answer takes its time.
+    shop.api.fault("sendMediaGroup", kind="slow", seconds=0.5)
+    await api.let_go(number)
+    await shop.api.wait_calls(1, method="sendMediaGroup")
+    await api.call("POST", f"/campaigns/{number}/pause")
+    await quiet(shop)
+    await api.call("POST", f"/campaigns/{number}/resume")
+    async with asyncio.timeout(10):
+        await api.through(number)
+    assert len(shop.api.calls_of("sendMediaGroup")) == 1
+    assert lan.texts.count("Món mới") == 1
+
+
+@pytest.mark.parametrize(
+    ("buttons", "field"),
+    [
+        ([LINK] * 4, "buttons"),
+        ([LINK | {"words": {}}], "buttons.0.words"),
+        ([LINK | {"words": {"vi": "x" * 41}}], "buttons.0.words"),
+        ([OPEN, LINK | {"to": "javascript:alert(1)"}], "buttons.1.to"),
+        ([OPEN | {"to": "shoes"}], "buttons.0.to"),
+        ([CLAIM], "voucher_program"),
+    ],
+)
+async def test_a_button_that_cannot_be_sent_is_named(api: Shop, buttons: list[Any], field: str) -> None:
+    body = {"name": "Thử", "criteria": {"all": []}, "purpose": "care", "messages": {"vi": "x"}, "buttons": buttons}
+    status, refused = await api.call("POST", "/campaigns", body)
+    assert (status, refused["errors"][0]["field"]) == (422, field)
