@@ -7,6 +7,7 @@ import argparse
 import os
 import platform
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -24,13 +25,14 @@ ROWS = (
     "check",
     "search",
     "desk",
+    "burst",
     "segments",
     "freezing",
     "broadcast",
 )
 POSTINGS = 200_000
 """Scales the set-based rows: so many postings are checked, a tenth as many customers are looked at and codes made, a hundredth
-as many tickets stand at the desk."""
+as many tickets with ten messages each stand at the desk."""
 
 
 def postgres() -> tuple[str, object]:
@@ -41,6 +43,16 @@ def postgres() -> tuple[str, object]:
     server.psql("CREATE DATABASE bench")
     url = server.get_uri(database="bench")
     return url.replace("postgresql://", "postgresql+asyncpg://", 1), server
+
+
+def databases() -> Iterator[tuple[str, str | None]]:
+    """SQLite (without an address), then a PostgreSQL as long as it is looked at."""
+    yield "SQLite", None
+    url, server = postgres()
+    try:
+        yield "PostgreSQL", url
+    finally:
+        server.cleanup()  # type: ignore[attr-defined]
 
 
 def main() -> None:
@@ -113,23 +125,33 @@ def main() -> None:
         ours, beside = (postings / seconds for seconds in (proven.seconds, proven.plain_seconds))
         row(f"check of {postings:,} postings : plain SQL sums", ours, beside, "≥ 0.5", "/s")
         console.print(f"it takes {proven.seconds:.1f} s and {proven.megabytes} MB")
+    tickets = postings // 100
     if "desk" in wanted:
         from bench import desk
 
-        tickets = postings // 100
-        for page in desk.measure(tickets):
-            row(f"desk of {tickets:,} tickets, {page.name}, 99 of 100 : 100 ms", page.p99, 100, "≤ 1", "ms")
-            console.print(f"half within {page.p50:.1f} ms, {page.queries} queries (at most 12)")
+        for name, address in databases():
+            for page in desk.measure(tickets, address):
+                row(f"desk of {tickets:,} tickets, {name}, {page.name}, 99 of 100 : 100 ms", page.p99, 100, "≤ 1", "ms")
+                console.print(f"half within {page.p50:.1f} ms, {page.queries} queries (at most 12)")
     if "search" in wanted:
         from bench import searching
 
-        sought = searching.measure(postings)
-        what = f"a search of the desk's list among {postings:,} messages : 40 tickets by number"
-        row(what, sought.list_p50, sought.plain, "p99 ≤ 100 ms", "ms")
-        console.print(
-            f"its p99 {sought.list_p99:.0f} ms; over everything p50 {sought.everything_p50:.0f} ms, p99 {sought.everything_p99:.0f} ms"
-        )
-        row("messages written so that they are found : without", sought.written, sought.bare, "≥ 0.7", "/s")
+        for name, address in databases():
+            sought = searching.measure(tickets, address)
+            for page in sought.pages:
+                what = f"{page.name} among {tickets * 10:,} messages, {name} : 40 tickets by number"
+                row(what, page.p50, sought.plain, "p99 ≤ 100 ms", "ms")
+                console.print(f"99 of 100 within {page.p99:.1f} ms, {page.queries} queries (at most 12)")
+            row(f"messages written so that they are found, {name} : without", sought.written, sought.bare, "≥ 0.7", "/s")
+    if "burst" in wanted:
+        from bench import burst
+
+        for what, one in burst.measure(tickets).items():
+            row(f"{burst.CUSTOMERS:,} {what} at once until all are in every list : the bare insert", one.lists, one.bare, "", "s")
+            console.print(
+                f"half within {one.half:.2f} s, in open threads within {one.threads:.2f} s; the webhook took all in "
+                f"{one.accepted:.2f} s; {one.rows:,} rows"
+            )
     if "segments" in wanted:
         from bench import grouping
 

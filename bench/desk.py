@@ -7,8 +7,8 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -16,20 +16,16 @@ from statistics import median, quantiles
 import aiohttp
 import sqlalchemy as sa
 
+from bench import history
+from bench.history import FIRST
 from bench.updates import free_port
 from bot.app import App, quiet_logs
 from bot.settings import Settings
-from loyalty import programme
-from store import schema, staff
-from store.base import to_micros
-from store.engine import Store, open_store
-from store.staff import Role
+from store import staff
+from store.engine import Store
 
-MESSAGES_EACH = 10
-UNSOLVED_OF = 50
-"""Of so many tickets one is not solved."""
-AGENTS = 10
 TURNS = 100
+SECRET = "bench " * 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +44,48 @@ def measure(tickets: int, database_url: str | None = None) -> list[Page]:
 
 
 async def _measure(tickets: int, database_url: str | None) -> list[Page]:
+    async with opened(tickets, database_url) as (store, there, root), signed_in(store, root, there.agents[0]) as http:
+        return [await page(http, name, paths) for name, paths in _pages(tickets).items()]
+
+
+@asynccontextmanager
+async def opened(tickets: int, database_url: str | None) -> AsyncIterator[tuple[Store, history.History, str]]:
+    """The program as it is served, over a desk with so many tickets; its address."""
     quiet_logs()
     with tempfile.TemporaryDirectory() as folder:
         url = database_url or f"sqlite+aiosqlite:///{Path(folder) / 'bench.db'}"
-        store = open_store(url)
-        link = await _open(store, tickets)
-        settings = Settings(_env_file=None, database_url=url, secret_key="bench " * 6, port=free_port())
-        app = App(settings, store)
-        await app.start("web")
-        try:
-            jar = aiohttp.CookieJar(unsafe=True)
-            async with aiohttp.ClientSession(f"http://127.0.0.1:{settings.port}", cookie_jar=jar) as http:
-                await _sign_in(http, link)
-                return [await _page(http, name, paths) for name, paths in _pages(tickets).items()]
-        finally:
-            await app.stop()
-            await store.close()
+        async with history.stored(url, tickets) as (store, there):
+            app = App(Settings(_env_file=None, database_url=url, secret_key=SECRET, port=free_port()), store)
+            await app.start("web")
+            try:
+                yield store, there, f"http://127.0.0.1:{app.settings.port}"
+            finally:
+                await app.stop()
+
+
+@asynccontextmanager
+async def signed_in(store: Store, root: str, who: int) -> AsyncIterator[aiohttp.ClientSession]:
+    """A browser in which a member of staff is signed in."""
+    async with browser(root, await store.write(staff.make_link, who, "login")) as http:
+        yield http
+
+
+@asynccontextmanager
+async def browser(root: str, link: str) -> AsyncIterator[aiohttp.ClientSession]:
+    """A browser that was signed in by a link."""
+    async with aiohttp.ClientSession(root, cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        async with http.get(f"/login/{link}") as answer:
+            token = re.search(r'name="csrf"[^>]*value="([^"]+)"', await answer.text())
+        assert token is not None
+        async with http.post(f"/login/{link}", data={"csrf": token[1]}, allow_redirects=False) as answer:
+            assert answer.status == 303
+        yield http
 
 
 def _pages(tickets: int) -> dict[str, list[str]]:
     """Addresses by what they show: each time another ticket."""
-    some = [1001 + (turn * 7919) % tickets for turn in range(TURNS)]
+    some = [FIRST + (turn * 7919) % tickets for turn in range(TURNS)]
+    beside = ("customer", "filed", "promises", "deadlines", "complaint", "goodwill", "care", "suggestions", "macros")
     return {
         "the page": ["/desk"],
         "list: mine": ["/desk/tickets?view=mine"],
@@ -76,14 +93,19 @@ def _pages(tickets: int) -> dict[str, list[str]]:
         "list: all open": ["/desk/tickets?view=open"],
         "list: solved": ["/desk/tickets?view=resolved"],
         "list: solved, further down": [f"/desk/tickets?view=resolved&before={number}" for number in some],
+        "list: of a topic": ['/desk/tickets?filters={"topics":["product"],"states":["closed"]}'],
+        "list: complaints": ['/desk/tickets?filters={"complaint":true}'],
         "a ticket": [f"/desk/tickets/{number}" for number in some],
-        "the customer beside it": [f"/desk/tickets/{number}/customer" for number in some],
+        "further up in it": [f"/desk/tickets/{number}/older?before=9" for number in some],
+        **{f"beside it: {what}": [f"/desk/tickets/{number}/{what}" for number in some] for what in beside},
+        "the filters": ["/desk/filters"],
     }
 
 
-async def _page(http: aiohttp.ClientSession, name: str, paths: list[str]) -> Page:
+async def page(http: aiohttp.ClientSession, name: str, paths: Sequence[str]) -> Page:
+    """What a page costs, asked for TURNS times, after the first, which finds its template and the database's pages cold."""
     took, queries = [], 0
-    for turn in range(TURNS):
+    for turn in range(-1, TURNS):
         with _counted() as count:
             began = time.perf_counter()
             async with http.get(paths[turn % len(paths)]) as answer:
@@ -91,7 +113,7 @@ async def _page(http: aiohttp.ClientSession, name: str, paths: list[str]) -> Pag
                 answer.raise_for_status()
             took.append(1_000 * (time.perf_counter() - began))
         queries = max(queries, count[0])
-    return Page(name, median(took), quantiles(took, n=100)[-1], queries)
+    return Page(name, median(took[1:]), quantiles(took[1:], n=100)[-1], queries)
 
 
 @contextmanager
@@ -107,67 +129,6 @@ def _counted() -> Iterator[list[int]]:
         yield count
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", ran)
-
-
-async def _sign_in(http: aiohttp.ClientSession, path: str) -> None:
-    async with http.get(path) as answer:
-        token = re.search(r'name="csrf"[^>]*value="([^"]+)"', await answer.text())
-    assert token is not None
-    async with http.post(path, data={"csrf": token[1]}, allow_redirects=False) as answer:
-        assert answer.status == 303
-
-
-async def _open(store: Store, tickets: int) -> str:
-    """A shop with so many tickets; the address that signs one of its agents in."""
-    await schema.migrate(store)
-    shop = await store.write(programme.open_shop, "Bench", timezone="Asia/Ho_Chi_Minh", language="vi")
-    people = [await store.write(staff.add, f"Agent {n}", Role.AGENT, shop) for n in range(AGENTS)]
-    now = to_micros(store.clock.now())
-    await store.run_on_connection(lambda connection: _fill(connection, tickets, shop, people[0], now))
-    return f"/login/{await store.write(staff.make_link, people[0], 'login')}"
-
-
-def _fill(connection: sa.Connection, tickets: int, shop: int, first_agent: int, now: int) -> None:
-    """Tickets 1001 … of a customer each, the older the lower; what is not solved is spread among them, every tenth of it
-    nobody's.
-    """
-    run = connection.exec_driver_sql
-    minute = 60_000_000
-    run("CREATE TEMP TABLE n (i INTEGER PRIMARY KEY)")
-    run(
-        f"INSERT INTO n WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < {tickets}) SELECT i FROM c"
-    )
-    run(
-        "INSERT INTO customers (id, name, folded, language, code, tags, tier_id, advertising, joined_at, spend_total, "
-        "orders_count) SELECT i, 'Khách ' || i, 'khach ' || i, 'vi', 'B' || i, '[]', 1, false, 1, 0, 0 FROM n"
-    )
-    at = f"{now} - ({tickets} - i) * {minute}"
-    unsolved = f"(i * 31) % {UNSOLVED_OF} = 0"
-    owner = f"CASE WHEN {unsolved} AND i % 10 = 0 THEN NULL ELSE {first_agent} + i % {AGENTS} END"
-    preview = """'{"seq": 11, "who": "agent", "text": "Dạ em gửi lại ngay ạ", "kind": null, "state": "sent"}'"""
-    run(
-        "INSERT INTO tickets (id, shop_id, customer_id, subject, topic, state, priority, assignee_id, created_at, updated_at, "
-        "first_response_at, resolved_at, last_seq, changed, preview, folded, language) "
-        f"SELECT 1000 + i, {shop}, i, 'Ly bị vỡ ' || i, 'order', CASE WHEN {unsolved} THEN CASE i % 3 WHEN 0 THEN 'new' "
-        f"WHEN 1 THEN 'open' ELSE 'waiting_customer' END WHEN i % 20 = 0 THEN 'resolved' ELSE 'closed' END, 'normal', "
-        f"{owner}, {at}, {at}, {at}, CASE WHEN {unsolved} THEN NULL ELSE {at} END, {MESSAGES_EACH + 1}, i, {preview}, "
-        "'ly bi vo ' || i || ' khach ' || i, 'vi' FROM n"
-    )
-    run(
-        "INSERT INTO ticket_events (ticket_id, seq, changed, at, kind, data) "
-        f"SELECT 1000 + i, 1, i, {at}, 'opened', '{{\"topic\": \"order\"}}' FROM n"
-    )
-    for place in range(MESSAGES_EACH):
-        who = ("customer", "agent")[place % 2]
-        run(
-            "INSERT INTO ticket_messages (ticket_id, seq, changed, who, staff_id, at, text, folded, history, calls, state) "
-            f"SELECT 1000 + i, {place + 2}, i, '{who}', {'NULL' if place % 2 == 0 else first_agent}, {at}, "
-            f"'Câu {place} về đơn ' || i, 'cau {place} ve don ' || i, '[]', '{{}}', "
-            f"{'NULL' if place % 2 == 0 else chr(39) + 'sent' + chr(39)} FROM n"
-        )
-    run(f"INSERT INTO desk_counters (name, value) VALUES ('tickets', {1000 + tickets}), ('desk:{shop}', {tickets})")
-    run("DROP TABLE n")
-    run("ANALYZE")
 
 
 if __name__ == "__main__":

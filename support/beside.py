@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,6 +20,7 @@ from store.errors import NotFoundError
 from store.shops import Shop
 from store.staff import Member, Right
 from support import ratings, tickets
+from support.duties import accesses
 from support.ratings import Rating
 from support.tickets import Ticket
 
@@ -66,16 +68,17 @@ class Beside:
     orders: list[Order]
     tickets: list[Ticket]
     rating: Rating | None
+    noted: bool
+    """That the member looked is in this hour's audit already (support.duties.accesses)."""
 
 
 def of(session: Session, ticket_id: int, member: Member) -> Beside:
     """The customer of a ticket. Their other tickets are only those of the member's own desks. Raises as tickets.view."""
-    ticket, shop, rating = _opened(session, ticket_id, member)
-    customer = customers.get(session, ticket.customer_id)
+    ticket, shop, customer, rating, noted = _opened(session, ticket_id, member)
     available, pending, _ = points.balances(session, customer.id)
     ladder, rule = qualification.rules(session)
     standing = qualification.among(session, customer.id, ladder, rule)
-    wallet = vouchers.wallet(session, customer.id, shop_id=ticket.shop_id)
+    wallet = vouchers.usable(session, customer.id, ticket.shop_id)
     return Beside(
         customer=customer,
         shop=shop,
@@ -91,9 +94,8 @@ def of(session: Session, ticket_id: int, member: Member) -> Beside:
         next_tier=standing.next.name if standing.next else None,
         to_next=standing.to_next,
         vouchers=[
-            Owned(held.program.name, vouchers.shown(held.voucher.code), held.voucher.expires_at,
-                  held.voucher.state == vouchers.VoucherState.HELD)
-            for held in wallet[:VOUCHERS]
+            Owned(offer.name, vouchers.shown(voucher.code), voucher.expires_at, voucher.state == vouchers.VoucherState.HELD)
+            for voucher, offer in wallet[:VOUCHERS]
         ],
         voucher_count=len(wallet),
         orders=orders.of_customer(session, customer.id, ORDERS),
@@ -102,24 +104,28 @@ def of(session: Session, ticket_id: int, member: Member) -> Beside:
             if other.id != ticket_id and member.may(Right.DESK, other.shop_id)
         ][:TICKETS],
         rating=rating,
+        noted=noted,
     )  # fmt: skip
 
 
-def _opened(session: Session, ticket_id: int, member: Member) -> tuple[Ticket, Shop, Rating | None]:
-    """The ticket, whose it is and how it was rated, in one look. Raises as tickets.view."""
+def _opened(session: Session, ticket_id: int, member: Member) -> tuple[Ticket, Shop, Customer, Rating | None, bool]:
+    """The ticket, whose it is, how it was rated and whether this look is noted, in one. Raises as tickets.view."""
     member.need(Right.DESK)
-    t, r = tickets.tickets.c, ratings.ratings.c
-    parts = [
-        [t[name] for name in Ticket.__dataclass_fields__],
-        [shops.shops.c[name] for name in Shop.__dataclass_fields__],
-    ]
+    t, c, r = tickets.tickets.c, customers.customers.c, ratings.ratings.c
+    kinds = ((Ticket, t), (Shop, shops.shops.c), (Customer, c))
     row = session.execute(
-        select(*parts[0], *parts[1], r.stars, r.comment, r.at)
+        select(
+            *(columns[name] for kind, columns in kinds for name in kind.__dataclass_fields__),
+            accesses.looked(session, member.id, t.customer_id), r.stars, r.comment, r.at,
+        )
         .join(shops.shops, shops.shops.c.id == t.shop_id)
+        .join(customers.customers, c.id == t.customer_id)
         .outerjoin(ratings.ratings, r.ticket_id == t.id)
         .where(t.id == ticket_id)
-    ).first()
+    ).first()  # fmt: skip
     if row is None or not member.may(Right.DESK, row[1]):
         raise NotFoundError("ticket", ticket_id)
-    ticket, shop = Ticket(*row[: len(parts[0])]), Shop(*row[len(parts[0]) : -3])
-    return ticket, shop, Rating(*row[-3:]) if row[-3] is not None else None
+    values = iter(row)
+    ticket, shop, customer = (kind(*islice(values, len(kind.__dataclass_fields__))) for kind, _ in kinds)
+    noted, *rated = values
+    return ticket, shop, customer, Rating(*rated) if rated[0] is not None else None, noted

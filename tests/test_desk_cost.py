@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +12,21 @@ from sqlalchemy.orm import Session
 
 from loyalty import programme
 from loyalty.customers import customers
+from loyalty.orders import orders
+from loyalty.orders.orders import OrderInput, Status
+from loyalty.vouchers import voucher_programs, vouchers
 from store import staff
+from store.clock import now
 from store.engine import Store
 from store.staff import Member, Role
-from support import beside, handling, messages, queue, tags, thread, views
+from support import beside, handling, messages, queue, tags, thread, tickets, views
+from support.deadlines import promises
 from support.queue import View
+from tests import stocked
+from tests.test_desk import Desk, desk
 from tests.test_tickets import says
+
+__all__ = ["desk"]
 
 LARGE = (
     "tickets",
@@ -102,3 +112,52 @@ async def test_the_desk_asks_little_and_walks_through_nothing_large(store: Store
 def _plan(session: Session, statement: str, values: Any) -> list[str]:
     rows = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
     return [row[3] for row in rows]
+
+
+STREAMS = {"/desk/events", "/desk/media/{attachment}", "/desk/dead-letters"}
+"""Not pages: the stream, files, and what every shop's supervisor sees alone."""
+
+
+def laden(session: Session, shop: int) -> dict[str, str]:
+    """A ticket with some of everything on it and beside it; what fills the places of addresses."""
+    people = [staff.get(session, staff.add(session, "Hoa", role, shop)) for role in (Role.OWNER, Role.AGENT)]
+    at = stocked.Stock(shop, *people, "Hoa")
+    ticket_id = stocked.ticket(session, at)
+    customer_id = tickets.get(session, ticket_id).customer_id
+    filled = {"ticket": str(ticket_id)}
+    for number in range(3):
+        offer = stocked.offer(session, at)
+        voucher_programs.change(session, offer, valid_days=30)
+        vouchers.issue(session, offer, customer_id, key=f"gift:{number}")
+        messages.customer_says(session, ticket_id, text=f"alo {number}")
+        filled |= {"macro": str(stocked.macro(session, at))}
+        tags.put(session, ticket_id, at.agent, f"tag {number}")
+        orders.put(
+            session,
+            shop,
+            f"A{number}",
+            OrderInput(90_000, "VND", now(session), Status.COMPLETED, customer_id=customer_id),
+        )
+        due = now(session) + timedelta(days=2)
+        filled |= {"promise": str(promises.make(session, ticket_id, at.agent, f"call {number}", due))}
+    return filled
+
+
+async def test_no_page_of_the_desk_asks_more_than_a_dozen(desk: Desk) -> None:
+    filled = await desk.store.write(laden, desk.shop)
+    over: dict[str, list[str]] = {}
+    for method, path in desk.routes:
+        if method != "GET" or path in STREAMS:
+            continue
+        address = re.sub(r"{(\w+)}", lambda found: filled[found[1]], path)
+        # Once for what is read the first time alone: the second is somebody's every day.
+        for _ in range(2):
+            with heard() as statements:
+                status, _, _ = await desk.people["boss"].get(
+                    address + ("?before=9" if address.endswith("/older") else "")
+                )
+            assert status == 200, (address, status)
+            asked = [one for one, _ in statements if not one.startswith(("SAVEPOINT", "RELEASE", "PRAGMA"))]
+            if len(asked) > QUERIES_MAX:
+                over[address] = asked
+    assert not over, {address: len(asked) for address, asked in over.items()}

@@ -337,25 +337,27 @@ def offer_for(session: Session, voucher: Voucher | None, shop_id: int, customer_
 
 
 def wallet(session: Session, customer_id: int, *, shop_id: int | None = None) -> list[Kept]:
+    """`usable`, each with what people are told of it."""
+    owner = customers.resolve(session, customer_id)
+    return [kept_of(session, voucher, offer) for voucher, offer in usable(session, owner, shop_id)]
+
+
+def usable(session: Session, customer_id: int, shop_id: int | None = None) -> list[tuple[Voucher, Program]]:
     """A customer's vouchers that can still be used (at a shop, where one is named), soonest-to-expire first; one that an
     order holds is among them, marked by its state.
     """
-    query = (
+    rows = session.execute(
         select(*FIELDS, *voucher_programs.FIELDS)
         .join(programs, programs.c.id == vouchers.c.program_id)
         .where(
-            vouchers.c.customer_id == customers.resolve(session, customer_id),
+            vouchers.c.customer_id == customer_id,
             vouchers.c.state.not_in(GONE),
             or_(vouchers.c.expires_at.is_(None), vouchers.c.expires_at > now(session)),
         )
         .order_by(vouchers.c.expires_at.is_(None), vouchers.c.expires_at, vouchers.c.id)
-    )
-    kept = []
-    for row in session.execute(query).all():
-        voucher, offer = Voucher(*row[: len(FIELDS)]), Program(*row[len(FIELDS) :])
-        if shop_id is None or offer.at(shop_id):
-            kept.append(kept_of(session, voucher, offer))
-    return kept
+    ).all()
+    held = [(Voucher(*row[: len(FIELDS)]), Program(*row[len(FIELDS) :])) for row in rows]
+    return [(voucher, offer) for voucher, offer in held if shop_id is None or offer.at(shop_id)]
 
 
 def kept_of(session: Session, voucher: Voucher, offer: Program) -> Kept:

@@ -256,12 +256,20 @@ def missed(session: Session, shop_id: int, limit: int = 20) -> list[Promise]:
 
 def meant(session: Session, shop_id: int, words: str) -> datetime | None:
     """The moment that somebody means by words (`thứ hai`, `mai 9h`, `2d`): a day alone means until the shop closes."""
-    zone, at = shops.get(session, shop_id).timezone, now(session)
-    latest = moments.parse(words, at, zone, time(23, 59))
-    if latest is None:
-        return None
-    hours = calendars.hours(session, shop_id)
-    return moments.parse(words, at, zone, calendars.closing(hours, latest) if hours else time(17)) or latest
+    return all_meant(session, shop_id, [words])[0]
+
+
+def all_meant(session: Session, shop_id: int, said: Sequence[str]) -> list[datetime | None]:
+    """The same of several, in one look at the shop's hours."""
+    zone, at, hours = shops.get(session, shop_id).timezone, now(session), calendars.hours(session, shop_id)
+
+    def one(words: str) -> datetime | None:
+        latest = moments.parse(words, at, zone, time(23, 59))
+        if latest is None:
+            return None
+        return moments.parse(words, at, zone, calendars.closing(hours, latest) if hours else time(17)) or latest
+
+    return [one(words) for words in said]
 
 
 # ── What is due ────────────────────────────────────────────────────────────────────────────────────

@@ -26,6 +26,8 @@ HISTORY = 3
 """Promises that are over, in the panel."""
 CHOICES = ("2 tiếng", "hôm nay", "mai", "thứ hai", "tuần sau")
 """Times that are offered, in words that promises.meant understands."""
+QUICK = ("hôm nay", "mai")
+"""Those that have a button in the panel."""
 
 
 def setup_promises(app: web.Application) -> None:
@@ -46,13 +48,10 @@ async def panel(request: web.Request) -> web.Response:
         ticket = tickets.view(session, ticket_id, member)
         found = promises.of(session, [ticket_id])
         over = sorted((one for one in found if not one.standing), key=lambda one: one.ended_at or one.made_at)
-        quick = [
-            (words, meant) for words in ("hôm nay", "mai")
-            if (meant := promises.meant(session, ticket.shop_id, words)) is not None
-        ]  # fmt: skip
+        meant = zip(QUICK, promises.all_meant(session, ticket.shop_id, QUICK), strict=True)
         return {
             "ticket": ticket, "standing": [one for one in found if one.standing], "over": over[::-1][:HISTORY],
-            "zone": shops.get(session, ticket.shop_id).timezone, "quick": dict(quick), "now": now(session),
+            "zone": shops.get(session, ticket.shop_id).timezone, "quick": {words: at for words, at in meant if at}, "now": now(session),
         }  # fmt: skip
 
     return await _part(request, "desk/promises.html", await site.store_of(request).read(look))
@@ -80,9 +79,9 @@ async def change_sheet(request: web.Request) -> web.Response:
 def _form(session: Session, said: Words, ticket_id: int, member: Member) -> dict[str, Any]:
     ticket = tickets.view(session, ticket_id, member)
     names = (said("In 2 hours"), said("Today"), said("Tomorrow"), said("On Monday"), said("In a week"))
-    meant = [(name, promises.meant(session, ticket.shop_id, words)) for name, words in zip(names, CHOICES, strict=True)]
+    meant = list(zip(names, promises.all_meant(session, ticket.shop_id, CHOICES), strict=True))
     return {
-        "ticket": ticket, "colleagues": handling.colleagues(session, ticket_id, member), "me": member,
+        "ticket": ticket, "colleagues": handling.at_desk(session, ticket.shop_id), "me": member,
         "zone": shops.get(session, ticket.shop_id).timezone,
         "choices": sorted({at: (name, at) for name, at in reversed(meant) if at is not None}.values(), key=lambda one: one[1]),
     }  # fmt: skip

@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from handlers import tier_words
-from handlers.web import files, seen, site
+from handlers.web import files, site
 from handlers.web.desk import filters, frame, shown
 from handlers.web.desk.frame import PLACE_DIGITS, Part, desk, number, ticket_of
 from loyalty.customers import phones
@@ -16,6 +16,7 @@ from loyalty.customers.addressing import Address, given_name, vocative
 from loyalty.points.lots import last_day
 from store.staff import Member, Right
 from support import beside, drafts, handling, messages, queue, thread, topics
+from support.duties import accesses
 from support.queue import View
 from support.views import Filters
 
@@ -104,7 +105,8 @@ async def customer(request: web.Request) -> web.Response:
     store, said = site.store_of(request), site.words_of(request)
     found = await store.read(beside.of, ticket_of(request), site.member_of(request))
     person, zone = found.customer, found.shop.timezone
-    await seen.note(request, person.id, found.shop.id, "desk")
+    if not found.noted:
+        await store.write(accesses.note, site.member_of(request).id, person.id, found.shop.id, "desk")
     by_shop = await store.read(topics.of_shops, sorted({one.shop_id for one in found.tickets}))
     own = [one for each in by_shop.values() for one in each]
     name = given_name(person.name, person.language)
