@@ -328,7 +328,8 @@ async def _serve(
 ) -> None:
     """Serve until told to stop, or until an owner connects another bot: then everything is built anew around it."""
     app = App(settings, store, demo=demo, token=await kept_token(settings, store))
-    async with store.hub.listen(options.TOKEN) as changed:
+    changed = asyncio.Event()
+    with store.hub.call(options.TOKEN, changed.set):
         try:
             await app.start(only)
             settle_memory()

@@ -24,18 +24,13 @@ async def batch_loop(store: Store, owner: str) -> None:
     """Work on the batches that are to be made, the oldest first, in one process at a time."""
     async with store.hub.listen(batches.TOPIC) as heard:
         while True:
-            heard.clear()
             try:
                 if await store.write(leases.hold, LEASE, owner) is not None:
                     for batch in await store.read(batches.running):
                         await _through(store, batch, owner)
             except (MovedError, StoreUnreachableError) as error:
                 log.warning("codes wait a moment", error=str(error))
-            try:
-                async with asyncio.timeout(TICK_SECONDS):
-                    await heard.wait()
-            except TimeoutError:
-                pass
+            await heard.within(TICK_SECONDS)
 
 
 async def _through(store: Store, batch: Batch, owner: str) -> None:

@@ -83,18 +83,19 @@ log = structlog.get_logger()
 async def clock_loop(store: Store, owner: str) -> None:
     """Do what is due, once a second, in one process at a time."""
     ticks = 0
-    while True:
-        try:
-            if await store.write(leases.hold, LEASE, owner) is not None:
-                for rule in DUE:
-                    await _to_the_end(store, rule)
-                if ticks % SWEEP_TICKS == 0:
-                    for sweep in SWEEPS:
-                        await _to_the_end(store, sweep)
-                ticks += 1
-        except (MovedError, StoreUnreachableError) as error:
-            log.warning("what is due waits a moment", error=str(error))
-        await asyncio.sleep(TICK_SECONDS)
+    async with store.hub.listen() as heard:
+        while True:
+            try:
+                if await store.write(leases.hold, LEASE, owner) is not None:
+                    for rule in DUE:
+                        await _to_the_end(store, rule)
+                    if ticks % SWEEP_TICKS == 0:
+                        for sweep in SWEEPS:
+                            await _to_the_end(store, sweep)
+                    ticks += 1
+            except (MovedError, StoreUnreachableError) as error:
+                log.warning("what is due waits a moment", error=str(error))
+            await heard.within(TICK_SECONDS)
 
 
 async def _to_the_end(store: Store, rule: Callable[[Session], int | None]) -> None:
@@ -112,15 +113,10 @@ async def fetch_loop(store: Store, telegram: Telegram, owner: str) -> None:
     """Bring the bytes of files that people sent, in one process at a time."""
     async with store.hub.listen("fetch") as heard:
         while True:
-            heard.clear()
             if await store.write(leases.hold, f"fetch:{telegram.account}", owner) is not None:
                 for attachment_id, file_id in await store.read(media.to_fetch, telegram.account):
                     await fetch(store, telegram, attachment_id, file_id)
-            try:
-                async with asyncio.timeout(TICK_SECONDS):
-                    await heard.wait()
-            except TimeoutError:
-                pass
+            await heard.within(TICK_SECONDS)
 
 
 async def fetch(store: Store, telegram: Telegram, attachment_id: int, file_id: str) -> None:

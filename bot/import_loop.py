@@ -33,7 +33,6 @@ async def import_loop(store: Store, owner: str) -> None:
     """Take in what was started, one file after the other, for ever."""
     async with store.hub.listen(import_jobs.TOPIC) as heard:
         while True:
-            heard.clear()
             try:
                 job = await store.read(import_jobs.next_running)
                 if job is not None and await store.write(leases.hold, LEASE, owner) is not None:
@@ -41,11 +40,7 @@ async def import_loop(store: Store, owner: str) -> None:
                     continue
             except (MovedError, StoreUnreachableError) as error:
                 log.warning("an import waits a moment", error=str(error))
-            try:
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await heard.wait()
-            except TimeoutError:
-                pass
+            await heard.within(LOOK_SECONDS)
 
 
 async def take(store: Store, owner: str, job: Job) -> None:

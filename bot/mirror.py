@@ -58,11 +58,7 @@ class Mirror:
                     except (MovedError, StoreUnreachableError) as error:
                         log.warning("the forum waits a moment", error=str(error))
                         await asyncio.sleep(LOOK_SECONDS)
-                    try:
-                        async with asyncio.timeout(ALBUM_SECONDS / 4 if self._albums else LOOK_SECONDS):
-                            await heard.wait()
-                    except TimeoutError:
-                        pass
+                    await heard.within(ALBUM_SECONDS / 4 if self._albums else LOOK_SECONDS)
 
     async def turn(self) -> None:
         """Note what changed, then queue as much as there is room for."""

@@ -75,14 +75,9 @@ class Notifier:
         """Queue what is due, for ever."""
         async with self._store.hub.listen("notices") as heard:
             while True:
-                heard.clear()
                 while await self.turn():
                     pass
-                try:
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await heard.wait()
-                except TimeoutError:
-                    pass
+                await heard.within(LOOK_SECONDS)
 
     async def turn(self) -> int:
         """One batch in one transaction; how many notices it held."""

@@ -93,16 +93,11 @@ class Webhooks:
             async with self._store.hub.listen(events.TOPIC, webhooks.TOPIC) as heard:
                 self._wake = heard
                 while True:
-                    heard.clear()
                     try:
                         await self.turn()
                     except (MovedError, StoreUnreachableError) as error:
                         log.warning("webhooks wait a moment", error=str(error))
-                    try:
-                        async with asyncio.timeout(LOOK_SECONDS):
-                            await heard.wait()
-                    except TimeoutError:
-                        pass
+                    await heard.within(LOOK_SECONDS)
         finally:
             if self._http is not None:
                 await self._http.close()

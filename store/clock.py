@@ -1,5 +1,6 @@
 """The clock every rule reads: injected, so that a test may stop it, jump it and live through years in a second."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -27,6 +28,8 @@ class SetClock:
 
     def __init__(self, at: datetime) -> None:
         self._at = at.astimezone(UTC)
+        self.ears: list[Callable[[], None]] = []
+        """Called whenever it was put elsewhere."""
 
     def now(self) -> datetime:
         return self._at
@@ -34,10 +37,12 @@ class SetClock:
     def set(self, at: datetime) -> None:
         """Put it at an aware moment."""
         self._at = at.astimezone(UTC)
+        for ear in self.ears:
+            ear()
 
     def advance(self, by: timedelta) -> None:
         """Let time pass (or, below 0, go back)."""
-        self._at += by
+        self.set(self._at + by)
 
 
 def now(session: Session) -> datetime:

@@ -14,10 +14,10 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from store.clock import Clock, SystemClock
+from store.clock import Clock, SetClock, SystemClock
 from store.ids import Ids
 from store.sealed import Seal
-from store.signals import Hub
+from store.signals import CLOCK, Hub
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -62,6 +62,8 @@ class Store(ABC):
         self.seal = seal
         self.ids = Ids()
         self.hub = Hub()
+        if isinstance(self.clock, SetClock):
+            self.clock.ears.append(lambda: self.hub.publish([CLOCK]))
 
     @abstractmethod
     def work(self) -> Work:

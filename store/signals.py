@@ -15,6 +15,24 @@ def signal(session: Session, topic: str) -> None:
     session.info["signals"].append(topic)
 
 
+CLOCK = "clock"
+"""Signalled when a clock that is set by hand was set: what waits for a time looks again. Everybody listens to it."""
+
+
+class Heard(asyncio.Event):
+    """Set whenever one of a listener's topics is signalled; the listener clears it before it looks."""
+
+    async def within(self, seconds: float) -> bool:
+        """Wait until something is heard, for so long at most; whether it was. What is heard from then on is new."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wait()
+        except TimeoutError:
+            return False
+        self.clear()
+        return True
+
+
 class Hub:
     """The listeners in this process, by topic."""
 
@@ -39,10 +57,10 @@ class Hub:
                 del self._ears[topic]
 
     @asynccontextmanager
-    async def listen(self, *topics: str) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever one of the topics is signalled; the listener clears it before it looks."""
-        event = asyncio.Event()
+    async def listen(self, *topics: str) -> AsyncIterator[Heard]:
+        """An event that is set whenever one of the topics is signalled."""
+        heard = Heard()
         with ExitStack() as ears:
-            for topic in topics:
-                ears.enter_context(self.call(topic, event.set))
-            yield event
+            for topic in (CLOCK, *topics):
+                ears.enter_context(self.call(topic, heard.set))
+            yield heard

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
-from store.signals import Hub
+from store.signals import Heard, Hub
 
 STOPPING = "stopping"
 LINES = web.AppKey("lines", set[EventSourceResponse])
@@ -28,9 +28,7 @@ def setup_lines(app: web.Application, hub: Hub) -> None:
 
 
 @asynccontextmanager
-async def open_line(
-    request: web.Request, hub: Hub, *topics: str
-) -> AsyncIterator[tuple[EventSourceResponse, asyncio.Event]]:
+async def open_line(request: web.Request, hub: Hub, *topics: str) -> AsyncIterator[tuple[EventSourceResponse, Heard]]:
     """A line to the page that asks, and what is set when one of the topics is signalled; look whether it `is_connected`
     before each wait. Raises ConnectionResetError when the page goes while something is on its way to it, HTTPServiceUnavailable
     when it has gone already.

@@ -1,6 +1,5 @@
 """The customer's web chat: the page, what the visitor sends, and the stream of bubbles. The protocol stands in chat.js."""
 
-import asyncio
 import json
 import re
 from collections.abc import Sequence
@@ -102,7 +101,6 @@ async def events(request: web.Request) -> EventSourceResponse:
         with suppress(ConnectionResetError):
             typing: datetime | None = None
             while stream.is_connected():
-                heard.clear()
                 for bubble in await store.read(webchat.after, chat_id, cursor):
                     cursor = bubble.seq
                     await _tell(stream, bubble, store.clock.now())
@@ -111,10 +109,7 @@ async def events(request: web.Request) -> EventSourceResponse:
                     ms = int((until - store.clock.now()).total_seconds() * 1000)
                     await stream.send(json.dumps({"ms": ms}), event="typing")
                 typing = until
-                try:
-                    async with asyncio.timeout(PING_SECONDS):
-                        await heard.wait()
-                except TimeoutError:
+                if not await heard.within(PING_SECONDS):
                     await stream.send("{}", event="ping")
     return stream
 

@@ -1,6 +1,5 @@
 """The desk's stream: what changes in the list and in the open thread, as it happens. Its protocol stands in desk.js."""
 
-import asyncio
 import json
 import re
 import time
@@ -17,6 +16,7 @@ from handlers.web.desk.frame import PLACE_DIGITS, desk, number
 from handlers.web.lines import open_line
 from store import staff
 from store.errors import NotFoundError
+from store.signals import Heard
 from store.staff import Member
 from support import queue, thread, views
 
@@ -59,7 +59,7 @@ async def events(request: web.Request) -> web.StreamResponse:
 async def _stream(
     request: web.Request,
     stream: EventSourceResponse,
-    heard: asyncio.Event,
+    heard: Heard,
     after: dict[int, int],
     ticket_id: int | None,
     at: int,
@@ -67,7 +67,6 @@ async def _stream(
 ) -> None:
     beat, quiet, told = 0.0, time.monotonic(), dict[str, Any]()
     while stream.is_connected() and request.transport is not None:
-        heard.clear()
         if not await _still(request, site.member_of(request)):
             await stream.send("{}", event="gone")
             return
@@ -81,9 +80,7 @@ async def _stream(
         if looking != told:
             told = looking
             await _send(stream, "looks", looking)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LOOK_SECONDS):
-                await heard.wait()
+        await heard.within(LOOK_SECONDS)
         if time.monotonic() - quiet >= PING_SECONDS:
             quiet = time.monotonic()
             await stream.send("{}", event="ping")
