@@ -6,7 +6,7 @@ from support.complaints import hearing, loop
 from support.deadlines import clocks, promises
 from support.duties import erasures
 from support.feedback import asking, compliments
-from support.routing import closed, presence, router
+from support.routing import closed, handed, presence, router
 
 hooks.OPENED += [clocks.opened, router.opened, facts.opened]
 hooks.CUSTOMER_SAID += [
@@ -17,8 +17,8 @@ hooks.CUSTOMER_SAID += [
     closed.customer_said,
     incidents.customer_said,
 ]
-hooks.AGENT_SAID += [clocks.agent_said, presence.agent_said]
-hooks.ASSIGNED += [router.assigned]
+hooks.AGENT_SAID += [clocks.agent_said, presence.agent_said, handed.agent_said]
+hooks.ASSIGNED += [router.assigned, handed.assigned]
 hooks.STATE_CHANGED += [
     clocks.state_changed,
     loop.entered,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,9 @@ from store import staff
 from store.clock import SetClock
 from store.staff import Member, Role
 from support import handling, tickets
-from support.deadlines import calendars, clocks, escalations, promises
+from support.deadlines import calendars, clocks, escalations, policies, promises
+from support.deadlines.policies import Policy
+from support.routing import presence, teams
 from tests.botapi.people import Person
 from tests.chatting import customer_of, labels, nothing_went_wrong, open_shop, quiet, say, settled_person, tap
 from tests.running import Running
@@ -109,6 +112,47 @@ async def test_a_customer_hears_what_was_promised_and_that_it_was_kept_by_a_tap(
     assert (await shop.store.read(promises.of, [ticket.id]))[0].state == "kept"
     assert "🤝" not in (await say(shop, mai, "/tickets"))[-1]
     assert mai.texts[-2].startswith("✅ Đã xong: Gọi lại khi có <hàng>.")
+
+
+async def test_who_is_given_a_ticket_hears_of_it_and_the_customer_by_when(shop: Running, clock: SetClock) -> None:
+    clock.set(NINE)
+    boss, _ = await colleague(shop, "Chủ quán", Role.MANAGER)
+    tea, tea_chat = await colleague(shop, "Trà", Role.AGENT)
+    await shop.store.write(
+        partial(teams.save, name="Cả quán", everyone=False, listed=[tea.id]), boss, shop.shop_id, None
+    )
+    await shop.store.write(policies.save, shop.shop_id, Policy(told=True))
+    await shop.store.write(presence.come, tea, presence.SAID_LASTS)
+    lan, mai, hue = [await settled_person(shop, first_name=name, last_name="") for name in ("Lan", "Mai", "Huệ")]
+    await say(shop, lan, "/support")
+    heard = await say(shop, lan, "Cho mình hỏi <giá> trà")
+    assert heard[-1].endswith("sẽ trả lời bạn ở đây trước 10:00.")
+    ticket = (await shop.store.read(tickets.tickets_of, (await customer_of(shop, lan)).id))[0]
+    assert ticket.assignee_id == tea.id
+    await quiet(shop)
+    assert tea_chat.texts.count(f"👉 #{ticket.id} · Lan giờ là của bạn.\n“Cho mình hỏi <giá> trà”") == 1
+    # Whose desk is open sees it there.
+    await shop.store.write(presence.alive, tea)
+    before = len(tea_chat.texts)
+    clock.set(NINE.replace(hour=17, minute=30))
+    await shop.store.write(presence.alive, tea)
+    await say(shop, mai, "/support")
+    heard = await say(shop, mai, "Mình đặt bàn tối mai được không")
+    assert heard[-1].endswith("trước 8:30 ngày mai.")
+    await quiet(shop)
+    assert not [text for text in tea_chat.texts[before:] if "bàn tối mai" in text]
+    # What a colleague hands on is told too, a complaint's customer hears by when beside the acknowledgement.
+    clock.advance(timedelta(minutes=2))
+    await say(shop, hue, "ly bị vỡ rồi")
+    await quiet(shop)
+    assert any("trước 8:32 ngày mai" in text for text in hue.texts)
+    given = (await shop.store.read(tickets.tickets_of, (await customer_of(shop, hue)).id))[0]
+    await shop.store.write(handling.assign, given.id, boss, boss.id)
+    told = len(tea_chat.texts)
+    await shop.store.write(handling.assign, given.id, boss, tea.id)
+    await quiet(shop)
+    assert [text for text in tea_chat.texts[told:] if text.startswith(f"👉 #{given.id}")]
+    await shop.store.write(policies.save, shop.shop_id, Policy())
 
 
 async def test_a_strangers_tap_does_nothing(shop: Running, clock: SetClock) -> None:

@@ -114,11 +114,12 @@ async def test_a_policy_is_saved_as_a_version_and_shows_what_it_means(console: C
     shown = (await manager.get(f"/shop/deadlines/preview?{query}")).text
     assert f"{now + timedelta(minutes=90):%H:%M}" in shown
     tier = 3
-    await manager.post("/shop/deadlines", POLICY | {f"first_normal_{tier}": "20m"})
+    await manager.post("/shop/deadlines", POLICY | {f"first_normal_{tier}": "20m", "told": "1"})
     policy = await console.store.read(policies.current, console.shop)
     assert policy.allowance("first", "normal", None) == timedelta(minutes=90)
     assert policy.allowance("first", "normal", tier) == timedelta(minutes=20)
     assert policy.allowance("next", "normal", None) is None
+    assert policy.told
     assert [(level.who, level.after) for level in policy.ladder] == [("assignee", 0), ("owners", 45)]
     await manager.post("/shop/deadlines", {name: value for name, value in POLICY.items() if name != "on"})
     newer = await console.store.read(policies.current, console.shop)

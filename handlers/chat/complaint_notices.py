@@ -1,11 +1,12 @@
 """Notices of complaints and of what customers think, in words: to customers, and to the team."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from html import escape
 
 from handlers.chat import questions
 from handlers.chat.commands import go
+from handlers.chat.deadline_news import by_when
 from handlers.chat.help import rating_buttons
 from handlers.chat.told import Params, Told
 from handlers.chat.voice import Voice
@@ -16,13 +17,14 @@ from loyalty.customers import addressing
 
 def _received(voice: Voice, params: Params) -> Told:
     number = int(params["ticket"])
-    return Told(
-        voice.say(
-            "We are truly sorry, {name}. Your complaint <b>#{number}</b> is noted, and one of us will see it through. "
-            "What would make it right for {you}? Tap a button or just write.", number=str(number),
-        ),
-        questions.remedy_buttons(voice.words, number),
+    text = voice.say(
+        "We are truly sorry, {name}. Your complaint <b>#{number}</b> is noted, and one of us will see it through. "
+        "What would make it right for {you}? Tap a button or just write.", number=str(number),
     )  # fmt: skip
+    if params.get("answer_by"):
+        due, at = (datetime.fromisoformat(params[name]) for name in ("answer_by", "said_at"))
+        text += "\n" + voice.say("We answer {you} by <b>{when}</b>.", when=by_when(voice, due, at, str(params["zone"])))
+    return Told(text, questions.remedy_buttons(voice.words, number))
 
 
 def _recovery(voice: Voice, params: Params) -> Told:

@@ -1,13 +1,31 @@
-"""Notices about time: to the team what is late or soon will be, to customers what they were promised."""
+"""Notices about time: to the team what is theirs now, late or soon will be, to customers what they were promised."""
 
 from collections.abc import Callable
 from datetime import datetime
+from html import escape
+from zoneinfo import ZoneInfo
 
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from handlers.chat.commands import KeepPromise, Mine, button, go
 from handlers.chat.told import Params, Told
 from handlers.chat.voice import Voice
+
+
+def by_when(voice: Voice, due: datetime, at: datetime, zone: str) -> str:
+    """Until when, as one says it at a moment: 15:30, 9:00 tomorrow, 9:00 on 23/11."""
+    local, today = due.astimezone(ZoneInfo(zone)), at.astimezone(ZoneInfo(zone)).date()
+    time, days = f"{local.hour}:{local.minute:02}", (local.date() - today).days
+    if days == 0:
+        return time
+    if days == 1:
+        return voice.say("{time} tomorrow", time=time)
+    return voice.say("{time} on {day}", time=time, day=voice.words.day(local.date()))
+
+
+def _handed(voice: Voice, params: Params) -> Told:
+    text = voice.say("👉 <b>#{ticket}</b> · {customer} is yours now.", **_ticket(voice, params))
+    return Told(f"{text}\n“{escape(str(params['what']))}”" if params.get("what") else text)
 
 
 def _warning(voice: Voice, params: Params) -> Told:
@@ -111,10 +129,12 @@ def _buttons(row: list[InlineKeyboardButton]) -> InlineKeyboardMarkup | None:
 WHAT: dict[str, Callable[[Voice], str]] = {
     "first": lambda voice: voice.words("first answer"), "next": lambda voice: voice.words("answer"),
     "resolution": lambda voice: voice.words("solution"), "promise": lambda voice: voice.words("promise"),
+    "handed": lambda voice: voice.words("yours now"),
 }  # fmt: skip
 """What a deadline is for, as part of a sentence."""
 
 KINDS: dict[str, Callable[[Voice, Params], Told]] = {
+    "ticket_handed": _handed,
     "sla_warning": _warning,
     "sla_missed": _missed,
     "promise_due": _promise_due,

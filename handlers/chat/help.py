@@ -20,6 +20,7 @@ from aiogram.types import (
 
 from handlers.chat import questions
 from handlers.chat.commands import Held, Rate, Topic, button, go, go_button
+from handlers.chat.deadline_news import by_when
 from handlers.chat.sayings import Saying, understand
 from handlers.chat.talk import Talk
 from store.engine import Work
@@ -27,7 +28,7 @@ from store.errors import ConflictError, InvalidError, MovedError, NotFoundError
 from store.media import File
 from support import changes, messages, ratings, tickets
 from support.complaints import complaints
-from support.deadlines import promises
+from support.deadlines import clocks, promises
 from support.deadlines.promises import Promise
 from support.feedback import surveys
 from support.messages import Source
@@ -159,9 +160,16 @@ async def confirm(message: Message, talk: Talk, joined: Joined) -> None:
         # A complaint has an acknowledgement of its own, which is on its way.
         return
     if joined.opened:
-        await message.answer(
-            talk.say("We have received your request <b>#{number}</b>. A colleague will answer you here.", number=number)
+        text = talk.say(
+            "We have received your request <b>#{number}</b>. A colleague will answer you here.", number=number
         )
+        due = await talk.work.read(clocks.answer_by, joined.ticket.id)
+        if due is not None:
+            text = talk.say(
+                "We have received your request <b>#{number}</b>. We answer {you} here by <b>{when}</b>.",
+                number=number, when=by_when(talk.voice, due, talk.at, talk.shop.timezone),
+            )  # fmt: skip
+        await message.answer(text)
     elif joined.reopened:
         await message.answer(
             talk.say("Your request <b>#{number}</b> is open again. A colleague will answer you here.", number=number)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from store import audit, events, notices
+from store import audit, events, notices, shops
 from store.clock import now
 from store.outbox import Purpose
 from store.staff import Member
@@ -15,6 +16,7 @@ from support import tickets
 from support.complaints import complaints, grading, severity, terms
 from support.complaints.complaints import Complaint, Origin, Outcome, Stage
 from support.complaints.severity import Fact, Level
+from support.deadlines import clocks
 from support.tickets import Ticket
 
 COMMENTS = timedelta(minutes=5)
@@ -73,11 +75,6 @@ def begin(
         )
     )  # fmt: skip
     tickets.log(session, ticket, "complaint_stage", by, stage=Stage.RECEIVED.value, origin=origin.value)
-    notices.tell(
-        session, "complaint_recovery" if rated else "complaint_received", customer_id=ticket.customer_id,
-        shop_id=ticket.shop_id, purpose=Purpose.REPLY, ticket=ticket.id,
-        due_at=now(session) + COMMENTS if rated else None,
-    )  # fmt: skip
     complaints.stage(session, ticket, Stage.ACKNOWLEDGED, None)
     events.happened(
         session, "complaint_opened", customer_id=ticket.customer_id, shop_id=ticket.shop_id, ticket=ticket.id,
@@ -85,8 +82,22 @@ def begin(
     )  # fmt: skip
     complaints.stage(session, ticket, Stage.ASSESSED, None, level=int(level), facts=facts)
     grading.weigh(session, ticket, level)
+    _acknowledge(session, ticket, rated)
     complaints.changed(session, ticket)
     return complaints.get(session, ticket.id)
+
+
+def _acknowledge(session: Session, ticket: Ticket, rated: int | None) -> None:
+    at, answer_by = now(session), clocks.answer_by(session, ticket.id)
+    due: dict[str, Any] = {
+        "answer_by": answer_by.isoformat(), "said_at": at.isoformat(),
+        "zone": shops.get(session, ticket.shop_id).timezone,
+    } if answer_by else {}  # fmt: skip
+    notices.tell(
+        session, "complaint_recovery" if rated else "complaint_received", customer_id=ticket.customer_id,
+        shop_id=ticket.shop_id, purpose=Purpose.REPLY, ticket=ticket.id,
+        due_at=at + COMMENTS if rated else None, **due,
+    )  # fmt: skip
 
 
 def _earlier(session: Session, ticket: Ticket, rated: int | None) -> int | None:

@@ -142,6 +142,16 @@ def pressing(session: Session, ticket_ids: Sequence[int]) -> dict[int, Pressing]
     }
 
 
+def answer_by(session: Session, ticket_id: int) -> datetime | None:
+    """By when its customer may be told that they have a first answer; None where the shop doesn't say so."""
+    c, p = clocks.c, policies.policies.c
+    return session.execute(
+        select(c.due_at)
+        .join(policies.policies, p.id == c.policy_id)
+        .where(c.ticket_id == ticket_id, c.kind == FIRST, c.state == RUNNING, p.told)
+    ).scalar()
+
+
 # ── What happens to a ticket ───────────────────────────────────────────────────────────────────────
 
 

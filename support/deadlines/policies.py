@@ -50,7 +50,7 @@ TARGETS: Mapping[str, Minutes] = {
 class Policy:
     """A version of a shop's policy; the one that a new shop has is None's. `targets` are for everybody, `tiers` what is
     different for customers of a tier (by its number). `warn_percent`: the share of the time after which who looks after
-    the ticket is warned. Nothing of it counts where it is not `on`.
+    the ticket is warned; `told`: customers hear by when their first answer is due. Nothing of it counts where it is not `on`.
     """
 
     id: int | None = None
@@ -59,6 +59,7 @@ class Policy:
     tiers: Mapping[int, Mapping[str, Minutes]] = field(default_factory=dict)
     warn_percent: int = WARN_PERCENT
     ladder: Sequence[Level] = LADDER
+    told: bool = False
 
     def allowance(self, kind: str, priority: str, tier_id: int | None) -> timedelta | None:
         """The open time for a kind; None where there is no deadline."""
@@ -84,6 +85,7 @@ class PolicyRow(Base):
     warn_percent: Mapped[int]
     ladder: Mapped[list[Any]] = mapped_column(JSON)
     """[who, minutes] from the first level on."""
+    told: Mapped[bool]
 
 
 policies = table(PolicyRow)
@@ -135,7 +137,7 @@ def save(session: Session, shop_id: int, policy: Policy) -> int | None:
             str(tier_id): {priority: dict(minutes) for priority, minutes in targets.items() if minutes}
             for tier_id, targets in policy.tiers.items() if any(targets.values())
         },
-        "ladder": [[level.who, level.after] for level in policy.ladder],
+        "ladder": [[level.who, level.after] for level in policy.ladder], "told": policy.told,
     }  # fmt: skip
     if before.id is not None and values == _values(session, before.id):
         return None
@@ -161,12 +163,12 @@ def _values(session: Session, policy_id: int) -> dict[str, Any]:
     row = session.execute(select(policies).where(policies.c.id == policy_id)).one()
     return {
         "on": row.is_on, "warn_percent": row.warn_percent, "targets": row.targets, "tiers": row.tiers,
-        "ladder": row.ladder,
+        "ladder": row.ladder, "told": row.told,
     }  # fmt: skip
 
 
 def _policy(row: Any) -> Policy:
     return Policy(
         row.id, row.is_on, row.targets, {int(tier_id): targets for tier_id, targets in row.tiers.items()},
-        row.warn_percent, tuple(Level(who, after) for who, after in row.ladder),
+        row.warn_percent, tuple(Level(who, after) for who, after in row.ladder), row.told,
     )  # fmt: skip

@@ -48,6 +48,8 @@ class PresenceRow(Base):
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), primary_key=True, autoincrement=False)
     until: Mapped[datetime] = mapped_column(UtcTime)
     """How long they are known to be there."""
+    desk_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    """How long their desk is known to be open before them."""
     away: Mapped[bool]
     here: Mapped[bool]
     """Whether they took work at the last look."""
@@ -98,6 +100,7 @@ def alive(session: Session, member: Member) -> None:
     """The heartbeat of an open desk. Nothing where no shop has a team."""
     if teams.anywhere(session):
         _renew(session, member.id, LASTS)
+        _write(session, member.id, desk_until=now(session) + LASTS)
 
 
 def come(session: Session, member: Member, lasts: timedelta = LASTS) -> None:

@@ -21,7 +21,7 @@ from support import hooks, looks, tickets, turns
 from support.drafts import drafts
 from support.handling import TakenError
 from support.messages import AGENT, ticket_messages
-from support.routing import agents, presence, rules, teams, wakes
+from support.routing import agents, handed, presence, rules, teams, wakes
 from support.routing.agents import Agent
 from support.routing.decision import Candidate, Choice, Status, Wanted, choose
 from support.routing.rules import Rulebook
@@ -292,6 +292,7 @@ def _decide(
     if to is None:
         return None
     crew.gave(session, to.staff_id)
+    handed.tell(session, ticket, to.staff_id)
     return to.staff_id
 
 

@@ -49,7 +49,8 @@ async def page(request: web.Request) -> web.StreamResponse:
 
 def _filled(policy: Policy) -> dict[str, str]:
     """The policy as it is, as the form's fields."""
-    form = {"warn_percent": str(policy.warn_percent)} | ({"on": "1"} if policy.on else {})
+    form = {"warn_percent": str(policy.warn_percent)}
+    form |= {name: "1" for name in ("on", "told") if getattr(policy, name)}
     for tier_id, targets in [("", policy.targets), *((f"_{number}", of) for number, of in policy.tiers.items())]:
         for priority, minutes in targets.items():
             form |= {f"{kind}_{priority}{tier_id}": spans.shown_minutes(value) for kind, value in minutes.items()}
@@ -78,7 +79,7 @@ def _read(form: Mapping[str, str], levels: list[Tier]) -> Policy:
         Level(form[f"who_{place}"], spans.minutes(form, f"after_{place}") or 0)
         for place in range(LEVELS_MAX) if form.get(f"who_{place}")
     ]  # fmt: skip
-    return Policy(None, "on" in form, targets(""), own, fields.needed(form, "warn_percent"), tuple(ladder))
+    return Policy(None, "on" in form, targets(""), own, fields.needed(form, "warn_percent"), tuple(ladder), "told" in form)
 
 
 async def preview(request: web.Request) -> web.StreamResponse:
