@@ -1,7 +1,7 @@
 """A customer's timeline: orders, points, vouchers, messages, tickets and events in one list, the newest first.
 
 Each kind of line comes from a source of its own, which gives its newest lines before a place; the page is what is newest
-among them. A source that is added (a campaign's deliveries) is a function and a line in `SOURCES`.
+among them. A source that is added is a function and a line in `SOURCES`.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +15,9 @@ from sqlalchemy.orm import Session
 
 from loyalty.customers import directory, records
 from loyalty.orders.orders import orders
+from loyalty.outreach import deliveries
+from loyalty.outreach.campaigns import campaigns
+from loyalty.outreach.journeys import journeys
 from loyalty.points import ledger
 from loyalty.vouchers.redemptions import redemptions
 from loyalty.vouchers.voucher_programs import programs
@@ -151,6 +154,26 @@ def _notices(session: Session, scope: Scope, beyond: Beyond, limit: int) -> list
     return [
         Line(row.at, Kind.MESSAGES, "notice", row.id, True,
              {"kind": row.kind, "params": row.params, "state": row.state, "reason": row.reason})
+        for row in rows
+    ]  # fmt: skip
+
+
+def _outreach(session: Session, scope: Scope, beyond: Beyond, limit: int) -> list[Line]:
+    """What this shop's campaigns and journeys wrote to them."""
+    d, c, j = deliveries.deliveries.c, campaigns.campaigns.c, journeys.journeys.c
+    rows = session.execute(
+        select(d.id, d.left_at, d.source, d.state, d.reason, func.coalesce(c.name, j.name).label("name"))
+        .outerjoin(campaigns.campaigns, and_(d.source == deliveries.CAMPAIGN, c.id == d.source_id))
+        .outerjoin(journeys.journeys, and_(d.source == deliveries.JOURNEY, j.id == d.source_id))
+        .where(
+            d.customer_id.in_(scope.numbers), d.left_at.is_not(None), beyond(d.left_at, d.id),
+            func.coalesce(c.shop_id, j.shop_id) == scope.shop_id,
+        )
+        .order_by(d.left_at.desc(), d.id.desc())
+        .limit(limit)
+    )  # fmt: skip
+    return [
+        Line(row.left_at, Kind.MESSAGES, row.source, row.id, True, {"name": row.name, "state": row.state, "reason": row.reason})
         for row in rows
     ]  # fmt: skip
 
@@ -294,6 +317,7 @@ def _orders(session: Session, scope: Scope, beyond: Beyond, limit: int) -> list[
 SOURCES: list[tuple[Kind, Source]] = [
     (Kind.EVENTS, _events),
     (Kind.MESSAGES, _notices),
+    (Kind.MESSAGES, _outreach),
     (Kind.TICKETS, _tickets),
     (Kind.MESSAGES, _messages),
     (Kind.VOUCHERS, _redemptions),

@@ -228,6 +228,23 @@ async def test_criteria_that_ask_for_what_is_gone_hold_up_no_other_journey(store
     assert [(step, what) for _, step, what, _ in await planned(store)] == [(3, f"{shop}:HD-1")]
 
 
+async def test_a_pause_stands_still_and_then_goes_on_step_by_step(store: Store, shop: int, clock: SetClock) -> None:
+    lan = await person(store)
+    wait = {"kind": "wait", "days": 2}
+    number = await journey(store, shop, {"kind": "order_completed"}, wait, say(), wait, say())
+    await order(store, shop, "HD-1", lan)
+    await tick(store)
+    await store.write(journeys.switch, number, shop, WHO, on=False)
+    clock.advance(timedelta(days=10))
+    await tick(store)
+    assert await planned(store) == []
+    await store.write(journeys.switch, number, shop, WHO, on=True)
+    for _ in range(4):
+        await tick(store)
+        clock.advance(timedelta(days=1))
+    assert [(step, at[5:10]) for _, step, _, at in await planned(store)] == [(2, "12-01"), (4, "12-03")]
+
+
 async def test_a_step_that_was_taken_out_ends_who_stood_at_it(store: Store, shop: int, clock: SetClock) -> None:
     lan = await person(store)
     number = await journey(store, shop, {"kind": "order_completed"}, {"kind": "wait", "days": 1}, say("Cũ"))

@@ -15,6 +15,7 @@ from loyalty.outreach import deliveries
 from loyalty.outreach.journeys import beginnings, dry_run, entries, journeys, ready, runs, standings, tasks
 from loyalty.outreach.segments import saved
 from store import events
+from store.base import raw
 from store.clock import SetClock
 from store.engine import Store
 from store.errors import InvalidError, NotFoundError
@@ -171,6 +172,21 @@ async def test_a_task_stands_on_today_until_it_is_done(console: Console, clock: 
     assert "Lan" in people.text
     await owner.post(f"/shop/journeys/tasks/{one.id}/open")
     assert await store.read(tasks.waiting, console.shop) == 1
+
+
+async def test_what_was_sent_stands_on_the_customers_page(console: Console) -> None:
+    store, owner = console.store, await console.as_(Role.OWNER)
+    lan = await person(store)
+    number = await journey(store, console.shop, {"kind": "order_completed"}, say(), say())
+    await order(store, console.shop, "HD-1", lan)
+    await tick(store)
+    await store.write(raw, "UPDATE deliveries SET state = 'sent', left_at = due_at WHERE step = 1")
+    page = await owner.get(f"/shop/customers/{lan}?show=messages")
+    assert page.text.count("Journey “Thử”") == 1
+    editor = await owner.get(f"/shop/journeys/{number}")
+    assert "1 sent" in editor.text
+    stranger = await console.as_(Role.OWNER, await second(console))
+    assert "Thử" not in (await stranger.get(f"/shop/customers/{lan}?show=messages")).text
 
 
 async def test_a_dry_run_counts_what_was_and_writes_nothing(console: Console, clock: SetClock) -> None:

@@ -10,6 +10,7 @@ from handlers.chat import notices
 from handlers.chat.voice import Voice
 from handlers.web.desk import shown
 from handlers.words import Words
+from loyalty.outreach import deliveries
 from loyalty.vouchers import vouchers
 from loyalty.vouchers.redemptions import RedemptionState
 from support.timeline import Kind, Line
@@ -99,6 +100,8 @@ def _message(said: Words, line: Line) -> Told:
     facts = line.facts
     if line.what == "notice":
         return _notice(said, facts)
+    if line.what in {deliveries.CAMPAIGN, deliveries.JOURNEY}:
+        return _outreach(said, line)
     text = _short(facts["text"])
     if facts["files"]:
         files = said.plural("{n} file", "{n} files", facts["files"])
@@ -114,6 +117,15 @@ def _message(said: Words, line: Line) -> Told:
     if tone:
         title += " · " + said("did not arrive")
     return Told("reply", title, text, tone=tone, ticket=facts["ticket"])
+
+
+def _outreach(said: Words, line: Line) -> Told:
+    """A message of a campaign or a journey, by its name."""
+    facts, ours = line.facts, line.what == deliveries.CAMPAIGN
+    title = said("Campaign “{name}”", name=facts["name"]) if ours else said("Journey “{name}”", name=facts["name"])
+    if facts["state"] not in SENT:
+        title += " · " + (said("has blocked us") if facts["reason"] == "blocked" else said("did not arrive"))
+    return Told("send" if ours else "bolt", title, tone="" if facts["state"] in SENT else "bad")
 
 
 def _notice(said: Words, facts: dict[str, Any]) -> Told:

@@ -75,7 +75,9 @@ def _advance(session: Session, journey: Journey, run: Run) -> None:
     person = customers.customers.c
     if session.execute(select(person.erased_at).where(person.id == who)).scalar() is not None:
         return end(session, run, LEFT)
-    turn = _Turn(journey, run, who, zone, run.due_at, steps.places(journey.steps))
+    # After a pause time counts from its end: what would have come in between does not come all at once.
+    at = max(run.due_at, journey.on_since or run.due_at)
+    turn = _Turn(journey, run, who, zone, at, steps.places(journey.steps))
     number = run.step
     for _ in range(STEPS_AT_ONCE):
         if number is None:
