@@ -206,6 +206,10 @@ TABLE: tuple[tuple[Who, str], ...] = (
     (
         LEADS,
         """
+        GET    /shop/support
+        GET    /shop/support/figures
+        GET    /shop/support/rows.xlsx
+        GET    /shop/support/{sheet=cases}.csv
         POST   /desk/macros/{macro:macro}/remove  ends
         POST   /desk/goodwill/{goodwill:goodwill}/{act=refuse}
         """,
@@ -407,9 +411,6 @@ TABLE: tuple[tuple[Who, str], ...] = (
         GET    /shop/import/{id:import}/rejected.csv
         POST   /shop/import/{id:import}/start
         POST   /shop/import/{id:import}/{action=discard}  ends
-        GET    /shop/support
-        GET    /shop/support/rows.xlsx
-        GET    /shop/support/{sheet=cases}.csv
         GET    /shop/journeys
         POST   /shop/journeys
         GET    /shop/journeys/new
@@ -431,6 +432,9 @@ TABLE: tuple[tuple[Who, str], ...] = (
         POST   /shop/campaigns/{id:campaign}
         GET    /shop/campaigns/{id:campaign}/progress
         GET    /shop/campaigns/{id:campaign}.xlsx
+        POST   /shop/campaigns/{id:campaign}/pictures  files
+        GET    /shop/campaigns/{id:campaign}/pictures/{place=0}  missing
+        POST   /shop/campaigns/{id:campaign}/pictures/{place=0}
         POST   /shop/campaigns/{id:campaign}/test
         POST   /shop/campaigns/{id:campaign}/{action=stop}
         GET    /shop/privacy
@@ -442,6 +446,7 @@ TABLE: tuple[tuple[Who, str], ...] = (
         POST   /shop/customers/{id:customer}/privacy/stay
         GET    /shop/care
         GET    /shop/insights
+        GET    /shop/insights.xlsx
         POST   /shop/care
         POST   /shop/care/{id:plan}  {"name": "x", "way": "call", "every_days": "30", "every": "30", "owner": "1"}
         POST   /shop/care/{id:plan}/people

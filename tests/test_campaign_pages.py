@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import pytest
 import pytest_asyncio
+from PIL import Image
 from sqlalchemy import select
 
 from loyalty.outreach import deliveries
@@ -70,6 +71,46 @@ def session() -> aiohttp.ClientSession:
 
 async def state(owner: Reader, number: int) -> str:
     return (await owner.shop.store.read(campaigns.get, number)).state
+
+
+async def test_pictures_and_buttons_are_composed_and_shown_as_they_will_be(owner: Reader) -> None:
+    lan = await settled_person(owner.shop, first_name="Lan")
+    await owner.get("/shop/campaigns/new")
+    buttons = {"button_1_kind": "link", "button_1_vi": "Thực đơn", "button_1_url": "https://pho.example/menu"}
+    # What is wrong stands at its field, in the row where it was written.
+    for wrong, field in ({"button_1_vi": ""}, "button_1_vi"), ({"button_1_url": "pho"}, "button_1_url"):
+        form = {"name": "Thử", "purpose": "care", "text_vi": "x"} | buttons | wrong
+        status, page, _ = await owner.post("/shop/campaigns", **form)
+        assert (status, f'id="f-{field}-said"' in page) == (422, True)
+    # Long words are neither cut nor kept from who can send them.
+    words = "Món mới! " + "a" * 2_500
+    number = await owner.write(text_vi=words, **buttons)
+    for nth in range(2):
+        form_data = aiohttp.FormData()
+        form_data.add_field("picture", png(), filename=f"{nth}.png", content_type="image/png")
+        headers = {"X-CSRF-Token": owner.csrf}
+        async with owner.http.post(
+            f"{owner.shop.url}/shop/campaigns/{number}/pictures", data=form_data, headers=headers
+        ) as sent:
+            assert sent.status == 204
+    path = f"/shop/campaigns/{number}/pictures/1"
+    async with owner.http.get(owner.shop.url + path) as shown:
+        assert (shown.status, shown.content_type) == (200, "image/jpeg")
+    _, page = await owner.get(f"/shop/campaigns/{number}")
+    assert re.findall(r'class="phone-pictures">(.*?)</div>', page)[0].count("<img") == 2
+    assert "<span>Thực đơn</span>" in page
+    assert (await owner.post(path, csrf=owner.csrf))[0] == 204
+    await owner.post(f"/shop/campaigns/{number}/approve")
+    await done(owner, number)
+    photo, text = [m for m in lan.inbox if "photo" in m or m.get("text") == words][-2:]
+    assert ("photo" in photo, text["text"]) == (True, words)
+
+
+def png() -> io.BytesIO:
+    content = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(content, "PNG")
+    content.seek(0)
+    return content
 
 
 async def done(owner: Reader, number: int) -> None:

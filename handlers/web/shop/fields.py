@@ -15,10 +15,10 @@ _GROUPED = re.compile(r"\d{1,3}(?:([., ])\d{3})(?:\1\d{3})*|\d+")
 _SIGNS = re.compile(r"[\s\u00a0\u202f]+")
 
 
-async def read(request: web.Request) -> dict[str, str]:
+async def read(request: web.Request, chars_max: int = TEXT_CHARS_MAX) -> dict[str, str]:
     """A form's text fields, without the marks no text may hold; a file or a second value of a name counts for nothing."""
     return {
-        name: value.replace("\x00", "").strip()[:TEXT_CHARS_MAX]
+        name: value.replace("\x00", "").strip()[:chars_max]
         for name, value in reversed(list((await request.post()).items()))
         if isinstance(value, str)
     }

@@ -1,7 +1,7 @@
 """Writing a campaign: the form left, what it would do right, and a test to oneself."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,14 +13,16 @@ from handlers.chat import outreach
 from handlers.chat.told import Told
 from handlers.web import site
 from handlers.web.shop import fields, frame
+from handlers.web.shop.campaigns import carrying
 from handlers.web.shop.campaigns import said as facts
 from handlers.web.shop.frame import Frame
 from handlers.web.shop.offer_form import Filled
 from handlers.words import Words
 from loyalty.customers import customers
 from loyalty.outreach import templates
-from loyalty.outreach.campaigns import campaigns, drafts, effects
+from loyalty.outreach.campaigns import campaigns, contents, drafts, effects
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
+from loyalty.outreach.campaigns.contents import Button
 from loyalty.outreach.campaigns.drafts import Draft
 from loyalty.outreach.consents import PURPOSES
 from loyalty.outreach.manners import Reach
@@ -38,6 +40,8 @@ PAGE = "campaigns"
 EVERYBODY: dict[str, Any] = {"all": []}
 LANGUAGES = ("vi", "en")
 CODE_SHOWN = "K7MP-2QXD"
+CHARS_MAX = 20_000
+"""Of a field: what is too long is refused in words, not cut."""
 
 
 class NotBoundError(RuleError):
@@ -52,10 +56,10 @@ class NotBoundError(RuleError):
 def filled(campaign: Campaign, zone: str) -> dict[str, str]:
     """A campaign as the form's fields."""
     form = {
-        "name": campaign.name, "who": "kept", "criteria": json.dumps(campaign.criteria, ensure_ascii=False),
+        "campaign": str(campaign.id), "name": campaign.name, "who": "kept", "criteria": json.dumps(campaign.criteria, ensure_ascii=False),
         "purpose": next(key for key, value in PURPOSES.items() if value == campaign.purpose),
         "hold_out": str(campaign.hold_out) if campaign.hold_out else "", "when": "now",
-        "program": str(campaign.program_id or ""),
+        "program": str(campaign.program_id or ""), **carrying.filled(campaign),
     }  # fmt: skip
     for language in LANGUAGES:
         form[f"text_{language}"] = campaign.messages.get(language, "")
@@ -78,7 +82,7 @@ def read(session: Session, form: Mapping[str, str], here: Frame) -> Draft:
     return Draft(
         form.get("name", ""), criteria_of(session, form, here), form.get("purpose", ""), texts[""], texts["_b"],
         fields.number(form, "hold_out") or 0, _moment(form, here.shop.timezone) if when == "at" else None, when == "best",
-        int(form["program"]) if form.get("program", "").isdecimal() else None,
+        int(form["program"]) if form.get("program", "").isdecimal() else None, carrying.read(form),
     )  # fmt: skip
 
 
@@ -133,6 +137,8 @@ async def shown(
         "form": Filled(form),
         "errors": errors,
         "variables": variables(site.words_of(request)),
+        "kinds": carrying.kinds(site.words_of(request)),
+        "places": carrying.places(site.words_of(request)),
     }
     return await frame.render(request, "shop/campaigns/compose.html", context, page=PAGE, status=status)
 
@@ -146,7 +152,7 @@ def variables(said: Words) -> list[tuple[str, str]]:
 
 
 async def create(request: web.Request) -> web.StreamResponse:
-    here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
+    here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request, CHARS_MAX)
 
     def write(session: Session) -> Campaign:
         return drafts.add(session, here.shop.id, read(session, form, here), here.actor)
@@ -154,14 +160,14 @@ async def create(request: web.Request) -> web.StreamResponse:
     try:
         made = await site.store_of(request).write(write)
     except InvalidError as error:
-        return await shown(request, None, form, refusals(said, error), status=422)
+        return await shown(request, None, form, refusals(said, form, error), status=422)
     return await frame.done(
         request, f"/shop/campaigns/{made.id}", said("Saved as a draft. Nobody has been written to.")
     )
 
 
 async def save(request: web.Request) -> web.StreamResponse:
-    here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
+    here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request, CHARS_MAX)
     number = frame.named(request)
 
     def write(session: Session) -> Campaign:
@@ -171,12 +177,14 @@ async def save(request: web.Request) -> web.StreamResponse:
         await site.store_of(request).write(write)
     except InvalidError as error:
         campaign = await site.store_of(request).read(campaigns.get, number, here.shop.id)
-        return await shown(request, campaign, form, refusals(said, error), status=422)
+        return await shown(request, campaign, form, refusals(said, form, error), status=422)
     return await frame.done(request, f"/shop/campaigns/{number}", said("Saved."))
 
 
-def refusals(said: Words, error: InvalidError) -> dict[str, str]:
+def refusals(said: Words, form: Mapping[str, str], error: InvalidError) -> dict[str, str]:
     """What is wrong, in words at the form's field."""
+    if found := carrying.refusals(said, form, error):
+        return found
     place, _, language = error.field.partition(".")
     field = {
         "messages": f"text_{language or 'vi'}", "messages_b": f"text_b_{language or 'vi'}", "send_at": "on",
@@ -195,7 +203,7 @@ def refusals(said: Words, error: InvalidError) -> dict[str, str]:
         ("messages", "syntax"): said("Something is wrong with the brackets in line {line}. Write {{{{ name }}}} with two on each side.", line=value),
         ("messages", "unknown"): said("“{name}” isn't known. Click one of the buttons above the words.", name=value),
         ("messages", "unsupported"): said("Loops and sums aren't possible here, only what the buttons put in and {{% if … %}}."),
-        ("voucher_program", "required"): said("The words name a voucher: choose which one goes along."),
+        ("voucher_program", "required"): said("The words or a button name a voucher: choose which one."),
         ("voucher_program", "unsupported"): said("A code for everybody can't go along; choose an offer with a code each."),
     }  # fmt: skip
     known |= {("messages_b", problem): words for (where, problem), words in known.items() if where == "messages"}
@@ -207,7 +215,7 @@ def refusals(said: Words, error: InvalidError) -> dict[str, str]:
 
 async def effect(request: web.Request) -> web.StreamResponse:
     """The piece beside a form that is being filled in."""
-    form = await fields.read(request)
+    form = await fields.read(request, CHARS_MAX)
     found = await site.store_of(request).read(_effect, request, form)
     return await frame.part(request, "shop/campaigns/effect.html", {"effect": found, "form": Filled(form)})
 
@@ -228,10 +236,19 @@ def _effect(session: Session, request: web.Request, form: Mapping[str, str]) -> 
         [("_b", said("What the other half reads"))] if _written(form, "_b") else []
     )
     return {
-        "found": found, "held_out": found.reached - people, "people": people, "reader": reader,
+        "pictures": _pictures(session, form, here), "found": found, "held_out": found.reached - people, "people": people, "reader": reader,
         "line": facts.sending(said, people, seconds), "reasons": facts.reasons(said),
         "readers": [(label, *_read_as(session, form, half, reader, purpose, here)) for half, label in halves],
     }  # fmt: skip
+
+
+def _pictures(session: Session, form: Mapping[str, str], here: Frame) -> list[str]:
+    """Where the pictures of a saved draft are shown."""
+    number = form.get("campaign", "")
+    if not number.isdecimal():
+        return []
+    count = len(campaigns.get(session, frame.whole(number), here.shop.id).pictures or ())
+    return [f"/shop/campaigns/{number}/pictures/{place}" for place in range(count)]
 
 
 def _written(form: Mapping[str, str], half: str) -> bool:
@@ -251,14 +268,25 @@ def _read_as(
         (text for language in LANGUAGES if (text := form.get(f"text{half}_{language}", "").strip())), ""
     )
     try:
-        told = _told(session, template, reader, purpose, here.shop.name, voucher=bool(form.get("program")))
+        told = _told(
+            session, template, reader, purpose, here.shop.name, carrying.read(form), voucher=bool(form.get("program"))
+        )
     except TemplateError:
         return template, [], True
     rows = told.buttons.inline_keyboard if told.buttons else []
     return told.text, [button.text for row in rows for button in row], False
 
 
-def _told(session: Session, template: str, reader: Reach, purpose: Purpose, shop: str, *, voucher: bool) -> Told:
+def _told(
+    session: Session,
+    template: str,
+    reader: Reach,
+    purpose: Purpose,
+    shop: str,
+    buttons: Sequence[Button],
+    *,
+    voucher: bool,
+) -> Told:
     templates.check(template)
     points = ledger.balances_of_many(session, [reader.customer_id], "available").get(reader.customer_id, 0)
     ladder = tiers.every(session)
@@ -267,9 +295,10 @@ def _told(session: Session, template: str, reader: Reach, purpose: Purpose, shop
         level = customers.get(session, reader.customer_id).tier_id
         tier = next((one.name for one in ladder if one.id == level), tier)
     values = outreach.values_of(reader, points=points, tier=tier, shop=shop)
-    if voucher:
+    if voucher and not contents.claimed(buttons):
         values["code"] = CODE_SHOWN
-    return outreach.told(template, values, purpose, reader.language, shorten=str)
+    whole = [button for button in buttons if button.words]
+    return outreach.told(template, values, purpose, reader.language, shorten=str, buttons=whole)
 
 
 # ── A test to oneself ───────────────────────────────────────────────────────────────────────────────
@@ -296,7 +325,10 @@ async def send_test(request: web.Request) -> web.StreamResponse:
         reader = found.reader or _nobody(said)
         for messages in filter(None, (campaign.messages, campaign.messages_b)):
             template = messages.get(reader.language) or next(iter(messages.values()))
-            told = _told(session, template, reader, purpose, here.shop.name, voucher=campaign.program_id is not None)
+            told = _told(
+                session, template, reader, purpose, here.shop.name, contents.buttons_of(campaign.buttons),
+                voucher=campaign.program_id is not None,
+            )  # fmt: skip
             # Its buttons would act on the reader's own account: they are left out.
             head = said("A test, to you alone:")
             payload = {"chat_id": chat, "text": f"{head}\n\n{told.text}"}

@@ -2,11 +2,12 @@
 
 from aiohttp import web
 
-from handlers.web.shop.campaigns import composing, pages
+from handlers.web.shop.campaigns import carrying, composing, pages
 from handlers.web.shop.frame import console
 from store.staff import Right
 
 ID = r"{id:\d{1,15}}"
+PLACE = r"{place:\d}"
 
 
 def add_campaigns(app: web.Application) -> None:
@@ -20,6 +21,9 @@ def add_campaigns(app: web.Application) -> None:
     add.add_post(f"/shop/campaigns/{ID}", shop(composing.save))
     add.add_get(f"/shop/campaigns/{ID}/progress", shop(pages.progress))
     add.add_get(f"/shop/campaigns/{ID}.xlsx", shop(pages.export))
+    add.add_post(f"/shop/campaigns/{ID}/pictures", shop(carrying.add_picture))
+    add.add_get(f"/shop/campaigns/{ID}/pictures/{PLACE}", shop(carrying.picture))
+    add.add_post(f"/shop/campaigns/{ID}/pictures/{PLACE}", shop(carrying.drop_picture))
     add.add_post(f"/shop/campaigns/{ID}/test", shop(composing.send_test))
     add.add_post(
         f"/shop/campaigns/{ID}/{{action:approve|recall|pause|resume|stop|retry|discard}}", shop(pages.act)
