@@ -5,6 +5,8 @@ between.
 """
 
 import hashlib
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +27,11 @@ _PAID = "CASE WHEN who % 1000 = 2 OR who % 10 = 1 THEN 600000 ELSE 300000 END"
 """đồng of each order."""
 
 
+def say(what: str) -> None:
+    """Show how far a long run is."""
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)  # noqa: T201  # its progress
+
+
 async def open_books(store: Store, customers: int, *, earns: int, spends: int = 0, orders: bool = False) -> None:
     """Fill a new database: each customer has earned 10 points (and a tier point) so often, spent 3 so often.
 
@@ -42,6 +49,7 @@ def _fill(
     connection: sa.Connection, customers: int, earns: int, spends: int, orders: bool, held: dict[str, int]
 ) -> None:
     run = connection.exec_driver_sql
+    say(f"books of {customers:,} customers are written")
     later = _without_indices(connection)
     sealed = _sealing(connection)
     at = to_micros(NOW - timedelta(days=200))
@@ -98,6 +106,7 @@ def _fill(
             f"SELECT {turn * customers} + i, who, 1, {base} + i, {base} + i, 10, {left}, {at}, {expires_at} + i % 3600 "
             "FROM n ORDER BY i"
         )
+        say(f"earn {turn + 1} of {earns} stands")
     for turn in range(spends):
         base = 1_000 + (earns + turn) * customers
         run(
@@ -112,6 +121,7 @@ def _fill(
             "INSERT INTO lot_moves (lot_id, transfer_id, amount) "
             f"SELECT i, {base} + i, -3 FROM n ORDER BY i"
         )  # fmt: skip
+        say(f"payment {turn + 1} of {spends} stands")
     for name, change in (
         ("wallet", -10 * earns), ("tier_source", -earns), ("redeemed", 3 * spends),
     ):  # fmt: skip
@@ -123,6 +133,7 @@ def _fill(
         for name in _TABLES:
             run(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT max(id) + 1 FROM {name}))")
     run("ANALYZE")
+    say("the books are whole")
 
 
 def _sealing(connection: sa.Connection) -> Callable[[str, str], str]:
@@ -130,7 +141,7 @@ def _sealing(connection: sa.Connection) -> Callable[[str, str], str]:
     if connection.dialect.name == "postgresql":
         return lambda kind, legs: f"encode(sha256(convert_to('[\"{kind}\", ' || {legs} || ']', 'UTF8')), 'hex')"
     raw = connection.connection.driver_connection
-    assert raw is not None
+    assert raw is not None  # run_on_connection's own, without the store's functions
     raw.create_function("sha256_hex", 1, lambda text: hashlib.sha256(text.encode()).hexdigest(), deterministic=True)
     return lambda kind, legs: f"sha256_hex('[\"{kind}\", ' || {legs} || ']')"
 

@@ -7,6 +7,7 @@ wants the pen waits: the next commit is theirs together. Pages and reports read 
 """
 
 import asyncio
+import hashlib
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator
@@ -151,6 +152,7 @@ class SqliteStore(Store):
             "temp_store = MEMORY",
         ):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}")
+        connection.create_function("sha256_hex", 1, _sha256_hex, deterministic=True)
         return connection
 
     def _session(self, connection: sqlite3.Connection) -> tuple[Session, sa.Engine]:
@@ -357,6 +359,12 @@ def _read_only(connection: Any, _record: object) -> None:
     for pragma in ("query_only = ON", "busy_timeout = 5000", "cache_size = -16384"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.create_function("sha256_hex", 1, _sha256_hex, deterministic=True)
+
+
+def _sha256_hex(said: str | None) -> str | None:
+    """The SQL function `sha256_hex(text)`: what `encode(sha256(…), 'hex')` is on PostgreSQL."""
+    return None if said is None else hashlib.sha256(said.encode()).hexdigest()
 
 
 def _step(session: Session, steps: Any) -> tuple[tuple[Any, Any], bool]:

@@ -266,20 +266,21 @@ def check(session: Session) -> list[ledger.Fault]:
     return [*_given(session), *_left(session), *_moved(session), *_undone(session)]
 
 
+_GIVEN = """
+WITH wrong AS MATERIALIZED (
+    SELECT l.transfer_id, sum(p.amount) AS given, l.said
+    FROM (SELECT transfer_id, sum(amount) AS said FROM lots GROUP BY transfer_id) l
+    JOIN postings p ON p.transfer_id = l.transfer_id
+    JOIN accounts a ON a.id = p.target_id AND a.owner = 'customer' AND a.unit = 'point'
+    GROUP BY l.transfer_id, l.said HAVING sum(p.amount) <> l.said
+)
+SELECT transfer_id, given, said FROM wrong ORDER BY transfer_id LIMIT ?
+"""
+
+
 def _given(session: Session) -> list[ledger.Fault]:
-    p, a = ledger.postings.c, ledger.accounts.c
-    given = select(lots.c.transfer_id, func.sum(lots.c.amount).label("said")).group_by(lots.c.transfer_id).subquery()
-    rows = session.execute(
-        select(given.c.transfer_id, given.c.said, func.sum(p.amount))
-        .join(ledger.postings, p.transfer_id == given.c.transfer_id)
-        .join(ledger.accounts, a.id == p.target_id)
-        .where(a.owner == "customer", a.unit == "point")
-        .group_by(given.c.transfer_id, given.c.said)
-        .having(func.sum(p.amount) != given.c.said)
-        .order_by(given.c.transfer_id)
-        .limit(ledger.FAULTS_MAX)
-    )
-    return [ledger.Fault("lots of a transfer", number, int(amount), int(said)) for number, said, amount in rows]
+    rows = raw(session, _GIVEN, (ledger.FAULTS_MAX,))
+    return [ledger.Fault("lots of a transfer", number, int(given), int(said)) for number, given, said in rows]
 
 
 def _left(session: Session) -> list[ledger.Fault]:

@@ -1,22 +1,21 @@
 """Seals: the hash of every transfer proven again, from its postings or from what it was asked for, as far as that is kept.
 
-Most transfers are sealed by their postings. The others are sealed by what their caller was asked for, which is found again
-in the accounts and the rows that they wrote: holds, what is given back, what is clawed back or given by hand, openings.
+Most transfers are sealed by their postings; a hold and its posting by what stands beside them. The database hashes those,
+thousands by a statement, and names the few it finds otherwise: they are sealed by what their caller was asked for, which is
+found again in the accounts and the rows that they wrote (what is given back, clawed back or given by hand, openings).
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from loyalty.points import holds, ledger, lots
+from loyalty.points import ledger
 from store.base import raw
 
-BATCH = 5_000
+BATCH = 10_000
 """Transfers looked at together."""
-Legs = list[tuple[int, int, int]]
 
 
 class Sealed(NamedTuple):
@@ -31,103 +30,127 @@ class Sealed(NamedTuple):
     reason: str | None
 
 
+class Leg(NamedTuple):
+    """A posting, with whose accounts its two are (owner, the owner's number, name)."""
+
+    source: int
+    target: int
+    amount: int
+    out: tuple[str, int, str]
+    into: tuple[str, int, str]
+
+
 _LAST = "SELECT max(id) FROM (SELECT id FROM transfers WHERE id > ? ORDER BY id LIMIT ?) batch"
+_WORDS = {
+    "sqlite": {
+        "hash": "sha256_hex({})",
+        "legs": "group_concat(printf('[%d, %d, %d]', p.source_id, p.target_id, p.amount), ', ')",
+    },
+    "postgresql": {
+        "hash": "encode(sha256(convert_to({}, 'UTF8')), 'hex')",
+        "legs": "string_agg('[' || p.source_id || ', ' || p.target_id || ', ' || p.amount || ']', ', ' ORDER BY p.id)",
+    },
+}
+"""What the two databases call the hash of a text and a transfer's legs as JSON."""
+_ASKED = """
+CASE WHEN t.kind = 'hold' THEN (
+    SELECT '["' || h.kind || '", ' || min(p.source_id) || ', ' || h.target_id || ', ' || min(p.amount) || ']'
+    FROM holds h JOIN postings p ON p.transfer_id = t.id WHERE h.key = substr(t.key, 6) AND h.transfer_id = t.id
+    GROUP BY h.id HAVING count(*) = 1
+)
+WHEN substr(t.key, 1, 5) = 'post:' THEN (
+    SELECT '[' || min(p.amount) || ']' FROM postings p WHERE p.transfer_id = t.id HAVING count(*) = 1
+)
+ELSE '[' || s.said || ']' END
+"""
+_OTHERWISE = """
+SELECT t.id, t.key, t.kind, t.hash, t.shop_id, t.order_id, t.reason FROM transfers t JOIN (
+    SELECT p.transfer_id, {legs} AS said FROM postings p WHERE p.transfer_id > ? AND p.transfer_id <= ? GROUP BY p.transfer_id
+) s ON s.transfer_id = t.id
+WHERE t.id > ? AND t.id <= ? AND t.hash <> coalesce({hash}, '') ORDER BY t.id
+"""
 _POSTED = """
-SELECT t.id, t.key, t.kind, t.hash, t.shop_id, t.order_id, t.reason, p.source_id, p.target_id, p.amount
-FROM transfers t JOIN postings p ON p.transfer_id = t.id WHERE t.id > ? AND t.id <= ? ORDER BY t.id, p.id
+SELECT p.transfer_id, p.source_id, p.target_id, p.amount, s.owner, s.owner_id, s.name, t.owner, t.owner_id, t.name
+FROM postings p JOIN accounts s ON s.id = p.source_id JOIN accounts t ON t.id = p.target_id
+WHERE p.transfer_id IN ({marks}) ORDER BY p.transfer_id, p.id
+"""
+_UNDONE = """
+SELECT DISTINCT m.transfer_id, m.undoes, (SELECT min(p.amount) FROM postings p WHERE p.transfer_id = m.undoes)
+FROM lot_moves m WHERE m.transfer_id IN ({marks}) AND m.undoes IS NOT NULL
 """
 
 
 def check(session: Session) -> list[ledger.Fault]:
     """Prove the hash of every transfer; the faults, none when all is sound."""
+    words = _WORDS[session.get_bind().dialect.name]
+    said = f"'[\"' || t.kind || '\", ' || {_ASKED} || ']'"
+    look = _OTHERWISE.format(legs=words["legs"], hash=words["hash"].format(said))
     faults: list[ledger.Fault] = []
     after = 0
     while (last := raw(session, _LAST, (after, BATCH))[0][0]) is not None and len(faults) < ledger.FAULTS_MAX:
-        rows = raw(session, _POSTED, (after, last))
-        for some in _each(rows):
-            kind, sealed = some[0][2], some[0][3]
-            if sealed == _plain(kind, some):
-                continue
-            one, legs = Sealed(*some[0][:7]), [(row[7], row[8], row[9]) for row in some]
-            if not _as_asked(session, one, legs):
-                faults.append(ledger.Fault("hash", one.id, 1, 0))
+        odd = [Sealed._make(row) for row in raw(session, look, (after, last, after, last))]
+        faults += [ledger.Fault("hash", one.id, 1, 0) for one in _unsound(session, odd)]
         after = int(last)
     return faults
 
 
-def _each(rows: Sequence[Sequence[Any]]) -> Iterator[Sequence[Sequence[Any]]]:
-    """The rows of each transfer."""
-    start = 0
-    for at in range(1, len(rows) + 1):
-        if at == len(rows) or rows[at][0] != rows[start][0]:
-            yield rows[start:at]
-            start = at
+def _unsound(session: Session, odd: Sequence[Sealed]) -> Iterator[Sealed]:
+    """Those whose hash is not that of what their caller was asked for either."""
+    if not odd:
+        return
+    numbers = [one.id for one in odd]
+    marks = ", ".join("?" * len(numbers))
+    rows = raw(session, _POSTED.format(marks=marks), numbers)
+    posted = {
+        number: [Leg(*row[1:4], tuple(row[4:7]), tuple(row[7:])) for row in legs]
+        for number, legs in groupby(rows, key=lambda row: row[0])
+    }
+    undone: dict[int, list[tuple[int, int]]] = {}
+    for number, spent, amount in raw(session, _UNDONE.format(marks=marks), numbers):
+        undone.setdefault(number, []).append((spent, amount))
+    for one in odd:
+        if not _as_asked(one, posted[one.id], undone.get(one.id, [])):
+            yield one
 
 
-def _plain(kind: str, rows: Sequence[Sequence[Any]]) -> str:
-    """`ledger.seal` of legs, written out: the encoder costs more than all the rest of the look."""
-    said = ", ".join([f"[{row[7]}, {row[8]}, {row[9]}]" for row in rows])
-    return hashlib.sha256(f'["{kind}", [{said}]]'.encode()).hexdigest()
-
-
-def _as_asked(session: Session, one: Sealed, legs: Legs) -> bool:
-    """Whether the hash is that of what the caller was asked for."""
-    if one.kind == "hold":
-        return _is(one, _held(session, one, legs))
-    if one.key.startswith("post:"):
-        return _is(one, [[legs[0][2]]])
-    undone = _undone(session, one, legs)
-    return undone is None or _is(one, undone) or _is(one, _by_hand(session, one, legs))
-
-
-def _is(one: Sealed, asked: Sequence[Any] | Iterator[Any]) -> bool:
+def _as_asked(one: Sealed, legs: Sequence[Leg], undone: Sequence[tuple[int, int]]) -> bool:
+    if one.kind == "hold" or one.key.startswith("post:"):
+        return False
+    if not undone and _swallowed(legs):
+        return True
+    asked = [[leg[:3] for leg in legs], *_given_back(legs[0].amount, undone), *_by_hand(one, legs)]
     return any(one.hash == ledger.seal(one.kind, inputs) for inputs in asked)
 
 
-def _held(session: Session, one: Sealed, legs: Legs) -> Iterator[Any]:
-    """What a hold was asked for; a merge may have changed its row's accounts, but not the posting."""
-    h = holds.holds.c
-    for kind, target in session.execute(select(h.kind, h.target_id).where(h.transfer_id == one.id)).all():
-        yield [kind, legs[0][0], target, legs[0][2]]
-
-
-def _undone(session: Session, one: Sealed, legs: Legs) -> list[Any] | None:
-    """What something given back was asked for; None where a debt has swallowed all of it, so that nothing tells."""
-    source, target, amount = legs[0]
-    moves = lots.lot_moves.c
-    spends = session.execute(
-        select(moves.undoes).where(moves.transfer_id == one.id, moves.undoes.is_not(None)).distinct()
+def _swallowed(legs: Sequence[Leg]) -> bool:
+    """Whether this may be something given back of which a debt has swallowed all, so that nothing tells of what it was."""
+    leg = legs[0]
+    return (
+        len(legs) == 1
+        and (leg.into[0], leg.into[2]) == ("customer", "available")
+        and leg.out[2] not in {"wallet", "mint"}
     )
-    asked: list[Any] = []
-    for spent in spends.scalars().all():
-        asked.append([spent, amount])
-        p = ledger.postings.c
-        if session.execute(select(p.amount).where(p.transfer_id == spent)).scalar() == amount:
-            asked.append([spent])
-    if asked:
-        return asked
-    (_, _, came), (owner, _, went) = _account(session, source), _account(session, target)
-    swallowed = len(legs) == 1 and (owner, went) == ("customer", "available") and came not in {"wallet", "mint"}
-    return None if swallowed else []
 
 
-def _by_hand(session: Session, one: Sealed, legs: Legs) -> Iterator[Any]:
+def _given_back(amount: int, undone: Sequence[tuple[int, int]]) -> Iterator[Any]:
+    """What something given back was asked for: a spend, whole or so much of it."""
+    for spent, whole in undone:
+        yield [spent, amount]
+        if whole == amount:
+            yield [spent]
+
+
+def _by_hand(one: Sealed, legs: Sequence[Leg]) -> Iterator[Any]:
     """What was clawed back, adjusted, brought along or funded, out of the accounts that it touched."""
     points = tier_points = 0
     who = sign = 0
-    for source, target, amount in legs:
-        (owner, out, name), (_, into, other) = _account(session, source), _account(session, target)
-        who, sign = (out, -1) if owner == "customer" else (into, 1)
-        if "tier" in {name, other}:
-            tier_points += amount
+    for leg in legs:
+        who, sign = (leg.out[1], -1) if leg.out[0] == "customer" else (leg.into[1], 1)
+        if "tier" in {leg.out[2], leg.into[2]}:
+            tier_points += leg.amount
         else:
-            points += amount
+            points += leg.amount
     yield [who, one.shop_id, points, tier_points, one.order_id]
     yield [who, one.shop_id, sign * points, one.reason]
     yield [who, points, tier_points]
     yield [one.shop_id, points, one.reason]
-
-
-def _account(session: Session, number: int) -> tuple[str, int, str]:
-    a = ledger.accounts.c
-    return tuple(session.execute(select(a.owner, a.owner_id, a.name).where(a.id == number)).one())
