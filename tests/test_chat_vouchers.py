@@ -86,7 +86,7 @@ async def test_a_voucher_goes_to_a_friend_by_its_link(shop: Running) -> None:
     await say(shop, lan, "/vouchers")
     await tap(shop, lan, "Mã QR: Kem")
     (text,) = await tap(shop, lan, "Tặng bạn bè")
-    assert "chờ đến hết ngày 28/11/2026" in text
+    assert "chờ đến 12:00 28/11/2026" in text
     code = text.split("start=v_")[1].split()[0]
     assert "Đang chờ bạn của bạn nhận." in (await say(shop, lan, "/vouchers"))[0]
     await say(shop, huy, f"/start v_{code}")

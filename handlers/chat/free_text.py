@@ -6,7 +6,7 @@ from aiogram.filters import CommandObject
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
-from handlers.chat import answers, challenges, feedback, invite, phone, points, privacy, start, vouchers
+from handlers.chat import answers, challenges, feedback, gifting, invite, phone, points, privacy, start, vouchers
 from handlers.chat import help as helping
 from handlers.chat.commands import Go, by_label, menu
 from handlers.chat.sayings import Saying, understand
@@ -20,7 +20,7 @@ RUN: dict[str, Handler] = {
     "menu": start.show_menu, "help": start.show_help, "language": start.ask_language, "points": points.show_points,
     "card": points.show_card, "vouchers": vouchers.show_vouchers, "rewards": points.show_rewards, "invite": invite.invite,
     "support": helping.support, "tickets": helping.list_tickets, "privacy": privacy.show_privacy,
-    "challenges": challenges.show,
+    "challenges": challenges.show, "gift": gifting.begin,
 }  # fmt: skip
 """Command by name, for typed ones, for taps and for free words."""
 

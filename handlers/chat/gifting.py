@@ -49,6 +49,12 @@ async def tapped(query: CallbackQuery, callback_data: Present, talk: Talk, state
         await _ask_amount(message, talk, state)
 
 
+async def begin(message: Message, talk: Talk, state: FSMContext) -> None:
+    """Said in words: ask how many."""
+    await state.clear()
+    await _ask_amount(message, talk, state)
+
+
 async def amount(message: Message, talk: Talk, state: FSMContext) -> None:
     """How many, typed."""
     found = _AMOUNT.fullmatch(message.text or "")
@@ -167,4 +173,6 @@ async def opened(token: str, talk: Talk) -> str:
     except OwnGiftError:
         return talk.say("This is your own gift. Send the link to a friend.")
     giver = await talk.work.read(customers.get, gift.giver_id)
-    return talk.say("{giver} gives you <b>{points} points</b>. 🎁", giver=giver.name or "…", points=gift.points)
+    if not giver.name:
+        return talk.say("A friend gives you <b>{points} points</b>. 🎁", points=gift.points)
+    return talk.say("{giver} gives you <b>{points} points</b>. 🎁", giver=giver.name, points=gift.points)

@@ -228,6 +228,20 @@ COMMANDS: Final = {
         my_rewards, what .. rewards""",
         alone="quà, đổi, rewards, reward, redeem, gifts, catalogue, phần_thưởng, đổi_voucher",
     ),
+    "gift": Phrases(
+        anywhere="""
+        tặng .. điểm cho_bạn/người/mẹ/má/ba/bố/vợ/chồng/con/chị/anh, tặng # điểm cho_#, chuyển .. điểm cho/qua/sang,
+        muốn/cần tặng .. điểm, tặng/chuyển điểm .. được_không, cách tặng/chuyển điểm, send/transfer/gift .. points,
+        give .. points to, share .. points""",
+        alone="tặng_điểm, chuyển_điểm",
+    ),
+    "challenges": Phrases(
+        anywhere="""
+        thử_thách, nhiệm_vụ .. của @me, nhiệm_vụ .. điểm/quà, @see .. nhiệm_vụ, huy_hiệu, vòng_quay, quay_số, rút_thăm,
+        bốc_thăm, chuỗi_ghé, lượt_quay/rút, my .. challenges/challenge/badges/badge/streak, lucky_draw/wheel,
+        spin .. wheel""",
+        alone="nhiệm_vụ, challenges, challenge, badges, badge, quests, quest, streak",
+    ),
     "language": Phrases(
         anywhere="""
         đổi .. ngôn_ngữ, chuyển .. ngôn_ngữ, đổi .. tiếng_anh/việt, chuyển .. tiếng_anh/việt, nói .. tiếng_anh/việt,

@@ -32,7 +32,7 @@ SET_ASIDE = ""
 
 
 class Saying(StrEnum):
-    """What free text can mean: a command by its name, or one of the last four."""
+    """What free text can mean: a command by its name , or one of the last four."""
 
     MENU = "menu"
     POINTS = "points"
@@ -45,6 +45,8 @@ class Saying(StrEnum):
     LANGUAGE = "language"
     PRIVACY = "privacy"
     HELP = "help"
+    CHALLENGES = "challenges"
+    GIFT = "gift"
     COMPLAINT = "complaint"
     STOP = "stop"
     GREETING = "greeting"

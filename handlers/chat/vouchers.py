@@ -116,10 +116,9 @@ async def present(query: CallbackQuery, callback_data: PresentVoucher, talk: Tal
     if not isinstance(query.message, Message):
         return
     lines = [f"{name}: {link}" for name, link in talk.links(f"v_{offered.code}")]
-    day = talk.words.date(offered.lapses_at.date())
     text = talk.say(
-        "Send your friend one of these links. The voucher is theirs when they open it; until {day} it waits for them.",
-        day=day,
+        "Send this to your friend. The voucher is theirs when they open it; until {moment} it waits for them.",
+        moment=talk.words.moment(offered.lapses_at, talk.shop.timezone),
     )
     row = [button(talk.words("Take the gift back"), KeepVoucher(voucher=callback_data.voucher))]
     await query.message.answer(
