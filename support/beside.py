@@ -69,7 +69,7 @@ class Beside:
     tickets: list[Ticket]
     rating: Rating | None
     noted: bool
-    """That the member looked is in this hour's audit already (support.duties.accesses)."""
+    """That the member looked is in this day's audit already (support.duties.accesses)."""
 
 
 def of(session: Session, ticket_id: int, member: Member) -> Beside:
@@ -116,7 +116,7 @@ def _opened(session: Session, ticket_id: int, member: Member) -> tuple[Ticket, S
     row = session.execute(
         select(
             *(columns[name] for kind, columns in kinds for name in kind.__dataclass_fields__),
-            accesses.looked(session, member.id, t.customer_id), r.stars, r.comment, r.at,
+            accesses.looked(session, f"staff:{member.id}", t.customer_id), r.stars, r.comment, r.at,
         )
         .join(shops.shops, shops.shops.c.id == t.shop_id)
         .join(customers.customers, c.id == t.customer_id)

@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from loyalty.customers import claims, customers
 from loyalty.points import ledger, points
+from store.audit import AuditRow
 from store.clock import SetClock
 from store.engine import Store
 from tests.api import LAN, Api, serving
@@ -36,6 +38,11 @@ async def test_a_customer_is_made_once_and_read_by_number_and_phone(api: Api) ->
     for path in (f"/customers/{made.body['id']}", "/customers?phone=0903123456", f"/customers?phone={LAN}"):
         found = await api.get(path)
         assert (found.status, found.body) == (200, made.body), path
+    await api.get(f"/customers/{made.body['id']}/ledger")
+    query = select(AuditRow.actor, AuditRow.shop_id, AuditRow.data).where(AuditRow.action == "customer_seen")
+    looks = await api.store.read(lambda session: session.execute(query).all())
+    # However often a key reads a customer on a day, the audit has one line of it.
+    assert [tuple(one) for one in looks] == [("key:1", api.shop, {"customer": made.body["id"], "place": "api"})]
 
 
 async def test_what_nobody_knew_of_a_guest_is_filled_in(api: Api) -> None:

@@ -164,16 +164,17 @@ def test_working_days_skip_weekends_and_holidays(at: str, end: str) -> None:
     assert erasures.working_days(moment, 2, ZONE) == datetime.fromisoformat(end).replace(tzinfo=UTC)
 
 
-async def test_a_look_is_in_the_audit_once_an_hour(store: Store, clock: SetClock) -> None:
+async def test_a_look_is_in_the_audit_once_a_day(store: Store, clock: SetClock) -> None:
     number, shop = await a_life(store)
-    minh = await agent_of(store, shop)
-    assert not await store.read(accesses.noted, minh.id, number)
-    assert await store.write(accesses.note, minh.id, number, shop, "desk")
-    assert not await store.write(accesses.note, minh.id, number, shop, "console")
-    assert await store.read(accesses.noted, minh.id, number)
-    clock.advance(timedelta(hours=1))
-    assert await store.write(accesses.note, minh.id, number, shop, "console")
-    assert [line["place"] for line in await lines(store, "customer_seen")] == ["desk", "console"]
+    minh, key = f"staff:{(await agent_of(store, shop)).id}", "key:1"
+    assert not await store.read(accesses.noted, minh, number)
+    assert await store.write(accesses.note, minh, number, shop, "desk")
+    assert not await store.write(accesses.note, minh, number, shop, "console")
+    assert await store.read(accesses.noted, minh, number)
+    assert await store.write(accesses.note, key, number, shop, "api")
+    clock.advance(timedelta(days=1))
+    assert await store.write(accesses.note, minh, number, shop, "console")
+    assert [line["place"] for line in await lines(store, "customer_seen")] == ["desk", "api", "console"]
 
 
 async def test_a_copy_s_file_goes_after_two_days_and_none_is_made_twice(store: Store, clock: SetClock) -> None:

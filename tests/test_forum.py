@@ -14,6 +14,7 @@ from loyalty.points import points
 from loyalty.vouchers import voucher_programs
 from store import forum as topics
 from store import media, staff
+from store.audit import AuditRow
 from store.media import File
 from store.staff import Member, Role
 from support import changes, handling, messages, privacy, tickets
@@ -140,6 +141,12 @@ async def test_a_ticket_is_a_topic_with_a_card_and_the_words_go_both_ways(scene:
     assert said[:3] == [("customer", "ly bị <vỡ> & đổ"), ("agent", "Dạ em <xin lỗi> chị"), ("note", "khách quen")]
     await quiet(scene.shop)
     assert not [text for text in scene.texts(thread) if "dòng" in text or "khách quen" in text], "said twice"
+    # The card shows the customer to the group, and who wrote had it before them: each once in the audit.
+    query = sa.select(AuditRow.actor, AuditRow.data).where(AuditRow.action == "customer_seen")
+    looks = await scene.shop.store.read(lambda session: session.execute(query).all())
+    customer = (await customer_of(scene.shop, lan)).id
+    whom = {"customer": customer, "place": "forum"}
+    assert sorted(actor for actor, data in looks if data == whom) == ["forum", f"staff:{scene.minh.id}"]
 
 
 async def test_who_is_not_bound_anonymous_or_a_machine_is_ignored(scene: Scene) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -18,6 +19,7 @@ from loyalty.points import points
 from loyalty.vouchers import voucher_programs, vouchers
 from loyalty.vouchers.voucher_programs import Kind, Stacks
 from store import staff
+from store.audit import AuditRow
 from store.engine import Store
 
 Client = TestClient[web.Request, web.Application]
@@ -85,11 +87,21 @@ class Till:
         return answer.status, await answer.json() if answer.content_type.endswith("json") else {}
 
 
+async def seen_in(store: Store, place: str) -> list[int]:
+    """Whom the audit says that somebody looked at in a place."""
+    query = sa.select(AuditRow.data).where(AuditRow.action == "customer_seen")
+    return [
+        one["customer"] for one in await store.read(lambda session: session.execute(query).scalars().all())
+        if one["place"] == place
+    ]  # fmt: skip
+
+
 async def test_a_sale_from_finding_to_undoing(store: Store, till: Till, lan: int) -> None:
     made = await store.write(voucher_programs.add, name="Giảm 20.000 ₫", kind=Kind.AMOUNT, value=20_000)
     given = await store.write(vouchers.issue, made.id, lan)
     status, found = await till("find", query="0903 123 456")
     assert status == 200
+    assert await seen_in(store, "till") == [lan]
     card = found["card"]
     assert (card["id"], card["available"], card["phone"], card["tier"]) == (lan, 200, "+8490•••456", "Thành viên")
     assert [one["code"] for one in card["vouchers"]] == [vouchers.shown(given.code)]

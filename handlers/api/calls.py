@@ -15,6 +15,7 @@ from handlers.api import bodies
 from handlers.web.site import Site
 from store import shops
 from store.errors import MovedError
+from support.duties import accesses
 
 TRIES = 4
 """A write that lost a race is run again three times."""
@@ -47,6 +48,11 @@ class Ask:
     async def shop(self) -> shops.Shop:
         """The shop that the key belongs to."""
         return await self.read(shops.get, self.shop_id)
+
+    async def saw(self, customer_id: int) -> None:
+        """Note in the audit that the key was shown a customer's data, once a day."""
+        if not await self.read(accesses.noted, self.actor, customer_id):
+            await self.write(accesses.note, self.actor, customer_id, self.shop_id, "api")
 
     async def read(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a rule that looks at few rows."""

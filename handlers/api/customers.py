@@ -173,20 +173,28 @@ def shown(session: Session, customer_id: int, shop: shops.Shop) -> Customer:
 
 async def create(ask: Ask, body: NewCustomer) -> Answer:
     new, customer = await ask.write(_register, await ask.shop(), body)
+    await ask.saw(customer.id)
     return (201 if new else 200), customer
 
 
 async def find(ask: Ask, query: ByPhone) -> Answer:
-    return 200, await ask.read(_by_phone, query.phone, await ask.shop())
+    customer = await ask.read(_by_phone, query.phone, await ask.shop())
+    await ask.saw(customer.id)
+    return 200, customer
 
 
 async def get(ask: Ask) -> Answer:
-    return 200, await ask.read(shown, ask.number("customer"), await ask.shop())
+    customer = await ask.read(shown, ask.number("customer"), await ask.shop())
+    await ask.saw(customer.id)
+    return 200, customer
 
 
 async def ledger(ask: Ask, query: Page) -> Answer:
     before = _position(query.cursor) if query.cursor else None
-    return 200, await ask.read(_page, ask.number("customer"), before, (await ask.shop()).timezone)
+    number = await ask.read(customers.resolve, ask.number("customer"))
+    page = await ask.read(_page, number, before, (await ask.shop()).timezone)
+    await ask.saw(number)
+    return 200, page
 
 
 def _register(session: Session, shop: shops.Shop, body: NewCustomer) -> tuple[bool, Customer]:
@@ -213,7 +221,7 @@ def _by_phone(session: Session, phone: str, shop: shops.Shop) -> Customer:
 
 
 def _page(session: Session, customer_id: int, before: tuple[int, int] | None, zone: str) -> Ledger:
-    entries, following = statement.entries(session, customers.resolve(session, customer_id), PAGE, before)
+    entries, following = statement.entries(session, customer_id, PAGE, before)
     return Ledger(entries=[entry_of(entry, zone) for entry in entries], next=_cursor(following))
 
 

@@ -149,7 +149,9 @@ async def every(ask: Ask) -> Answer:
 
 async def of_customer(ask: Ask) -> Answer:
     shop = await ask.shop()
-    found = await ask.read(_stands, shop, ask.number("customer"))
+    number = await ask.read(customers.resolve, ask.number("customer"))
+    found = await ask.read(_stands, shop, number)
+    await ask.saw(number)
     streak = found.streak
     return 200, CustomerRecognition(
         streak=None if streak is None else CustomerStreak(

@@ -20,8 +20,9 @@ from store.engine import Work
 from store.errors import ForbiddenError, NotFoundError, RuleError
 from store.media import File
 from store.staff import Member
-from support import albums, changes, messages
+from support import albums, changes, messages, tickets
 from support.changes import OnItsWayError
+from support.duties import accesses
 from support.tickets import TicketStateError
 
 NOTE = "/note"
@@ -65,6 +66,12 @@ async def _found(message: Message, work: Work, account: str) -> _Here | None:
     return await work.read(_here, account, message.chat.id, user.id, thread, answered)
 
 
+def _seen(session: Session, here: _Here) -> None:
+    """Who writes in a topic has its customer before them."""
+    ticket = tickets.get(session, here.ticket_id)
+    accesses.note(session, f"staff:{here.member.id}", ticket.customer_id, ticket.shop_id, "forum")
+
+
 # ── What is written ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -75,6 +82,7 @@ async def said(message: Message, work: Work, account: str, files: Files, **_: An
     here = await _found(message, work, account)
     if here is None:
         return
+    await work.write(_seen, here)
     say = words(here.member.language)
     text = message.text or message.caption or ""
     command, rest = _command(text)

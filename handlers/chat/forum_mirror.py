@@ -17,6 +17,7 @@ from store.errors import NotFoundError
 from store.forum import QUEUED, RULE, THERE, Forum, Post, Topic, posts, topics
 from store.outbox import Call, Purpose, put
 from support import tickets
+from support.duties import accesses
 from support.messages import AGENT
 from support.tickets import State, Ticket
 
@@ -90,6 +91,7 @@ class Showing:
         elif card.state == QUEUED:
             self._update(undressed_at=now(self._session))
         elif text != self._topic.card:
+            self._seen(ticket)
             self._update(card=text)
             self._look(
                 "editMessageText",
@@ -128,8 +130,14 @@ class Showing:
             self._look("closeForumTopic" if closed else "reopenForumTopic", purpose=Purpose.SERVICE)
 
     def _card(self, text: str, buttons: dict[str, Any]) -> None:
+        assert self._ticket is not None
+        self._seen(self._ticket)
         self._update(card=text)
         self._say("card", "sendMessage", {"text": text, "reply_markup": buttons, **HTML, **_QUIET, **_NO_PREVIEW})
+
+    def _seen(self, ticket: Ticket) -> None:
+        """A card shows a customer to all who are in the group."""
+        accesses.note(self._session, accesses.FORUM, ticket.customer_id, ticket.shop_id, "forum")
 
     def again(self) -> None:
         """A topic that was gone begins anew: its card, and what was last said in one message, before anything else."""
@@ -138,6 +146,7 @@ class Showing:
             return
         buttons = forum_words.buttons(self._said, ticket).model_dump(exclude_none=True, warnings=False)
         text = forum_words.card(self._session, self._said, ticket)
+        self._seen(ticket)
         self._update(card=text, undressed_at=now(self._session))
         self._say(
             "card", "sendMessage", {"text": text, "reply_markup": buttons, **HTML, **_QUIET, **_NO_PREVIEW},

@@ -1,4 +1,4 @@
-"""Seen: a page that shows a customer's data notes who looked, once an hour."""
+"""Seen: a page that shows a customer's data notes who looked, once a day."""
 
 from aiohttp import web
 
@@ -7,7 +7,8 @@ from support.duties import accesses
 
 
 async def note(request: web.Request, customer_id: int, shop_id: int, place: str) -> None:
-    """Write the look into the audit; in an hour in which it stands there this is one small read."""
+    """Write the look into the audit; on a day on which it stands there this is one small read."""
     store, member = site.store_of(request), site.member_of(request)
-    if not await store.read(accesses.noted, member.id, customer_id):
-        await store.write(accesses.note, member.id, customer_id, shop_id, place)
+    actor = f"staff:{member.id}"
+    if not await store.read(accesses.noted, actor, customer_id):
+        await store.write(accesses.note, actor, customer_id, shop_id, place)

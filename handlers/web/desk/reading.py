@@ -106,7 +106,7 @@ async def customer(request: web.Request) -> web.Response:
     found = await store.read(beside.of, ticket_of(request), site.member_of(request))
     person, zone = found.customer, found.shop.timezone
     if not found.noted:
-        await store.write(accesses.note, site.member_of(request).id, person.id, found.shop.id, "desk")
+        await store.write(accesses.note, f"staff:{site.member_of(request).id}", person.id, found.shop.id, "desk")
     by_shop = await store.read(topics.of_shops, sorted({one.shop_id for one in found.tickets}))
     own = [one for each in by_shop.values() for one in each]
     name = given_name(person.name, person.language)

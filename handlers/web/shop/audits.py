@@ -69,7 +69,7 @@ def _names(session: Session, actors: set[str], said: Words) -> dict[str, str]:
     keys = session.execute(select(_keys.c.id, _keys.c.name, _keys.c.hint).where(_keys.c.id.in_(numbers["key"]))).all()
     known = {f"staff:{row.id}": row.name for row in people}
     known |= {f"key:{row.id}": said("API key {name}", name=row.name or row.hint) for row in keys}
-    known["cli"] = said("Command line")
+    known |= {"cli": said("Command line"), "forum": said("The team's group")}
     return {actor: known.get(actor, actor) for actor in actors}
 
 

@@ -26,6 +26,7 @@ from loyalty.vouchers.stacking import CODES_MAX
 from store import clock, shops
 from store.errors import NotFoundError
 from store.staff import Member, Right
+from support.duties import accesses
 
 TEXT_CHARS_MAX = 200
 LEFT_OUT_MAX = 200
@@ -112,7 +113,10 @@ async def find(request: web.Request) -> web.Response:
     told, said = await asked(request, Query), site.words_of(request)
 
     def look(session: Session) -> dict[str, Any] | NotFoundError:
-        found = counter.find(session, told.query, shop_id=told.shop, staff_id=site.member_of(request).id)
+        cashier = site.member_of(request).id
+        found = counter.find(session, told.query, shop_id=told.shop, staff_id=cashier)
+        if isinstance(found, Found) and found.card is not None:
+            accesses.note(session, f"staff:{cashier}", found.card.customer_id, told.shop, "till")
         return _found(session, said, found, told.shop) if isinstance(found, Found) else found
 
     answer = await site.store_of(request).write(look)

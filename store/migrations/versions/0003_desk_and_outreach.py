@@ -29,10 +29,10 @@ def _names(items: Any) -> dict[tuple[int, str], str]:
 def upgrade() -> None:
     op.create_table(
         "accesses",
-        sa.Column("staff_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("customer_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("hour", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("staff_id", "customer_id", "hour", name=op.f("pk_accesses")),
+        sa.Column("day", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("actor", "customer_id", "day", name=op.f("pk_accesses")),
     )
     op.create_table(
         "closed_answers",
@@ -255,6 +255,13 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'active'"),
         postgresql_where=sa.text("state = 'active'"),
+    )
+    op.create_table(
+        "kept_reports",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("report", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_kept_reports")),
     )
     op.create_table(
         "links",
@@ -1515,6 +1522,7 @@ def downgrade() -> None:
     op.drop_table("outlooks")
     op.drop_index(op.f("ix_links_delivery_id"), table_name="links")
     op.drop_table("links")
+    op.drop_table("kept_reports")
     op.drop_index(
         "ix_journey_runs_due",
         table_name="journey_runs",
