@@ -7,7 +7,9 @@ between.
 import hashlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -30,6 +32,22 @@ _PAID = "CASE WHEN who % 1000 = 2 OR who % 10 = 1 THEN 600000 ELSE 300000 END"
 def say(what: str) -> None:
     """Show how far a long run is."""
     print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)  # noqa: T201  # its progress
+
+
+@dataclass
+class Took:
+    seconds: float = 0.0
+
+
+@contextmanager
+def took(what: str) -> Iterator[Took]:
+    """Measure what is done within, and show it: its seconds, and this process's seconds of CPU, which another's load leaves
+    alone.
+    """
+    found, began, cpu = Took(), time.perf_counter(), time.process_time()
+    yield found
+    found.seconds = time.perf_counter() - began
+    say(f"{what}: {found.seconds:.1f} s, {time.process_time() - cpu:.1f} s of CPU")
 
 
 async def open_books(store: Store, customers: int, *, earns: int, spends: int = 0, orders: bool = False) -> None:

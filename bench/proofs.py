@@ -6,13 +6,12 @@ import asyncio
 import json
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from bench.books import NOW, open_books, say
+from bench.books import NOW, open_books, took
 from loyalty.points import proof
 from store.clock import SetClock
 from store.engine import open_store
@@ -70,21 +69,18 @@ async def _measure(customers: int, database_url: str | None) -> Proven:
 
 async def _prove(url: str) -> tuple[float, float, float, int]:
     store = open_store(url, SetClock(NOW))
-    began = time.perf_counter()
-    await store.read(_sums)
-    sums = time.perf_counter() - began
-    assert await store.read(_hashes) == 0
-    plain = time.perf_counter() - began
-    say(f"plain SQL took {plain:.1f} s")
-    began = time.perf_counter()
-    faults = await store.read(proof.faults)
-    seconds = time.perf_counter() - began
+    with took("plain SQL: sums") as sums:
+        await store.read(_sums)
+    with took("plain SQL: hashes") as hashes:
+        assert await store.read(_hashes) == 0
+    with took("check") as ours:
+        faults = await store.read(proof.faults)
     await store.close()
     if faults:
         raise RuntimeError(f"the books are not sound: {faults[:3]}")
     # Not getrusage: what forked this process counts there.
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))  # noqa: ASYNC240
-    return seconds, plain, sums, int(peak.split()[1]) // 1024
+    return ours.seconds, sums.seconds + hashes.seconds, sums.seconds, int(peak.split()[1]) // 1024
 
 
 def _sums(session: Session) -> None:
