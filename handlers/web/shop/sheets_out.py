@@ -8,7 +8,7 @@ from io import BytesIO, StringIO
 import xlsxwriter
 from aiohttp import web
 
-Cell = str | int
+Cell = str | int | float
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
