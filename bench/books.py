@@ -47,14 +47,14 @@ def took(what: str) -> Iterator[Took]:
     found, began, cpu = Took(), time.perf_counter(), time.process_time()
     yield found
     found.seconds = time.perf_counter() - began
-    say(f"{what}: {found.seconds:.1f} s, {time.process_time() - cpu:.1f} s of CPU")
+    say(f"{what}: {found.seconds:.1f} s, {time.process_time() - cpu:.2f} s of CPU")
 
 
 async def open_books(store: Store, customers: int, *, earns: int, spends: int = 0, orders: bool = False) -> None:
     """Fill a new database: each customer has earned 10 points (and a tier point) so often, spent 3 so often.
 
-    The first earns' lots expire in the night before NOW, the others years later. With `orders`, they are there too:
-    one customer in ten is on the second tier.
+    The first earns' lots expire in the night before NOW, all at one moment as by a new shop's rule, the others years later.
+    With `orders`, they are there too: one customer in ten is on the second tier.
     """
     await schema.migrate(store)
     shop_id = await store.write(programme.open_shop, "Bench", timezone="Asia/Ho_Chi_Minh", language="vi")
@@ -121,7 +121,7 @@ def _fill(
         left = f"CASE WHEN {turn} = 0 THEN {10 - 3 * spends} ELSE 10 END"
         run(
             "INSERT INTO lots (id, customer_id, shop_id, transfer_id, order_id, amount, remaining, earned_at, expires_at) "
-            f"SELECT {turn * customers} + i, who, 1, {base} + i, {base} + i, 10, {left}, {at}, {expires_at} + i % 3600 "
+            f"SELECT {turn * customers} + i, who, 1, {base} + i, {base} + i, 10, {left}, {at}, {expires_at} "
             "FROM n ORDER BY i"
         )
         say(f"earn {turn + 1} of {earns} stands")

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -62,19 +62,29 @@ async def _measure(customers: int, database_url: str | None) -> Nights:
         review = await _ours(store, tier_review.review_due, customers)
         if faults := await store.read(proof.faults):
             raise RuntimeError(f"the night left faults: {faults[:3]}")
-        moved = await store.read(lambda session: session.execute(sa.text(_MOVED)).scalar_one())
+        written = await store.read(_written)
         await store.close()
         if database_url is not None:
             return Nights(Job(expiry[0], float("nan"), expiry[1]), Job(review[0], float("nan"), review[1]))
         plain = open_store(f"sqlite+aiosqlite:///{twin}", SetClock(NOW))
         plain_expiry = await _plain(plain, _expire, customers)
         plain_review = await _plain(plain, _review, customers)
-        assert moved == await plain.read(lambda session: session.execute(sa.text(_MOVED)).scalar_one())
+        beside = await plain.read(_written)
+        if beside != written:
+            raise RuntimeError(f"plain SQL did something else: {beside} for {written}")
         await plain.close()
         return Nights(Job(expiry[0], plain_expiry, expiry[1]), Job(review[0], plain_review, review[1]))
 
 
-_MOVED = "SELECT sum(tier_id * (id % 1000)) FROM customers"
+_WRITTEN = (
+    "SELECT (SELECT sum(tier_id * (id % 1000)) FROM customers), (SELECT count(*) FROM tier_changes), (SELECT count(*) FROM events), "
+    "(SELECT count(*) FROM notices), (SELECT count(*) FROM tier_watches), (SELECT sum(balance * (id % 1000)) FROM accounts)"
+)
+_DATA = '{"tier": "Hạng", "before": "Hạng", "missing": 600000}'
+
+
+def _written(session: Session) -> Sequence[int]:
+    return tuple(session.execute(sa.text(_WRITTEN)).one())
 
 
 async def _ours(store: Store, rule: Callable[[Session], int], rows: int) -> tuple[float, float]:
@@ -130,15 +140,38 @@ def _expire(connection: sa.Connection) -> None:
 
 
 def _review(connection: sa.Connection) -> None:
-    """Only the tiers themselves: nobody is told, no history is written, nobody is warned of a fall."""
-    since = to_micros(qualification.tier_rule.spans(RULE, NOW).since)
-    connection.exec_driver_sql(
-        "UPDATE customers SET tier_id = v.tier FROM (SELECT c.id, CASE WHEN coalesce(f.total, 0) >= 5000000 THEN 3 "
+    """The same rows by seven statements in one transaction; which day one in danger falls on, and the words for people,
+    are not worked out.
+    """
+    run = connection.exec_driver_sql
+    run("PRAGMA foreign_keys = ON")
+    parts = qualification.tier_rule.spans(RULE, NOW)
+    at, since, turn = to_micros(NOW), to_micros(parts.since), to_micros(parts.turn)
+    run(
+        "CREATE TEMP TABLE moved AS SELECT id, was, tier FROM (SELECT c.id, c.tier_id AS was, coalesce(f.late, 0) AS late, "
+        "CASE WHEN coalesce(f.total, 0) >= 5000000 THEN 3 "
         "WHEN coalesce(f.total, 0) >= CASE c.tier_id WHEN 2 THEN 1000000 ELSE 1200000 END THEN 2 ELSE 1 END AS tier "
-        "FROM customers c LEFT JOIN (SELECT customer_id, sum(counted) AS total FROM orders "
-        f"WHERE placed_at >= {since} AND counted > 0 GROUP BY customer_id) f ON f.customer_id = c.id) v "
-        "WHERE customers.id = v.id AND customers.tier_id <> v.tier"
+        "FROM customers c LEFT JOIN (SELECT customer_id, sum(counted) AS total, "
+        f"sum(CASE WHEN placed_at >= {turn} THEN counted ELSE 0 END) AS late FROM orders "
+        f"WHERE placed_at >= {since} AND counted > 0 GROUP BY customer_id) f ON f.customer_id = c.id) s "
+        "WHERE tier <> was OR (was = 2 AND late < 1000000)"
     )
+    run("UPDATE customers SET tier_id = m.tier FROM moved m WHERE customers.id = m.id AND m.tier <> m.was")
+    run(
+        "INSERT INTO tier_changes (customer_id, from_id, to_id, at) "
+        f"SELECT id, was, tier, {at} FROM moved WHERE tier <> was ORDER BY id"
+    )
+    kind = "CASE WHEN tier > was THEN 'tier_up' WHEN tier < was THEN 'tier_down' ELSE 'tier_at_risk' END"
+    run(
+        "INSERT INTO events (at, kind, customer_id, data) "
+        f"SELECT {at}, {kind}, id, '{_DATA}' FROM moved WHERE tier <> was ORDER BY id"
+    )
+    run(
+        "INSERT INTO notices (at, due_at, kind, customer_id, params, purpose, replaces, state) "
+        f"SELECT {at}, {at}, {kind}, id, '{_DATA}', 1, 'tier:' || id, 'waiting' FROM moved ORDER BY id"
+    )
+    run(f"INSERT INTO tier_watches (customer_id, told_for) SELECT id, {at} FROM moved WHERE tier = was ORDER BY id")
+    run("DROP TABLE moved")
 
 
 if __name__ == "__main__":
