@@ -36,6 +36,8 @@ class Right(StrEnum):
     """Read and answer the shop's tickets."""
     SUPERVISE = "supervise"
     """Assign others, see everybody's tickets and dead letters."""
+    REPORTS = "reports"
+    """See how the shop's desk does."""
     TILL = "till"
     """Take orders and vouchers at the counter."""
     CONSOLE = "console"
@@ -46,8 +48,8 @@ class Right(StrEnum):
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.OWNER: frozenset(Right),
-    Role.MANAGER: frozenset({Right.CONSOLE, Right.TILL, Right.DESK}),
-    Role.SUPERVISOR: frozenset({Right.DESK, Right.SUPERVISE}),
+    Role.MANAGER: frozenset({Right.CONSOLE, Right.TILL, Right.DESK, Right.REPORTS}),
+    Role.SUPERVISOR: frozenset({Right.DESK, Right.SUPERVISE, Right.REPORTS}),
     Role.AGENT: frozenset({Right.DESK}),
     Role.CASHIER: frozenset({Right.TILL}),
 }

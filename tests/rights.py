@@ -223,7 +223,10 @@ TABLE: tuple[tuple[Who, str], ...] = (
         POST   /desk/dead-letters/replay
         POST   /shop/plan/common
         POST   /shop/privacy/periods
+        POST   /shop/privacy/inactive
         POST   /shop/settings/programme
+        POST   /shop/manners
+        POST   /shop/manners/do-not-call  files
         POST   /shop/tiers/rules
         POST   /shop/tiers/{id:tier}
         POST   /shop/tiers/{id:tier}/picture  files
@@ -424,6 +427,7 @@ TABLE: tuple[tuple[Who, str], ...] = (
         POST   /shop/journeys/{id:journey}
         GET    /shop/journeys/{id:journey}/people
         POST   /shop/journeys/{id:journey}/{action=off}
+        GET    /shop/manners
         GET    /shop/campaigns
         POST   /shop/campaigns
         GET    /shop/campaigns/new

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from python_calamine import CalamineWorkbook
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from handlers import words
@@ -21,6 +21,7 @@ from handlers.web.shop.reports.exports import Names
 from loyalty import programme
 from loyalty.customers import customers
 from store import shops, staff
+from store.clock import SetClock
 from store.engine import Store
 from store.shops import Shop
 from store.staff import Role
@@ -30,7 +31,8 @@ from support.deadlines import calculator, calendars
 from support.deadlines.calculator import Hours
 from support.deadlines.clocks import clocks
 from support.ratings import ratings
-from support.reports import figures, rows
+from support.reports import figures, kept, rows
+from support.reports.report import Asked, Report
 from support.reports.worktime import Worktime
 from tests.test_console import Console, console
 from tests.test_desk_cost import QUERIES_MAX, heard
@@ -290,9 +292,9 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), ZONE).astimezone(UTC)
 
 
-def taken(kept: rows.Rows) -> dict[str, tuple[Sequence[str], list[Sequence[Any]]]]:
-    names = Names({}, {}, dict.fromkeys({one.of.shop_id for one in kept.cases} | {1, 2}, "a shop"))
-    sheets = {name: exports.sheet(WORDS, name, kept, names, ZONE) for name in exports.NAMES}
+def taken(every: rows.Rows) -> dict[str, tuple[Sequence[str], list[Sequence[Any]]]]:
+    names = Names({}, {}, dict.fromkeys({one.of.shop_id for one in every.cases} | {1, 2}, "a shop"))
+    sheets = {name: exports.sheet(WORDS, name, every, names, ZONE) for name in exports.NAMES}
     return {name: (sheet.head, list(sheet.rows)) for name, sheet in sheets.items()}
 
 
@@ -409,11 +411,81 @@ async def test_the_page_shows_the_figures_and_gives_their_rows(console: Console)
     assert read_again(again, since, until) == recount(mine, since, until, open_at)
 
 
+async def test_a_large_desks_report_is_shown_as_it_was_counted_last_and_counted_again(
+    console: Console, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "SMALL", 100)
+    told = await console.store.write(seed, [console.shop], [], 200, 8)
+    first, last = date(2026, 3, 1), date(2026, 3, 31)
+    since, until = midnight(first), midnight(last + timedelta(days=1))
+    figures_then = recount(told, since, until, {console.shop: HOURS})
+    owner = await console.as_(Role.OWNER)
+    path = f"/shop/support?from={first}&to={last}"
+    again = f"/shop/support/figures?from={first}&to={last}"
+
+    with heard() as statements:
+        page = await owner.get(path)
+    assert "Counting. With this many cases" in page.text
+    assert "Opened" not in page.text
+    assert not [one for one, _ in statements if "ticket_messages" in one]
+    assert f'hx-get="{again.replace("&", "&amp;")}"' in page.html
+    then = f"Opened {figures_then['opened']} new cases"
+    assert then in (await owner.get(again)).text
+    page = await owner.get(path)
+    assert then in page.text
+    assert "As of" in page.text
+    assert "hx-get" not in page.html.partition('id="report"')[2].partition(">")[0]
+
+    def one_more(session: Session) -> None:
+        values = dict(session.execute(select(tickets.tickets).limit(1)).mappings().one())
+        session.execute(
+            insert(tickets.tickets).values({**values, "id": 1_999, "created_at": since, "merged_into": None})
+        )
+
+    await console.store.write(one_more)
+    clock.advance(kept.FRESH)
+    page = await owner.get(path)
+    assert then in page.text
+    assert "Counting again" in page.text
+    assert f"Opened {figures_then['opened'] + 1} new cases" in (await owner.get(again)).text
+    assert f"Opened {figures_then['opened'] + 1} new cases" in (await owner.get(path)).text
+
+
+async def test_what_is_kept_of_a_report_is_all_of_it(store: Store, places: tuple[list[int], list[int]]) -> None:
+    shop_ids, agents = places
+    await store.write(seed, shop_ids, agents, 200, 3)
+    every = [await store.read(shops.get, shop_id) for shop_id in shop_ids]
+    asked = Asked(shop_ids[0], tuple(shop_ids), "Asia/Ho_Chi_Minh", date(2026, 1, 1), date(2026, 3, 31), recent=True)
+    made = Report.of(await read(store, every, asked.before, asked.until), asked)
+    assert {name for name, _ in made.shops} == set(shop_ids)
+    assert {name for name, _ in made.agents} == {*agents, None}
+    at = datetime(2026, 4, 1, tzinfo=UTC)
+    await store.write(kept.keep, asked.key, made, at)
+    await store.write(kept.keep, asked.key, replace(made, hours=[]), at - timedelta(seconds=1))
+    found = await store.read(kept.find, asked.key)
+    assert found is not None
+    assert (found.report, found.at) == (made, at)
+    for other in (replace(asked, topic="order"), replace(asked, recent=False), replace(asked, shops=(shop_ids[0],))):
+        assert await store.read(kept.find, other.key) is None
+
+
+async def test_who_leads_the_desk_sees_its_report_and_nothing_else_of_the_console(console: Console) -> None:
+    other = await console.store.write(programme.open_shop, "Cafe Hoa", timezone="Asia/Ho_Chi_Minh", language="vi")
+    lead = await console.sign_in(await console.hire(Role.SUPERVISOR, console.shop))
+    page = await lead.get("/shop/support")
+    assert page.status == 200
+    assert set(re.findall(r'class="place" href="([^"]+)"', page.html)) == {"/shop/support", "/desk"}
+    assert (await lead.get("/shop/support/cases.csv")).status == 200
+    for path in (f"/shop/support?shop={other}", f"/shop/support/figures?shop={other}"):
+        assert (await lead.get(path)).status == 404
+    assert (await lead.get("/shop")).status == 403
+
+
 async def test_who_has_no_console_sees_no_report_and_what_cant_be_is_the_last_month(console: Console) -> None:
     other = await console.store.write(programme.open_shop, "Cafe Hoa", timezone="Asia/Ho_Chi_Minh", language="vi")
-    for role in (Role.AGENT, Role.SUPERVISOR, Role.CASHIER):
+    for role in (Role.AGENT, Role.CASHIER):
         http = await console.sign_in(await console.hire(role, console.shop))
-        for path in ("/shop/support", "/shop/support/rows.xlsx", "/shop/support/cases.csv"):
+        for path in ("/shop/support", "/shop/support/figures", "/shop/support/rows.xlsx", "/shop/support/cases.csv"):
             assert (await http.get(path)).status == 403
     manager = await console.as_(Role.MANAGER, console.shop)
     assert (await manager.get(f"/shop/support?shop={other}")).status == 404

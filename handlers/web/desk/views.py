@@ -82,6 +82,7 @@ async def page(request: web.Request) -> web.StreamResponse:
         "letters": supervises_all(member, mine), "doors": [
             (path, name) for right, path, name in (
                 (Right.CONSOLE, "/shop", said("Shop console")), (Right.TILL, "/till", said("Till")),
+                (Right.REPORTS, "/shop/support", said("Support report")),
             ) if member.may(right)
         ],
     }  # fmt: skip

@@ -27,7 +27,7 @@ _TOOLS = {"zone": ZoneInfo, "day_of": date.fromisoformat}
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a page of the console stands. `shops` are those whose console the member may open."""
+    """Where a page of the console stands. `shops` are those whose console the member may open, or this page alone."""
 
     member: Member
     shop: Shop
@@ -77,7 +77,7 @@ def console(right: Right = Right.CONSOLE) -> Callable[[Handler], Handler]:
 
 def _frame(session: Session, member: Member, wanted: int | None, right: Right) -> Frame:
     every = shops.every(session)
-    own = [shop for shop in every if member.may(Right.CONSOLE, shop.id)]
+    own = [shop for shop in every if member.may(Right.CONSOLE, shop.id) or member.may(right, shop.id)]
     able = [shop for shop in own if member.may(right, shop.id)]
     found = next((shop for shop in able if wanted in {None, shop.id}), None)
     if found is None:

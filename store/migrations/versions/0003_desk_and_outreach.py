@@ -118,6 +118,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'queued'"),
     )
     op.create_table(
+        "do_not_call",
+        sa.Column("phone", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("phone", name=op.f("pk_do_not_call")),
+    )
+    op.create_table(
         "erasures",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("customer_id", sa.BigInteger(), nullable=False),
@@ -221,6 +227,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("undressed_at IS NOT NULL"),
         postgresql_where=sa.text("undressed_at IS NOT NULL"),
     )
+    op.create_table(
+        "inactive_customers",
+        sa.Column("customer_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("told_at", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("customer_id", name=op.f("pk_inactive_customers")),
+    )
+    op.create_index("ix_inactive_customers_due", "inactive_customers", ["due_at"], unique=False)
     op.create_table(
         "journey_entries",
         sa.Column("journey_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1532,6 +1546,8 @@ def downgrade() -> None:
     op.drop_index("ix_journey_runs_customer", table_name="journey_runs")
     op.drop_table("journey_runs")
     op.drop_table("journey_entries")
+    op.drop_index("ix_inactive_customers_due", table_name="inactive_customers")
+    op.drop_table("inactive_customers")
     op.drop_index(
         "ix_forum_topics_undressed",
         table_name="forum_topics",
@@ -1572,6 +1588,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("state = 'waiting'"),
     )
     op.drop_table("erasures")
+    op.drop_table("do_not_call")
     op.drop_index(
         "ix_deliveries_queued",
         table_name="deliveries",

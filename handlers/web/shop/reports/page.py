@@ -1,13 +1,13 @@
 """How the desk does, in the console: figures of a period beside those of the period before, by day, hour, topic, agent and
-shop; and the rows they are counted over.
+shop; and the rows they are counted over. What takes seconds to count is shown as it was counted last, and counted again
+meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
 
 from aiohttp import web
 from babel.dates import get_day_names
@@ -26,48 +26,29 @@ from handlers.words import Words
 from loyalty.insights.today import Week as Bars
 from store import staff
 from store.base import table
-from store.clock import today
+from store.clock import now, today
 from store.staff import Right, StaffRow
 from support import topics as own_topics
-from support.reports import figures, rows
+from support.reports import kept, rows
 from support.reports.figures import Figures, Share, Times
-from support.reports.rows import Found, Of, Rows
+from support.reports.report import Asked, Report
+from support.reports.rows import Found
 
 PAGE = "support"
 PERIODS = (7, 30, 90, 365)
 DAYS_MAX = 731
 LEVELS = 5
 _staff = table(StaffRow)
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody wants to see: days, both included, and of what (empty: all)."""
+class Known:
+    """What rows are called, the topics of the shop that is looked at, and who has its desk."""
 
-    first: date
-    last: date
-    topic: str
-    agent: int | None
-
-    def keeps(self, one: Of) -> bool:
-        return self.topic in {"", one.topic} and self.agent in {None, one.agent_id}
-
-    def query(self) -> dict[str, Any]:
-        """As it stands in an address."""
-        days = {"from": self.first.isoformat(), "to": self.last.isoformat()}
-        return days | {"topic": self.topic, "agent": self.agent}
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A look into the store."""
-
-    found: Found
     names: Names
     own: dict[str, str]
-    """The topics of the shop that is looked at."""
     desk: set[int]
-    """Who has its desk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,37 +63,51 @@ class Figure:
 
 
 async def page(request: web.Request) -> web.StreamResponse:
-    here, said = frame.frame_of(request), site.words_of(request)
-    asked, now = await _asked(request)
-    zone = ZoneInfo(here.shop.timezone)
-    days = (asked.last - asked.first).days + 1
-    begin = _midnight(asked.first - timedelta(days=days), zone)
-    seen = await site.store_of(request).read(_look, here, said, begin, _midnight(asked.last + timedelta(days=1), zone))
-    # Much arithmetic over a long period, in which others are to be answered.
-    context = await asyncio.to_thread(_counted, said, here, asked, seen, zone)
-    context |= {
-        "asked": asked, "days": days, "periods": PERIODS, "now_day": now, "sheets": exports.NAMES, "topic_names": seen.own,
-        "agent_names": sorted(
-            ((number, name) for number, name in seen.names.agents.items() if number in seen.desk), key=lambda one: one[1]
+    here, said, store = frame.frame_of(request), site.words_of(request), site.store_of(request)
+    asked, now_day = await _asked(request)
+
+    def look(session: Session) -> tuple[Known, bool, kept.Kept | None]:
+        large = kept.large(session, asked.shops)
+        return _known(session, here, said), large, kept.find(session, asked.key) if large else None
+
+    known, large, last = await store.read(look)
+    report = last.report if last else None if large else (await _count(request, asked))[0]
+    context = {
+        "asked": asked, "query": _query(asked), "days": (asked.last - asked.first).days + 1, "periods": PERIODS,
+        "now_day": now_day, "topic_names": known.own, "agent_names": sorted(
+            ((number, name) for number, name in known.names.agents.items() if number in known.desk), key=lambda one: one[1]
         ),
+        **_shown(said, here, known, report), "counted_at": last.at if last else None,
+        "again": large and not (last and last.fresh),
     }  # fmt: skip
     return await frame.render(request, "shop/reports/page.html", context, page=PAGE)
 
 
+async def counted(request: web.Request) -> web.StreamResponse:
+    """The page's figures counted now, as a piece that takes the place of those counted before; kept for who comes next."""
+    here, said, store = frame.frame_of(request), site.words_of(request), site.store_of(request)
+    asked, _ = await _asked(request)
+    known = await store.read(_known, here, said)
+    report, at = await _count(request, asked)
+    await store.write(kept.keep, asked.key, report, at)
+    context = {"query": _query(asked), "counted_at": at, "again": False, **_shown(said, here, known, report)}
+    return await frame.part(request, "shop/reports/figures.html", context)
+
+
 async def export(request: web.Request) -> web.StreamResponse:
     """The rows of the period, of a shop as filtered: all four tables as XLSX, one of them as CSV."""
-    here, said = frame.frame_of(request), site.words_of(request)
+    here, said, store = frame.frame_of(request), site.words_of(request), site.store_of(request)
     asked, _ = await _asked(request)
-    zone = ZoneInfo(here.shop.timezone)
-    begin, end = _midnight(asked.first, zone), _midnight(asked.last + timedelta(days=1), zone)
-    seen = await site.store_of(request).read(_look, here, said, begin, end)
+    known = await store.read(_known, here, said)
+    found = await store.read(rows.look, [here.shop], asked.since, asked.until)
     name = f"support-{asked.first}-{asked.last}"
     one = request.match_info.get("sheet")
 
     def made() -> web.Response:
-        every = rows.made(seen.found)
-        kept = every.only(lambda row: row.shop_id == here.shop.id and asked.keeps(row))
-        wanted = [exports.sheet(said, key, kept, seen.names, zone) for key in ((one,) if one else exports.NAMES)]
+        mine = rows.made(found).only(asked.keeps)
+        wanted = [
+            exports.sheet(said, key, mine, known.names, asked.clock) for key in ((one,) if one else exports.NAMES)
+        ]
         if one is None:
             return sheets_out.as_xlsx(name, wanted)
         return sheets_out.as_csv(f"{name}-{one}", wanted[0].head, wanted[0].rows)
@@ -123,21 +118,31 @@ async def export(request: web.Request) -> web.StreamResponse:
 async def _asked(request: web.Request) -> tuple[Asked, date]:
     """What the address asks for (the last 30 days, where it can't be), and the shop's today."""
     here, query = frame.frame_of(request), request.query
-    now = await site.store_of(request).read(today, here.shop.timezone)
+    day = await site.store_of(request).read(today, here.shop.timezone)
     agent = query.get("agent", "")
     number = frame.whole(agent) if agent else None
     days = next((one for one in PERIODS if query.get("days") == str(one)), 30)
-    first, last = now - timedelta(days=days - 1), now
+    first, last, recent = day - timedelta(days=days - 1), day, True
     try:
         from_, to = (date.fromisoformat(query[name]) for name in ("from", "to"))
-        if from_ <= to <= now and (to - from_).days < DAYS_MAX and from_.year >= 2000:
-            first, last = from_, to
+        if from_ <= to <= day and (to - from_).days < DAYS_MAX and from_.year >= 2000:
+            first, last, recent = from_, to, False
     except (KeyError, ValueError):
         pass
-    return Asked(first, last, query.get("topic", "")[:40], number), now
+    shops = tuple(shop.id for shop in here.shops)
+    return Asked(
+        here.shop.id, shops, here.shop.timezone, first, last, query.get("topic", "").replace("\x00", "")[:40], number, recent
+    ), day  # fmt: skip
 
 
-def _look(session: Session, here: Frame, said: Words, since: datetime, until: datetime) -> Seen:
+def _query(asked: Asked) -> dict[str, Any]:
+    """What is asked as it stands in an address."""
+    days = (asked.last - asked.first).days + 1
+    period = {"days": days} if asked.recent else {"from": asked.first.isoformat(), "to": asked.last.isoformat()}
+    return period | {"topic": asked.topic, "agent": asked.agent}
+
+
+def _known(session: Session, here: Frame, said: Words) -> Known:
     own = own_topics.of_shops(session, [shop.id for shop in here.shops])
     names = Names(
         topics(said, [one for each in own.values() for one in each]),
@@ -145,33 +150,41 @@ def _look(session: Session, here: Frame, said: Words, since: datetime, until: da
         {shop.id: shop.name for shop in here.shops},
     )
     desk = {one.id for one in staff.every(session) if one.may(Right.DESK, here.shop.id)}
-    return Seen(rows.look(session, here.shops, since, until), names, topics(said, own[here.shop.id]), desk)
+    return Known(names, topics(said, own[here.shop.id]), desk)
 
 
-def _counted(said: Words, here: Frame, asked: Asked, seen: Seen, zone: ZoneInfo) -> dict[str, Any]:
-    since, until = _midnight(asked.first, zone), _midnight(asked.last + timedelta(days=1), zone)
-    begin = _midnight(asked.first - (asked.last - asked.first) - timedelta(days=1), zone)
-    every = rows.made(seen.found)
-    kept = every.only(lambda row: row.shop_id == here.shop.id and asked.keeps(row))
-    found = figures.of(kept, since, until)
-    course = figures.course(kept, asked.first, asked.last, zone)
-    hours = figures.clock_hours(kept, since, until, zone)
+async def _count(request: web.Request, asked: Asked) -> tuple[Report, datetime]:
+    """The report as of now, and when that is."""
+    here = frame.frame_of(request)
 
-    def lines(group: Rows, key: Callable[[Of], Any], name: Callable[[Any], str]) -> list[tuple[str, Figures]]:
-        each = [(name(one), figures.of(part, since, until)) for one, part in group.by(key).items()]
-        busy = [one for one in each if one[1].opened or one[1].solved or one[1].backlog or one[1].answered]
-        return sorted(busy, key=lambda one: (-one[1].opened - one[1].solved, one[0]))
+    def look(session: Session) -> tuple[datetime, Found]:
+        return now(session), rows.look(session, here.shops, asked.before, asked.until)
 
+    at, found = await site.store_of(request).read(look)
+    # Much arithmetic over a long period, in which others are to be answered.
+    return await asyncio.to_thread(lambda: Report.of(rows.made(found), asked)), at
+
+
+def _shown(said: Words, here: Frame, known: Known, report: Report | None) -> dict[str, Any]:
+    """A report in words; without one, that there is none yet."""
+    if report is None:
+        return {"report": None}
+
+    def lines(parts: Sequence[tuple[K, Figures]], name: Callable[[K], str]) -> list[tuple[str, Figures]]:
+        each = [(name(one), figures) for one, figures in parts]
+        return sorted(each, key=lambda one: (-one[1].opened - one[1].solved, one[0]))
+
+    course = report.course
     return {
-        "found": found, "shown": _figures(said, found, figures.of(kept, begin, since)), "course": course,
+        "report": report, "found": report.now, "shown": _figures(said, report.now, report.before), "course": course,
         "opened": chart.draw([Bars(one.begins, one.complaints, one.opened - one.complaints) for one in course]),
         "left": chart.draw([Bars(one.begins, 0, one.backlog) for one in course]),
         "weekly": len(course) > 1 and (course[1].begins - course[0].begins).days == 7,
-        "hours": _heat(hours), "weekdays": _weekdays(said), "lasted": lambda value: lasted(said, value), "share": percent,
-        "tenths": lambda one: tenths(said, one), "kinds": dict(kinds(said)),
-        "by_topic": lines(kept, lambda row: row.topic, lambda key: seen.names.topics.get(key, key)),
-        "by_agent": lines(kept, lambda row: row.agent_id, lambda key: seen.names.agent(key) or said("Nobody yet")),
-        "by_shop": lines(every, lambda row: row.shop_id, lambda key: seen.names.shops[key]) if len(here.shops) > 1 else [],
+        "hours": _heat(report.hours), "weekdays": _weekdays(said), "lasted": lambda value: lasted(said, value),
+        "share": percent, "tenths": lambda one: tenths(said, one), "kinds": dict(kinds(said)), "sheets": exports.NAMES,
+        "by_topic": lines(report.topics, lambda key: known.names.topics.get(key, key)),
+        "by_agent": lines(report.agents, lambda key: known.names.agent(key) or said("Nobody yet")),
+        "by_shop": lines(report.shops, lambda key: known.names.shops[key]) if len(here.shops) > 1 else [],
     }  # fmt: skip
 
 
@@ -251,7 +264,3 @@ def _weekdays(said: Words) -> list[tuple[str, str]]:
     """Monday to Sunday, each with its short name."""
     short = get_day_names("short", locale=said.language)
     return [(name, short[place]) for place, name in enumerate(weekdays(said))]
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone)
