@@ -165,16 +165,28 @@ def _sealing(connection: sa.Connection) -> Callable[[str, str], str]:
 
 
 def _without_indices(connection: sa.Connection) -> list[str]:
-    """Take the filled tables' indices and triggers off an SQLite database; what brings them back."""
-    if connection.dialect.name != "sqlite":
-        return []
-    connection.exec_driver_sql("PRAGMA cache_size = -1000000")
+    """Take the filled tables' indices and triggers off (PostgreSQL lets triggers and foreign keys rest); what brings them
+    back.
+    """
+    run = connection.exec_driver_sql
+    if connection.dialect.name == "postgresql":
+        run("SET LOCAL session_replication_role = replica")
+        run("SET LOCAL maintenance_work_mem = '256MB'")
+        names = ", ".join(f"'{name}'" for name in _TABLES)
+        indices = run(
+            f"SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ({names}) "
+            "AND indexname NOT IN (SELECT conname FROM pg_constraint)"
+        ).all()
+        for name, _ in indices:
+            run(f"DROP INDEX {name}")
+        return [*(sql for _, sql in indices), "SET LOCAL session_replication_role = origin"]
+    run("PRAGMA cache_size = -1000000")
     marks = ", ".join("?" * len(_TABLES))
-    found = connection.exec_driver_sql(
+    found = run(
         f"SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN ({marks}) AND type IN ('index', 'trigger') "
         "AND sql IS NOT NULL",
         _TABLES,
     ).all()
     for kind, name, _ in found:
-        connection.exec_driver_sql(f"DROP {kind} {name}")
+        run(f"DROP {kind} {name}")
     return [sql for _, _, sql in found]
