@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.botapi import BotApiServer
+from tests.forked import Forked
 from tests.running import SECRET, free_port, until
 
 HOUSE = Path(__file__).resolve().parents[1]
@@ -84,7 +84,7 @@ class Process:
     log: Path
     only: str | None = None
     port: int = 0
-    running: asyncio.subprocess.Process | None = None
+    running: Forked | None = None
 
     async def start(self) -> None:
         """Start it, and return once it serves (a worker alone: once it is on its way)."""
@@ -93,11 +93,7 @@ class Process:
             await self.serving()
 
     async def launch(self) -> None:
-        command = [sys.executable, "-m", "bot", "run", *(["--only", self.only] if self.only else [])]
-        with self.log.open("ab") as log:
-            self.running = await asyncio.create_subprocess_exec(
-                *command, cwd=self.log.parent, env=self.environment, stdout=log, stderr=log
-            )
+        self.running = Forked(["run", *(["--only", self.only] if self.only else [])], self.environment, self.log)
 
     async def serving(self) -> None:
         """Wait until it takes connections.
@@ -118,12 +114,8 @@ class Process:
 
     async def visit(self, *command: str) -> int:
         """Run another command of the command line on the same database; its exit status."""
-        with self.log.open("ab") as log:
-            visitor = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", *command, cwd=self.log.parent, env=self.environment, stdout=log, stderr=log
-            )
         async with asyncio.timeout(START_SECONDS):
-            return await visitor.wait()
+            return await Forked(command, self.environment, self.log).wait()
 
     @property
     def pid(self) -> int:
