@@ -24,7 +24,7 @@ from handlers.pictures.card import WIDTH as CARD_WIDTH
 from handlers.pictures.card import Card, draw_card
 from handlers.words import words
 from loyalty.customers import customers
-from loyalty.outreach import consents
+from loyalty.outreach import consents, manners
 from loyalty.outreach.manners import Reason
 from store import media, notices, shops, staff
 from store.clock import now
@@ -42,6 +42,8 @@ SEND = {
     "photo": "sendPhoto", "voice": "sendVoice", "audio": "sendAudio", "video": "sendVideo", "document": "sendDocument",
 }  # fmt: skip
 
+CARE_AGAIN, CARE_KEEPS = timedelta(hours=1), timedelta(days=3)
+"""How soon it is tried again with who has heard enough today, and how long."""
 LATER = "later"
 """Instead of calls: a file that goes along is still being fetched."""
 FILES_AGAIN = timedelta(seconds=1)
@@ -135,6 +137,9 @@ class Notifier:
             if made == LATER and notice.rule and notice.subject is not None:
                 notices.postpone(session, notice.rule, notice.subject, now(session) + FILES_AGAIN)
                 continue
+            if isinstance(made, datetime):
+                notices.put_off(session, notice.id, made)
+                continue
             if isinstance(made, str):
                 notices.settle(session, [notice.id], "skipped", made)
                 if notice.rule and notice.subject is not None and notice.rule in self._skipped:
@@ -146,8 +151,8 @@ class Notifier:
             put(session, calls)
         return len(due), calls, codes
 
-    def _calls(self, session: Session, notice: Notice) -> list[Call] | str:
-        """The calls that tell it, or the reason why nobody is told."""
+    def _calls(self, session: Session, notice: Notice) -> list[Call] | str | datetime:
+        """The calls that tell it, or the reason why nobody is told, or until when it waits."""
         if notice.staff_id is not None:
             return self._to_staff(session, notice, notice.staff_id)
         if notice.customer_id is None:
@@ -164,6 +169,9 @@ class Notifier:
             reachable = [identity for identity in reachable if stand.on(identity.account.partition(":")[0])]
             if not reachable:
                 return Reason.OPTED_OUT.value
+            later = self._later(session, notice, customer.id)
+            if later is not None:
+                return later
         voice = Voice(words(customer.language), customer.address, customer.name)
         told = render(notice.kind, voice, notice.params)
         if told is None:
@@ -178,6 +186,19 @@ class Notifier:
             replace(told, files=files), to, purpose=notice.purpose, rule=notice.rule, subject=notice.subject,
             silent=self._silent(session, notice), ids=session.info["ids"], albums=self._messengers[to[0]].albums,
         )  # fmt: skip
+
+    @staticmethod
+    def _later(session: Session, notice: Notice, customer_id: int) -> datetime | str | None:
+        """Until when care waits: for the shop's hours, or because they have heard enough today; after some days it is given
+        up. None for now.
+        """
+        shop = shops.get(session, notice.shop_id) if notice.shop_id else shops.first(session)
+        moment, kept = now(session), manners.rules(session)
+        if shop is not None and (opens := manners.opens(notice.purpose, moment, shop.timezone, kept)) is not None:
+            return opens
+        if manners.enough(session, customer_id, notice.purpose, kept):
+            return Reason.CAP.value if moment - notice.at > CARE_KEEPS else moment + CARE_AGAIN
+        return None
 
     def _to_staff(self, session: Session, notice: Notice, staff_id: int) -> list[Call] | str:
         """The same to a member of staff, in the messenger that they have tied."""

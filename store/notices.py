@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, Text, insert, select, text, update
+from sqlalchemy import JSON, Index, Text, func, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.base import Base, BigId, UtcTime, raw, table, to_micros
@@ -184,6 +184,24 @@ def due(session: Session, limit: int = 100) -> list[Notice]:
         )
         for row in rows
     ]  # fmt: skip
+
+
+def put_off(session: Session, notice_id: int, until: datetime) -> None:
+    """Tell one not before a time."""
+    session.execute(update(NoticeRow).where(NoticeRow.id == notice_id).values(due_at=until))
+
+
+def told(session: Session, customer_ids: Sequence[int], purposes: Sequence[Purpose], since: datetime) -> dict[int, int]:
+    """How many notices of some purposes these customers were told since."""
+    rows = session.execute(
+        select(NoticeRow.customer_id, func.count())
+        .where(
+            NoticeRow.customer_id.in_(customer_ids), NoticeRow.state == "queued", NoticeRow.due_at > since,
+            NoticeRow.purpose.in_([int(one) for one in purposes]),
+        )
+        .group_by(NoticeRow.customer_id)
+    )  # fmt: skip
+    return {row[0]: row[1] for row in rows}
 
 
 def settle(session: Session, ids: Sequence[int], state: str, reason: str | None = None) -> None:

@@ -254,6 +254,7 @@ TABLE: tuple[tuple[Who, str], ...] = (
         STAFF,
         """
         POST   /shop/points/top-up
+        POST   /shop/insights/digest
         GET    /shop/team
         POST   /shop/campaigns/second
         POST   /shop/team

@@ -1,29 +1,37 @@
 """Manners: whether, and when, somebody may be written to. What the law asks (Decree 91/2020) and what a good shop does.
 
-Advertising: with consent, from 07:00 to 22:00 on the shop's clock, 3 in 24 hours at most. Care: until the customer says
-stop, outside the shop's quiet hours, and as many in 24 hours as the shop has set. Nobody with an open complaint hears either.
+Advertising: with consent, from 07:00 to 22:00 on the shop's clock, 3 in 24 hours at most, never to a number on the
+do-not-call list; a shop may set itself less. Care: until the customer says stop, outside the shop's quiet hours, and as many
+in 24 hours as the shop has set. What campaigns, journeys and notices send counts together. Nobody with an open complaint
+hears either.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from loyalty.customers import customers, facts
-from loyalty.outreach import consents
+from loyalty.outreach import consents, do_not_call
 from loyalty.outreach.deliveries import deliveries
-from store import options
+from loyalty.outreach.do_not_call import BY_PHONE
+from store import audit, notices, options
 from store.clock import now
+from store.errors import InvalidError
 from store.outbox import Purpose
 
 OPTION = "manners"
 AD_FROM, AD_UNTIL = time(7), time(22)
 AD_CAP = 3
-DAY = timedelta(hours=24)
+DAY, WEEK = timedelta(hours=24), timedelta(days=7)
+CAP_MAX, WEEK_CAP_MAX = 20, 100
+BOTH = (Purpose.CARE, Purpose.ADVERTISING)
 
 
 class Reason(StrEnum):
@@ -39,15 +47,30 @@ class Reason(StrEnum):
     STOPPED = "stopped"
     NO_WORDS = "no_words"
     NO_VOUCHER = "no_voucher"
+    DO_NOT_CALL = "do_not_call"
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the shop has set for care: from and until when it may come, and how much in 24 hours."""
+    """What the shop has set: from and until when each may come (alike: at any hour), how many in 24 hours, and how many of
+    both in 7 days (None: as many as come).
+    """
 
     care_from: time = time(7)
     care_until: time = time(22)
     care_cap: int = 3
+    ads_from: time = AD_FROM
+    ads_until: time = AD_UNTIL
+    ads_cap: int = AD_CAP
+    week_cap: int | None = None
+
+    def hours(self, purpose: Purpose) -> tuple[time, time]:
+        """From and until when a purpose may come."""
+        return (self.ads_from, self.ads_until) if purpose is Purpose.ADVERTISING else (self.care_from, self.care_until)
+
+    def cap(self, purpose: Purpose) -> int:
+        """How many of a purpose in 24 hours."""
+        return self.ads_cap if purpose is Purpose.ADVERTISING else self.care_cap
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +88,42 @@ class Reach:
 def rules(session: Session) -> Rules:
     """What is set for the installation."""
     kept = options.get(session, OPTION) or {}
-    new = Rules()
     return Rules(
-        care_from=time.fromisoformat(kept.get("care_from", new.care_from.isoformat())),
-        care_until=time.fromisoformat(kept.get("care_until", new.care_until.isoformat())),
-        care_cap=int(kept.get("care_cap", new.care_cap)),
+        **{name: time.fromisoformat(value) if isinstance(value, str) else value for name, value in kept.items()}
     )
 
 
 def put(session: Session, kept: Rules) -> None:
     """Set them."""
-    values = {
-        "care_from": kept.care_from.isoformat(), "care_until": kept.care_until.isoformat(), "care_cap": kept.care_cap,
-    }  # fmt: skip
-    options.put(session, OPTION, values)
+    options.put(session, OPTION, _written(kept))
+
+
+def change(session: Session, kept: Rules, shop_id: int, actor: str) -> None:
+    """Set what somebody chose, within the law. Raises InvalidError, by the rule's name."""
+    for name, least, most in (
+        ("care_cap", 1, CAP_MAX), ("ads_cap", 1, AD_CAP), ("week_cap", 1, WEEK_CAP_MAX),
+    ):  # fmt: skip
+        value = getattr(kept, name)
+        if value is not None and not least <= value <= most:
+            raise InvalidError(name, "range", most)
+    if not AD_FROM <= kept.ads_from < kept.ads_until <= AD_UNTIL:
+        raise InvalidError("ads_from", "range")
+    before, after = _written(rules(session)), _written(kept)
+    changed = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
+    if changed:
+        put(session, kept)
+        audit.record(session, actor, "manners_changed", shop_id, changed=changed)
+
+
+def _written(kept: Rules) -> dict[str, Any]:
+    return {
+        name: value.isoformat("minutes") if isinstance(value, time) else value for name, value in asdict(kept).items()
+    }
 
 
 def opens(purpose: Purpose, at: datetime, zone: str, kept: Rules) -> datetime | None:
     """When somebody may next be written to, None for now: hours are those of the zone's clock."""
-    begin, end = (AD_FROM, AD_UNTIL) if purpose is Purpose.ADVERTISING else (kept.care_from, kept.care_until)
+    begin, end = kept.hours(purpose)
     if begin == end:
         return None
     here = at.astimezone(ZoneInfo(zone))
@@ -95,11 +135,32 @@ def opens(purpose: Purpose, at: datetime, zone: str, kept: Rules) -> datetime | 
     return datetime.combine(day, begin, ZoneInfo(zone)).astimezone(at.tzinfo)
 
 
+def heard(session: Session, customer_ids: Sequence[int], span: timedelta, *purposes: Purpose) -> Counter[int]:
+    """How many messages of some purposes these were sent within the last while, by campaigns, journeys and notices."""
+    d, since = deliveries.c, now(session) - span
+    found: Counter[int] = Counter(notices.told(session, customer_ids, purposes, since))
+    rows = session.execute(
+        select(d.customer_id, func.count())
+        .where(d.customer_id.in_(customer_ids), d.purpose.in_([int(one) for one in purposes]), d.left_at > since)
+        .group_by(d.customer_id)
+    )
+    for number, count in rows:
+        found[number] += count
+    return found
+
+
+def enough(session: Session, customer_id: int, purpose: Purpose, kept: Rules) -> bool:
+    """Whether somebody has heard as much as they should for now."""
+    return heard(session, [customer_id], DAY, purpose)[customer_id] >= kept.cap(purpose) or (
+        kept.week_cap is not None and heard(session, [customer_id], WEEK, *BOTH)[customer_id] >= kept.week_cap
+    )
+
+
 def judge(
     session: Session, customer_ids: Sequence[int], purpose: Purpose, accounts: Sequence[str], kept: Rules
 ) -> Mapping[int, Reach | Reason]:
     """Who of these may be written to now, where; why not the others. `accounts`: the messengers there are. Hours aside."""
-    cap = AD_CAP if purpose is Purpose.ADVERTISING else kept.care_cap
+    cap = kept.cap(purpose)
     people, met = customers.customers.c, customers.identities.c
     persons = {
         row.id: row
@@ -117,15 +178,9 @@ def judge(
         doors.setdefault(row.customer_id, []).append((row.account, row.chat_id, row.unreachable_since is None))
     stands = consents.allows(session, customer_ids, purpose)
     unhappy = facts.above(session, customer_ids, facts.OPEN_COMPLAINTS, 0)
-    d = deliveries.c
-    heard = {
-        row[0]: row[1]
-        for row in session.execute(
-            select(d.customer_id, func.count())
-            .where(d.customer_id.in_(customer_ids), d.purpose == int(purpose), d.left_at > now(session) - DAY)
-            .group_by(d.customer_id)
-        )
-    }  # fmt: skip
+    spared = do_not_call.among(session, customer_ids) if purpose is Purpose.ADVERTISING else set[int]()
+    lately = heard(session, customer_ids, DAY, purpose)
+    in_week = heard(session, customer_ids, WEEK, *BOTH) if kept.week_cap is not None else {}
 
     def one(number: int) -> Reach | Reason:
         person, here = persons.get(number), doors.get(number, [])
@@ -139,9 +194,12 @@ def judge(
             return Reason.NO_CONSENT if purpose is Purpose.ADVERTISING else Reason.OPTED_OUT
         if number in unhappy:
             return Reason.COMPLAINT
-        if heard.get(number, 0) >= cap:
+        allowed = [door for door in agreed if number not in spared or door[0].partition(":")[0] not in BY_PHONE]
+        if not allowed:
+            return Reason.DO_NOT_CALL
+        if lately.get(number, 0) >= cap or (kept.week_cap is not None and in_week.get(number, 0) >= kept.week_cap):
             return Reason.CAP
-        account, chat = agreed[0]
+        account, chat = allowed[0]
         return Reach(number, account, chat, person.name, person.language, person.address)
 
     return {number: one(number) for number in customer_ids}

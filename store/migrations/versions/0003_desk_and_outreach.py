@@ -433,6 +433,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("shop_id", name=op.f("pk_desks")),
     )
     op.create_table(
+        "digests",
+        sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column(
+            "staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("off", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_digests_shop_id")),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_digests_staff_id")),
+        sa.PrimaryKeyConstraint("shop_id", "staff_id", name=op.f("pk_digests")),
+    )
+    op.create_table(
         "feedback_terms",
         sa.Column("shop_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("nps_days", sa.BigInteger(), nullable=False),
@@ -1508,6 +1520,7 @@ def downgrade() -> None:
     op.drop_index("ix_incidents_shop", table_name="incidents")
     op.drop_table("incidents")
     op.drop_table("feedback_terms")
+    op.drop_table("digests")
     op.drop_table("desks")
     op.drop_index(
         "ix_desk_presence_leave_at",

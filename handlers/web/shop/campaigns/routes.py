@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from handlers.web.shop.campaigns import carrying, composing, pages
+from handlers.web.shop.campaigns import carrying, composing, manners, pages
 from handlers.web.shop.frame import console
 from store.staff import Right
 
@@ -17,6 +17,9 @@ def add_campaigns(app: web.Application) -> None:
     add.add_get("/shop/campaigns/new", shop(composing.new))
     add.add_post("/shop/campaigns/effect", shop(composing.effect))
     add.add_post("/shop/campaigns/second", owner(pages.save_second))
+    add.add_get(manners.PATH, shop(manners.page))
+    add.add_post(manners.PATH, shop(manners.save))
+    add.add_post(f"{manners.PATH}/do-not-call", shop(manners.upload))
     add.add_get(f"/shop/campaigns/{ID}", shop(pages.one))
     add.add_post(f"/shop/campaigns/{ID}", shop(composing.save))
     add.add_get(f"/shop/campaigns/{ID}/progress", shop(pages.progress))

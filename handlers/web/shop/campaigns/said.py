@@ -22,10 +22,11 @@ def reasons(said: Words) -> dict[str, str]:
     return {
         Reason.NO_CONSENT: said("haven't agreed to offers"), Reason.OPTED_OUT: said("don't want these messages"),
         Reason.COMPLAINT: said("have a complaint that isn't settled"),
-        Reason.CAP: said("have heard enough in 24 hours"), Reason.NO_MESSENGER: said("have never chatted with the shop"),
+        Reason.CAP: said("have heard enough for now"), Reason.NO_MESSENGER: said("have never chatted with the shop"),
         Reason.BLOCKED: said("have blocked the bot"), Reason.GONE: said("are no customers any more"),
         Reason.STOPPED: said("were left when it was stopped"), Reason.NO_WORDS: said("there were no words for them"),
         Reason.NO_VOUCHER: said("there was no voucher left for them"),
+        Reason.DO_NOT_CALL: said("are on the do-not-call list"),
     }  # fmt: skip
 
 
