@@ -24,7 +24,7 @@ from support import waking
 from support.care import incidents
 from support.complaints import loop
 from support.deadlines import alerts, clocks, escalations, promises
-from support.duties import accesses, copies, erasures, retention
+from support.duties import accesses, copies, erasures, inactive, retention
 from support.feedback import asking, planning
 from support.routing import router
 
@@ -63,6 +63,7 @@ DUE: tuple[Callable[[Session], int], ...] = (
     router.leave_due,
     router.drain_due,
     erasures.erase_due,
+    inactive.forget_due,
     incidents.tell_due,
 )
 """Rules that do a batch of what is due now and say how much that was."""
@@ -75,6 +76,7 @@ SWEEPS: tuple[Callable[[Session], int | None], ...] = (
     accesses.prune,
     copies.prune,
     retention.prune,
+    inactive.look,
 )
 
 log = structlog.get_logger()

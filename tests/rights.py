@@ -460,6 +460,7 @@ TABLE: tuple[tuple[Who, str], ...] = (
         GET    /shop/incidents/preview
         POST   /shop/incidents
         POST   /shop/incidents/{id:incident}/close
+        GET    /shop/customers/{id:customer}/groups
         GET    /shop/segments
         GET    /shop/segments/{id:segment}/count
         POST   /shop/segments/{id:segment}/remove  ends

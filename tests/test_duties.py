@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from handlers import parcel
 from handlers.words import words
+from loyalty.customers import customers
 from loyalty.orders import orders
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.points import ledger, points
@@ -22,7 +24,7 @@ from store.errors import InvalidError
 from store.notices import NoticeRow
 from store.staff import Role
 from support import handling, messages, privacy, tickets
-from support.duties import accesses, copies, erasures, parcels, retention
+from support.duties import accesses, copies, erasures, inactive, parcels, retention
 from tests.test_privacy import AT, NAME, PHONE, SAID, a_life, words_of
 
 ZONE = "Asia/Ho_Chi_Minh"
@@ -239,3 +241,47 @@ async def test_who_may_not_changes_no_period_and_nonsense_is_refused(store: Stor
 
     with pytest.raises(ForbiddenError):
         await store.write(retention.change, manager, {"words": 12})
+
+
+async def looked(store: Store) -> None:
+    while await store.write(inactive.look):
+        pass
+
+
+async def test_who_does_not_come_is_told_and_forgotten_unless_they_do(store: Store, clock: SetClock) -> None:
+    number, shop = await a_life(store)
+    owner = await agent_of(store, shop, everywhere=True)
+    await store.write(handling.close, await open_ticket(store, number), owner)
+    back = await store.write(customers.create, name="Huệ", home_shop_id=shop)
+    bought = OrderInput(50_000, "VND", clock.now(), Status.COMPLETED, customer_id=back)
+    clock.advance(timedelta(days=400))
+    await looked(store)
+    assert (await store.read(inactive.waiting)).count == 0, "off at first"
+    fresh = await store.write(customers.create, name="Mới", home_shop_id=shop)
+    assert await store.read(inactive.count, 12) == 2
+    with pytest.raises(InvalidError):
+        await store.write(inactive.change, owner, 6)
+    await store.write(inactive.change, owner, 12)
+    await looked(store)
+    assert (await store.read(inactive.waiting)).count == 2
+    query = sa.select(NoticeRow.customer_id, NoticeRow.params).where(NoticeRow.kind == "inactive_warning")
+    told = {row.customer_id: row.params for row in await store.read(lambda s: s.execute(query).all())}
+    assert set(told) == {number, back}
+    assert (told[number]["months"], told[number]["points"]) == (12, 85)
+    # Nobody is told twice, nor forgotten before the day; who buys meanwhile stays.
+    clock.advance(timedelta(days=29))
+    await looked(store)
+    assert not await store.write(inactive.forget_due)
+    await store.write(orders.put, shop, "A9", replace(bought, placed_at=clock.now()))
+    clock.advance(timedelta(days=1))
+    assert await store.write(inactive.forget_due) == 2
+    assert not await store.write(inactive.forget_due)
+    people = [(await store.read(customers.get, one)).name for one in (number, back, fresh)]
+    assert people == ["", "Huệ", "Mới"]
+    assert NAME not in await store.read(words_of)
+    # Longer months, or none: who was told in vain stays.
+    clock.advance(timedelta(days=400))
+    await looked(store)
+    assert (await store.read(inactive.waiting)).count == 2
+    await store.write(inactive.change, owner, 0)
+    assert (await store.read(inactive.waiting)).count == 0

@@ -13,7 +13,7 @@ from store.errors import NotFoundError
 from store.outbox import Purpose
 from store.staff import Role
 from support import messages, tickets
-from support.duties import erasures, retention
+from support.duties import erasures, inactive, retention
 from tests.test_console import LAN, Console, console, database_url
 from tests.test_desk import Desk, asks, desk
 
@@ -100,6 +100,15 @@ async def test_only_an_owner_sets_how_long_and_no_agent_or_cashier_comes_in(cons
     await owner.post("/shop/privacy/periods", kinds)
     assert set((await console.store.read(retention.periods)).values()) == {24}
     assert (await manager.post("/shop/privacy/periods", kinds)).status == 403
+    # Whom a period for inactive customers takes is counted before it is on.
+    page = await owner.post("/shop/privacy/inactive", {"inactive": "24"})
+    assert "0 customers have given no sign" in page.text
+    assert "disabled" not in page.html
+    assert "disabled" in (await manager.get("/shop/privacy")).html
+    assert await console.store.read(inactive.months) == 0
+    await owner.post("/shop/privacy/inactive", {"inactive": "24", "sure": "on"})
+    assert await console.store.read(inactive.months) == 24
+    assert (await owner.post("/shop/privacy/inactive", {"inactive": "3"})).error_at("inactive")
     for role in (Role.AGENT, Role.CASHIER):
         stranger = await console.as_(role)
         for path in ("/shop/privacy", f"/shop/customers/{number}/privacy"):

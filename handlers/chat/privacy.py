@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
@@ -243,4 +244,20 @@ def _answered(voice: Voice, params: Params) -> Told:
     return Told(said, go(voice.words, "privacy"))
 
 
-KINDS = {"erasure_answered": _answered}
+def _inactive(voice: Voice, params: Params) -> Told:
+    """To who hasn't come for long: until when they stay known here, and that one word keeps them."""
+    lost = [voice.plural("{n} point", "{n} points", int(params["points"]))] if params.get("points") else []
+    if params.get("vouchers"):
+        lost.append(voice.plural("{n} voucher", "{n} vouchers", int(params["vouchers"])))
+    day = datetime.fromisoformat(str(params["done_by"])).astimezone(ZoneInfo(str(params["zone"]))).date()
+    text = voice.say(
+        "{Name}, {you} haven't been with {shop} for more than {months} months. On {day} we delete what we know of {you}.",
+        shop=str(params["shop"]), months=int(params["months"]), day=voice.words.date(day),
+    )  # fmt: skip
+    if lost:
+        text += " " + voice.say("That takes {lost} along.", lost=", ".join(lost))
+    text += "\n" + voice.say("To stay, just send a word or tap the button.")
+    return Told(text, go(voice.words, "menu"))
+
+
+KINDS = {"erasure_answered": _answered, "inactive_warning": _inactive}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from loyalty.customers import customers
 from store.clock import now
 from store.errors import ForbiddenError, InvalidError
 from store.staff import Right
-from support.duties import erasures, retention
+from support.duties import erasures, inactive, retention
 
 PATH = "/shop/privacy"
 
@@ -23,7 +24,10 @@ async def page(request: web.Request) -> web.StreamResponse:
     return await _page(request, {}, {})
 
 
-async def _page(request: web.Request, form: Mapping[str, str], errors: Mapping[str, str]) -> web.Response:
+async def _page(
+    request: web.Request, form: Mapping[str, str], errors: Mapping[str, str], counted: int | None = None
+) -> web.Response:
+    """`counted`: how many customers the months in the form would take; they are to be confirmed."""
     here, said = frame.frame_of(request), site.words_of(request)
 
     def look(session: Session) -> dict[str, Any]:
@@ -32,15 +36,32 @@ async def _page(request: web.Request, form: Mapping[str, str], errors: Mapping[s
                 (one, customers.get(session, one.customer_id), erasures.still_open(session, one.customer_id))
                 for one in erasures.waiting(session, here.shop.id)
             ],
-            "periods": retention.periods(session),
+            "periods": retention.periods(session), "inactive": inactive.months(session),
+            "told": inactive.waiting(session),
         }  # fmt: skip
 
     context = await site.store_of(request).read(look)
+    kept = {kind: str(months) for kind, months in context["periods"].items()}
+    kept["inactive"] = said.number(context["inactive"]) if context["inactive"] else ""
     context |= {
-        "kinds": kinds(said), "form": {kind: str(months) for kind, months in context["periods"].items()} | dict(form),
-        "errors": errors, "may_periods": here.member.everywhere(Right.STAFF),
+        "kinds": kinds(said), "form": kept | dict(form), "errors": errors,
+        "told": _told(said, context["told"], here.shop.timezone),
+        "counted": "" if counted is None else said.plural(
+            "{n} customer has given no sign for so long. They are told in the nights to come.",
+            "{n} customers have given no sign for so long. They are told in the nights to come.", counted,
+        ), "may_periods": here.member.everywhere(Right.STAFF),
     }  # fmt: skip
     return await frame.render(request, "shop/privacy/page.html", context, page="privacy", status=422 if errors else 200)
+
+
+def _told(said: Words, told: inactive.Waiting, zone: str) -> str:
+    if told.first is None:
+        return ""
+    return said.plural(
+        "{n} customer has been told; the first is forgotten on {day}.",
+        "{n} customers have been told; the first is forgotten on {day}.", told.count,
+        day=said.date(told.first.astimezone(ZoneInfo(zone)).date()),
+    )  # fmt: skip
 
 
 async def save(request: web.Request) -> web.StreamResponse:
@@ -54,6 +75,25 @@ async def save(request: web.Request) -> web.StreamResponse:
     except InvalidError as error:
         words = said("Between {low} and {high} months.", low=str(retention.MONTHS_MIN), high=str(retention.MONTHS_MAX))
         return await _page(request, form, {error.field: words})
+    return await frame.done(request, PATH, said("Saved"))
+
+
+async def save_inactive(request: web.Request) -> web.StreamResponse:
+    """After how many months without a sign customers are forgotten; whom that takes is said first."""
+    here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
+    if not here.member.everywhere(Right.STAFF):
+        raise ForbiddenError("the periods are every shop's")
+    store = site.store_of(request)
+    try:
+        wanted = fields.number(form, "inactive") or 0
+        inactive.check(wanted)
+    except InvalidError:
+        low, high = (str(limit) for limit in inactive.MONTHS)
+        words = said("Between {low} and {high} months, or empty: nobody is forgotten.", low=low, high=high)
+        return await _page(request, form, {"inactive": words})
+    if wanted and "sure" not in form:
+        return await _page(request, form, {}, await store.read(inactive.count, wanted))
+    await store.write(inactive.change, here.member, wanted)
     return await frame.done(request, PATH, said("Saved"))
 
 
