@@ -1,5 +1,9 @@
 """The composition root: everything is built and joined here, started and stopped here, and nowhere else."""
 
+from handlers import lazy_types  # noqa: F401  # before aiogram is imported
+
+# isort: split
+
 import asyncio
 import gc
 import hashlib
@@ -19,6 +23,7 @@ from bot import channels
 from bot.batches import batch_loop
 from bot.broadcaster import Broadcaster
 from bot.chores import clock_loop, fetch_loop
+from bot.digest import digest_loop
 from bot.foretelling import outlook_loop
 from bot.import_loop import import_loop
 from bot.intake import Intake
@@ -150,6 +155,7 @@ class App:
         self.nursery.keep(self.webhooks.run, "webhooks")
         self.nursery.keep(lambda: import_loop(self.store, self.owner), "imports")
         self.nursery.keep(lambda: outlook_loop(self.store, self.owner), "outlook")
+        self.nursery.keep(lambda: digest_loop(self.store), "digests")
         if self.settings.backup_folder is not None and not self._demo:
             self.nursery.keep(lambda: backup_loop(self.store, self.settings, self.owner), "backup")
         if self.telegram is not None:
