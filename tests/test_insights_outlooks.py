@@ -14,6 +14,7 @@ from loyalty import programme
 from loyalty.customers import facts
 from loyalty.customers.customers import customers
 from loyalty.insights import bg_nbd, outlooks, prospects
+from loyalty.insights.forecast import Known
 from loyalty.orders.orders import orders
 from loyalty.outreach.segments import criteria, segments
 from loyalty.outreach.segments.ready import READY
@@ -109,7 +110,8 @@ async def test_likely_to_leave_and_worth_over_two_million_finds_the_right_people
     found = await store.read(kept)
     hand = {number: by_hand(made, days[who]) for who, number in enumerate(numbers)}
     for number, (alive, worth) in hand.items():
-        assert found[number] == (pytest.approx(alive, abs=0.51), pytest.approx(worth, abs=1)), number
+        assert found[number][0] == pytest.approx(alive, abs=0.51), number
+        assert found[number][1] == pytest.approx(worth, abs=1), number
     asked = await store.read(told(READY["leaving"]))
     assert asked == [number for number in numbers if found[number][0] <= 50 and found[number][1] > 2_000_000]
     assert asked, "somebody who came every few days for much money and has stopped"
@@ -172,5 +174,5 @@ async def test_too_little_says_nothing(store: Store, shop: int, clock: SetClock)
     await foretell(store, "here")
     assert await store.read(outlooks.of, shop) is None
     assert await store.read(lambda session: facts.get(session, numbers[0], facts.WORTH)) is None
-    young = outlooks.Known({outlooks.forecast.History(1, 1.0, 7.9): 500}, 12, None, 0)
+    young = Known({bg_nbd.History(1, 1.0, 7.9): 500}, 12, None, 0)
     assert not outlooks.enough(young)

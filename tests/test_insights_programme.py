@@ -82,7 +82,8 @@ async def test_points_of_a_year_by_hand(store: Store, shop: int, clock: SetClock
     assert await flow((2025, 1), (2025, 1)) == flows.Flows(0, 0, 0, 0, 0)
     year = await flow((2026, 1), (2027, 2))
     assert year == flows.Flows(360, 120, 240, 0, 0)
-    assert (year.redemption_rate, year.breakage) == (pytest.approx(100 / 3), pytest.approx(200 / 3))
+    assert year.redemption_rate == pytest.approx(100 / 3)
+    assert year.breakage == pytest.approx(200 / 3)
     assert (await flow((2025, 1), (2025, 1))).breakage is None
     hers = await flow((2026, 1), (2026, 12), who=select(literal(hoa)))
     assert hers == flows.Flows(60, 0, 0, 60, 1_200)
@@ -211,16 +212,17 @@ async def test_members_curves_and_habits_agree_with_plain_recounts(store: Store,
 
     lasted = []
     for who in {one[0] for one in real}:
-        mine = sorted({one[1].astimezone(ZONE).date() for one in real if one[0] == who and one[1] < end})
-        gaps = [day for day, following in zip(mine, [*mine[1:], LAST], strict=True) if (following - day).days > 90]
-        lasted.append(((gaps[0] - mine[0]).days + 90, True) if gaps else ((LAST - mine[0]).days, False))
+        days_ = sorted({one[1].astimezone(ZONE).date() for one in real if one[0] == who and one[1] < end})
+        gaps = [day for day, following in zip(days_, [*days_[1:], LAST], strict=True) if (following - day).days > 90]
+        lasted.append(((gaps[0] - days_[0]).days + 90, True) if gaps else ((LAST - days_[0]).days, False))
     steps = await store.read(survival.of, these)
     share = 1.0
     for day in sorted({day for day, over in lasted if over}):
         risk, over = sum(one >= day for one, _ in lasted), lasted.count((day, True))
         share *= (risk - over) / risk
         step = steps.pop(0)
-        assert (step.day, step.at_risk, step.lapsed, step.stays) == (day, risk, over, pytest.approx(share))
+        assert (step.day, step.at_risk, step.lapsed) == (day, risk, over)
+        assert step.stays == pytest.approx(share)
     assert not steps
     assert 0 < share < 1
 

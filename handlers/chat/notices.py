@@ -14,6 +14,7 @@ from handlers.chat import (
     privacy,
     staff_news,
     voucher_news,
+    weekly,
 )
 from handlers.chat.commands import go
 from handlers.chat.help import rating_buttons
@@ -317,6 +318,7 @@ KINDS: dict[str, Callable[[Voice, Params], Told]] = {
     **cheers.KINDS,
     **complaint_notices.KINDS,
     **deadline_news.KINDS,
+    **weekly.KINDS,
     **point_notices.KINDS,
     **privacy.KINDS,
     **staff_news.KINDS,

@@ -70,3 +70,10 @@ def best(session: Session, scope: Scope, *, by_orders: bool = False) -> list[Buy
         .limit(TOP)
     )
     return [Buyer(row.id, row.name, row.orders, int(row.spent)) for row in rows]
+
+
+def total(session: Session, scope: Scope) -> tuple[int, int]:
+    """How many orders of known customers a shop's days had, and the đồng of them."""
+    query = select(func.count(), func.coalesce(func.sum(PAID), 0)).where(*scope.orders(scope.begin))
+    count, spent = session.execute(query).one()
+    return count, int(spent)

@@ -22,6 +22,8 @@ from loyalty.insights.scope import Scope
 PAGE = 500
 STALE = 1_000
 BANDS = (80, 60, 40, 20)
+LEAVING_ALIVE, LEAVING_WORTH = 50, 2_000_000
+"""Who is likely to leave and worth much: so likely at most to come again, in per cent, and worth more than so many đồng."""
 WEEKS = 365 / 7
 
 
@@ -142,6 +144,20 @@ def bands(session: Session, scope: Scope) -> list[Band]:
     )
     found = {least: Band(least, people, int(worth_)) for least, people, worth_ in rows}
     return [found.get(least, Band(least, 0, 0)) for least in (*BANDS, 0)] if found else []
+
+
+def leaving(session: Session, scope: Scope) -> int:
+    """How many of a shop's customers are likely to leave and worth much: as the ready-made segment says."""
+    alive, worth = facts.facts.alias("alive"), facts.facts.alias("worth")
+    found = (
+        select(func.count())
+        .select_from(alive.join(worth, worth.c.customer_id == alive.c.customer_id))
+        .where(
+            alive.c.name == facts.P_ALIVE, alive.c.value <= LEAVING_ALIVE, worth.c.name == facts.WORTH,
+            worth.c.value > LEAVING_WORTH, alive.c.customer_id.in_(scope.people()),
+        )
+    )  # fmt: skip
+    return int(session.execute(found).scalar_one())
 
 
 def _row(session: Session, *, lock: bool = False) -> Any:

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from loyalty.customers.rfm import Rfm
+from loyalty.insights.prospects import LEAVING_ALIVE, LEAVING_WORTH
 
 
 def _is(field: str, op: str, value: int | str, **more: int) -> dict[str, Any]:
@@ -25,7 +26,7 @@ READY: Mapping[str, Any] = MappingProxyType({
     "birthday": {"all": [_is("birthday", "=", "this_month")]},
     "points_expiring": {"all": [_is("points_expiring", ">=", 1, days=30)]},
     "tier_at_risk": {"all": [_is("tier_at_risk", "=", "yes")]},
-    "leaving": {"all": [_is("p_alive", "<=", 50), _is("worth", ">", 2_000_000)]},
+    "leaving": {"all": [_is("p_alive", "<=", LEAVING_ALIVE), _is("worth", ">", LEAVING_WORTH)]},
     "unhappy": {"any": [_is("last_rating", "<=", 2), _is("open_complaints", ">=", 1)]},
 })  # fmt: skip
 """Criteria by key."""

@@ -18,6 +18,8 @@ from handlers.web.shop.insights.asked import PERIODS, Asked, Place
 from handlers.web.shop.insights.sections import Section
 from handlers.web.shop.sheets_out import Cell, Sheet
 from handlers.words import Words
+from loyalty.insights import digests
+from store.staff import Right
 
 SHEET_NAME_MAX = 31
 
@@ -41,12 +43,16 @@ def add_insights(app: web.Application) -> None:
     add, shop = app.router, console()
     add.add_get("/shop/insights", shop(page))
     add.add_get("/shop/insights.xlsx", shop(export))
+    add.add_post("/shop/insights/digest", console(Right.STAFF)(choose))
 
 
 async def page(request: web.Request) -> web.StreamResponse:
     """A part of insights, `?part=`; the first one where it names none of them."""
     name, place, sections = await _made(request)
+    here = frame.frame_of(request)
+    mine = here.member.may(Right.STAFF, here.shop.id)
     context = {
+        "digest": await site.store_of(request).read(digests.wanted, here.shop.id, here.member.id) if mine else None,
         "part": name, "parts": _parts(site.words_of(request)), "scope": place.scope, "chosen": place.segment,
         "choices": place.segments, "now_day": place.today, "periods": PERIODS, "sections": sections, "query": place.query(),
     }  # fmt: skip
@@ -59,6 +65,19 @@ async def export(request: web.Request) -> web.StreamResponse:
     name, place, sections = await _made(request)
     sheets = await asyncio.to_thread(_sheets, said, place, sections)
     return sheets_out.as_xlsx(f"insights-{name}-{place.scope.first}-{place.scope.last}", sheets)
+
+
+async def choose(request: web.Request) -> web.StreamResponse:
+    """Whether the owner who asks wants the weekly digest of this shop."""
+    here, said = frame.frame_of(request), site.words_of(request)
+    on = (await request.post()).get("on") == "1"
+    await site.store_of(request).write(digests.choose, here.shop.id, here.member.id, on=on)
+    words = (
+        said("You get the week in your chat, on Monday mornings.")
+        if on
+        else said("You get the week in your chat no more.")
+    )
+    return await frame.done(request, "/shop/insights", words)
 
 
 async def _made(request: web.Request) -> tuple[str, Place, list[Section]]:
