@@ -324,6 +324,8 @@ TABLE: tuple[tuple[Who, str], ...] = (
         POST   /shop/requests
         POST   /shop/requests/topics
         POST   /shop/requests/topics/{id:topic}
+        POST   /shop/requests/tags/{id:tag}
+        POST   /shop/requests/tags/{id:tag}/remove  ends
         POST   /shop/requests/fields
         POST   /shop/requests/fields/{id:field}
         GET    /shop/complaints

@@ -1,6 +1,7 @@
 """Segments where people meet them: the console's builder over real HTTP, lists from files, the till and the API."""
 
 import re
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
@@ -281,6 +282,18 @@ async def test_a_groups_policy_the_debt_and_the_last_purchase_are_told_to_who_se
     await store.write(saved.add, console.shop, "Không chính sách", asked, Policy(), "test")
     for owes in (70_000, 50_000):
         await store.write(imports.take_customers, console.shop, [CustomerLine(2, LAN, debt=owes)])
+    manager = await console.as_(Role.MANAGER)
+    page = await manager.get(f"/shop/customers/{lan}")
+    assert "Owes ₫50,000" in page.text
+    groups = await manager.get(f"/shop/customers/{lan}/groups")
+    assert "Khách sỉ −5 % Sỉ 2026 · Trả cuối tháng · Hay hỏi hoá đơn" in groups.text
+    assert "Number of orders: at least 2 · 2" in groups.text
+    assert "Not in" not in groups.text
+    assert "Not in 2 groups" in (await manager.get(f"/shop/customers/{hoa}/groups")).text
+    told_of = datetime(2026, 1, 5, 3, tzinfo=UTC)
+    await store.write(imports.take_customers, console.shop, [CustomerLine(3, HOA, last_bought=told_of)])
+    assert (await store.read(treatment.of, hoa, console.shop)).last_order_at == told_of
+    assert "Last bought 5 Jan 2026" in (await manager.get(f"/shop/customers/{hoa}")).text
     told = await store.read(treatment.of, lan, console.shop)
     assert [one.name for one in told.groups] == ["Khách sỉ"]
     assert (told.groups[0].policy, told.debt) == (policy, 50_000)

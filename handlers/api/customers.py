@@ -165,7 +165,7 @@ def shown(session: Session, customer_id: int, shop: shops.Shop) -> Customer:
         tier=CustomerTier(
             name=standing.tier.name, next=standing.next.name if standing.next else None, to_next=standing.to_next
         ),
-        spend=Spend(total=person.spend_total, orders=person.orders_count, last_order_at=person.last_order_at),
+        spend=Spend(total=person.spend_total, orders=person.orders_count, last_order_at=treated.last_order_at),
         groups=[Group(name=one.name, **asdict(one.policy)) for one in treated.groups],
         debt=treated.debt,
     )

@@ -15,6 +15,8 @@ LAST_RATING = "last_rating"
 """Stars of the last rating, 1 to 5."""
 DEBT = "debt"
 """đồng they owe the shop, as its own books say (an import brings it)."""
+LAST_BOUGHT = "last_bought"
+"""When they last bought by the shop's own books (an import brings it), as microseconds since 1970."""
 P_ALIVE = "p_alive"
 """Per cent: how likely they still come, by the forecast."""
 WORTH = "worth"
@@ -95,6 +97,8 @@ def move(session: Session, from_id: int, to_id: int) -> None:
         there = session.execute(select(f.value, f.at).where(f.customer_id == to_id, f.name == row.name)).first()
         if row.name in {OPEN_COMPLAINTS, OPEN_TICKETS, DEBT}:
             put(session, to_id, row.name, row.value + (there.value if there else 0))
+        elif row.name == LAST_BOUGHT:
+            put(session, to_id, row.name, max(row.value, there.value if there else 0))
         elif there is None or row.at > there.at:
             put(session, to_id, row.name, row.value)
     session.execute(delete(facts).where(f.customer_id == from_id))

@@ -24,6 +24,7 @@ from loyalty.orders.orders import OrderInput, Status
 from loyalty.points import points
 from loyalty.tiers import qualification
 from store import shops
+from store.base import to_micros
 from store.clock import now
 from store.errors import InvalidError, RuleError
 from store.text import fold
@@ -61,6 +62,10 @@ CUSTOMER_COLUMNS: dict[str, Sequence[str]] = PERSON | {
     "points": ("point", "balance", "diem", "diem tich luy", "so diem", "diem hien co"),
     "tier_points": ("tier point", "diem hang", "diem xep hang", "diem hang thanh vien"),
     "joined_at": ("joined", "member since", "ngay tham gia", "ngay dang ky", "ngay vao"),
+    "last_bought": (
+        "last purchase", "last order", "last bought", "lan mua cuoi", "lan mua gan nhat", "ngay mua cuoi", "ngay mua gan nhat",
+        "mua gan nhat", "don gan nhat", "ngay giao dich cuoi", "ngay giao dich gan nhat",
+    ),
     "debt": ("cong no", "no", "no hien tai", "du no", "con no", "owes", "receivable"),
 }  # fmt: skip
 CUSTOMER_NEEDS = ("phone",)
@@ -108,6 +113,8 @@ class CustomerLine:
     joined_at: datetime | None = None
     debt: int | None = None
     """đồng they owe by the shop's books; the last file's word stands."""
+    last_bought: datetime | None = None
+    """By the shop's books as well."""
 
 
 @dataclass(slots=True)
@@ -154,12 +161,12 @@ def order_reader(columns: Mapping[str, int], shop: shops.Shop) -> Callable[[shee
 
 def customer_reader(columns: Mapping[str, int], shop: shops.Shop) -> Callable[[sheets.Row], CustomerLine]:
     """What reads the rows of a file as customers; it raises InvalidError naming the column."""
-    names = ("phone", "name", "birthday", "language", "tags", "points", "tier_points", "joined_at", "debt")
+    names = ("phone", "name", "birthday", "language", "tags", "points", "tier_points", "joined_at", "debt", "last_bought")
     pick = _picker(columns, names)
     zone = ZoneInfo(shop.timezone)
 
     def read(row: sheets.Row) -> CustomerLine:
-        phone, name, birthday, language, tags, opening, tier_opening, joined_at, debt = pick(row)
+        phone, name, birthday, language, tags, opening, tier_opening, joined_at, debt, last = pick(row)
         return CustomerLine(
             row.line,
             _phone(phone),
@@ -171,6 +178,7 @@ def customer_reader(columns: Mapping[str, int], shop: shops.Shop) -> Callable[[s
             _points(tier_opening, "tier_points"),
             None if joined_at in {"", None} else sheets.moment(joined_at, "joined_at", zone),
             None if debt in {"", None} else sheets.integer(debt, "debt"),
+            None if last in {"", None} else sheets.moment(last, "last_bought", zone),
         )
 
     return read
@@ -201,6 +209,8 @@ def _take_customer(session: Session, shop: shops.Shop, line: CustomerLine) -> st
         raise InvalidError("joined_at", "range", line.joined_at)
     if line.debt is not None and not 0 <= line.debt <= orders.MONEY_MAX:
         raise InvalidError("debt", "range", line.debt)
+    if line.last_bought is not None and not 2000 <= line.last_bought.year <= moment.year + 1:
+        raise InvalidError("last_bought", "range", line.last_bought)
     customer_id, new = customers.find_or_create(
         session, line.phone, name=line.name, language=line.language or shop.language, birthday=line.birthday,
         home_shop_id=shop.id, joined_at=line.joined_at,
@@ -218,13 +228,16 @@ def _take_customer(session: Session, shop: shops.Shop, line: CustomerLine) -> st
     if fill:
         table = customers.customers
         session.execute(update(table).where(table.c.id == was.id).values(**fill))
-    owes = line.debt is not None and line.debt != facts.get(session, was.id, facts.DEBT)
-    if line.debt is not None and owes:
-        facts.put(session, was.id, facts.DEBT, line.debt)
+    told = False
+    bought = None if line.last_bought is None else to_micros(line.last_bought)
+    for fact, value in ((facts.DEBT, line.debt), (facts.LAST_BOUGHT, bought)):
+        if value is not None and value != facts.get(session, was.id, fact):
+            facts.put(session, was.id, fact, value)
+            told = True
     opened = _open_balances(session, shop, was.id, line)
     if opened or new:
         qualification.retier(session, was.id, shop.id, quiet=True, eventful=False)
-    return "new" if new else "changed" if fill or opened or owes else "same"
+    return "new" if new else "changed" if fill or opened or told else "same"
 
 
 def _open_balances(session: Session, shop: shops.Shop, customer_id: int, line: CustomerLine) -> bool:

@@ -169,7 +169,7 @@ def _read_columns(what: str) -> Sequence[str]:
     """Columns in the order in which they are shown."""
     if what == "orders":
         return ("external_id", "phone", "name", "total", "placed_at", "status", "refunded", "currency", "items")
-    return ("phone", "name", "birthday", "points", "tier_points", "debt", "joined_at", "tags", "language")
+    return ("phone", "name", "birthday", "points", "tier_points", "debt", "last_bought", "joined_at", "tags", "language")
 
 
 def _as_read(
@@ -197,6 +197,7 @@ def _as_read(
             "points": said.number(line.points), "tier_points": said.number(line.tier_points),
             "joined_at": said.moment(line.joined_at, shop.timezone) if line.joined_at else "",
             "debt": "" if line.debt is None else said.money(line.debt, shop.currency),
+            "last_bought": said.moment(line.last_bought, shop.timezone) if line.last_bought else "",
         }  # fmt: skip
     return [values[name] for name in _read_columns(what) if name in columns]
 
@@ -292,7 +293,7 @@ def _labels(said: Words) -> dict[str, str]:
         "placed_at": said("Date"), "status": said("Status"), "refunded": said("Refunded"), "currency": said("Currency"),
         "items": said("What was bought"), "birthday": said("Birthday"), "points": said("Opening points"),
         "tier_points": said("Opening tier points"), "joined_at": said("Member since"), "tags": said("Tags"),
-        "language": said("Language"), "debt": said("Debt"), "branch": said("Branch"),
+        "language": said("Language"), "debt": said("Debt"), "last_bought": said("Last bought"), "branch": said("Branch"),
     }  # fmt: skip
 
 

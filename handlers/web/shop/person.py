@@ -13,6 +13,7 @@ from handlers.web.shop import fields, frame, lists, story
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
 from loyalty.customers import customers, directory, phones
+from loyalty.outreach.segments import treatment
 from loyalty.points import adjustments, ledger, points
 from loyalty.points.adjustments import AdjustLimitError
 from loyalty.tiers import qualification, tiers
@@ -98,6 +99,7 @@ def _person(session: Session, here: Frame, customer_id: int) -> dict[str, Any]:
         "progress": standing.progress,
         "vouchers": vouchers.wallet(session, found.id, shop_id=here.shop.id),
         "bought": directory.bought_by(session, here.shop.id, found.id),
+        "treated": treatment.of(session, found.id, here.shop.id),
         "reaches": [
             (identity.account.partition(":")[0], identity.reachable)
             for identity in customers.identities_of(session, found.id)

@@ -10,12 +10,13 @@ from loyalty.customers import customers, facts
 from loyalty.outreach.segments import saved, segments
 from loyalty.outreach.segments.saved import Segment
 from store import shops
+from store.base import from_micros
 
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
     """`groups`: the segments with a policy that a customer is in, the best discount first; `debt` in đồng as the shop's books
-    say, None where they never did; `last_order_at`: their last purchase, at any shop.
+    say, None where they never did; `last_order_at`: their last purchase, by the orders here or by those books.
     """
 
     groups: Sequence[Segment]
@@ -29,4 +30,6 @@ def of(session: Session, customer_id: int, shop_id: int) -> Treatment:
     groups = [
         one for one in saved.with_policy(session, shop_id) if segments.holds(session, one.criteria, zone, [person.id])
     ]
-    return Treatment(groups, facts.get(session, person.id, facts.DEBT), person.last_order_at)
+    known = facts.get(session, person.id, facts.LAST_BOUGHT)
+    bought = [at for at in (person.last_order_at, None if known is None else from_micros(known)) if at is not None]
+    return Treatment(groups, facts.get(session, person.id, facts.DEBT), max(bought, default=None))

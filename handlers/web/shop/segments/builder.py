@@ -19,9 +19,8 @@ from loyalty.orders import bought
 from loyalty.outreach.segments import criteria, lists, saved, segments, whys
 from loyalty.outreach.segments import fields as known_fields
 from loyalty.outreach.segments.criteria import CriteriaError
-from loyalty.outreach.segments.fields import FIELDS, Look
+from loyalty.outreach.segments.fields import FIELDS
 from loyalty.outreach.segments.saved import Policy, Segment
-from loyalty.outreach.segments.whys import Verdict
 from store.errors import InvalidError
 
 PATH = "/shop/segments"
@@ -114,7 +113,7 @@ async def why(request: web.Request) -> web.StreamResponse:
         told = whys.why(session, number, read, here.shop.timezone)
         person = segments.shown(session, [number])
         return {
-            "verdict": _told(said, told, seen), "person": person[0] if person else None, "found": [], "sought": "",
+            "verdict": naming.verdict(said, told, seen), "person": person[0] if person else None, "found": [], "sought": "",
         }  # fmt: skip
 
     try:
@@ -124,22 +123,6 @@ async def why(request: web.Request) -> web.StreamResponse:
     return await frame.part(
         request, "shop/segments/why.html", {"unfinished": False, "person": None, **context, "local": phones.local}
     )
-
-
-def _told(said: Words, verdict: Verdict, seen: Look) -> dict[str, Any]:
-    """A verdict for the page: a group's name or a condition's sentence, whether it holds, what is so."""
-    if isinstance(verdict.part, criteria.Test):
-        return {
-            "holds": verdict.holds, "words": naming.sentence(said, verdict.part, seen), "parts": [],
-            "found": naming.found(said, verdict.part, verdict.found, seen),
-        }  # fmt: skip
-    heads = {
-        criteria.All: said("All of these"),
-        criteria.Any_: said("At least one of these"),
-        criteria.Not: said("Not:"),
-    }
-    parts = [_told(said, one, seen) for one in verdict.parts]
-    return {"holds": verdict.holds, "words": heads[type(verdict.part)], "parts": parts, "found": ""}
 
 
 def _composer(session: Session, here: Frame, said: Words, part: Part) -> dict[str, Any]:

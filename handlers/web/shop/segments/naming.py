@@ -11,6 +11,7 @@ from loyalty.outreach.segments import fields
 from loyalty.outreach.segments.criteria import All, Any_, Criteria, CriteriaError, Not, Op, Test, parse
 from loyalty.outreach.segments.fields import FIELDS, Look
 from loyalty.outreach.segments.looks import Field, Kind
+from loyalty.outreach.segments.whys import Verdict
 
 
 def groups(said: Words) -> list[tuple[str, dict[str, str]]]:
@@ -152,6 +153,18 @@ def found(said: Words, test: Test, value: Any, seen: Look) -> str:
     if isinstance(value, list):
         return ", ".join(str(one) for one in value)
     return choices(said, known, seen).get(str(value)) or _shown(said, known, value)
+
+
+def verdict(said: Words, told: Verdict, seen: Look) -> dict[str, Any]:
+    """A verdict for a page: a condition's sentence or what is asked of several, whether it holds, what is so."""
+    if isinstance(told.part, Test):
+        return {
+            "holds": told.holds, "words": sentence(said, told.part, seen), "parts": [],
+            "found": found(said, told.part, told.found, seen),
+        }  # fmt: skip
+    heads = {All: said("All of these"), Any_: said("At least one of these"), Not: said("Not:")}
+    parts = [verdict(said, one, seen) for one in told.parts]
+    return {"holds": told.holds, "words": heads[type(told.part)], "parts": parts, "found": ""}
 
 
 def _shown(said: Words, known: Field, value: Any) -> str:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from handlers.web.shop.frame import console
-from handlers.web.shop.segments import builder, overview, uploading
+from handlers.web.shop.segments import builder, membership, overview, uploading
 
 ID = r"{id:\d{1,15}}"
 
@@ -20,6 +20,7 @@ def add_segments(app: web.Application) -> None:
     add.add_post("/shop/segments/compose", shop(builder.compose))
     add.add_post("/shop/segments/effect", shop(builder.effect))
     add.add_post("/shop/segments/why", shop(builder.why))
+    add.add_get("/shop/customers/{id:\\d{1,15}}/groups", shop(membership.groups))
     add.add_get("/shop/segments/upload", shop(uploading.page))
     add.add_post("/shop/segments/upload", shop(uploading.upload))
     add.add_post(f"/shop/segments/{ID}/upload", shop(uploading.upload))
