@@ -27,6 +27,7 @@ ROWS = (
     "desk",
     "burst",
     "segments",
+    "forecast",
     "freezing",
     "broadcast",
 )
@@ -200,6 +201,16 @@ def main() -> None:
         )
         console.print(f"at most {sent.most} in any second, as the server counts")
         row("/points during a broadcast, 99 of 100 : without", sent.during_p99, sent.without_p99, "≤ 1.5", "ms")
+    if "forecast" in wanted:
+        from bench import forecasting
+
+        foretold = forecasting.measure(postings // 10, options.rounds)
+        what = f"BG/NBD of {postings // 10:,} customers, {foretold.orders:,} orders, SQLite : plain SQL reading the same rows"
+        row(what, foretold.read + foretold.fit, foretold.plain, "–", "s")
+        console.print(
+            f"reading takes {foretold.read:.1f} s, the fit of {foretold.histories:,} different histories {foretold.fit:.1f} s; "
+            f"{foretold.told_per_second:,.0f} customers a second are told their prospects"
+        )
     console.print(table)
 
 
