@@ -19,6 +19,7 @@ from aiohttp_session import get_session, new_session, setup
 from aiohttp_session.cookie_storage import EncryptedCookieStorage
 
 from handlers.pictures.colour import readable_on
+from handlers.web.compiled import COMPILED
 from handlers.web.files import add_files
 from handlers.web.lines import setup_lines
 from handlers.words import LANGUAGES, Words, words
@@ -283,6 +284,7 @@ def setup_site(app: web.Application, site: Site) -> None:
         environment = aiohttp_jinja2.setup(
             app, app_key=_jinja_key(language), loader=jinja2.FileSystemLoader(HERE), autoescape=True,
             extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+            bytecode_cache=COMPILED,
         )  # fmt: skip
         environment.install_gettext_translations(words(language).translations, newstyle=True)  # type: ignore[attr-defined]
     add_files(app)
