@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     Text,
     and_,
     case,
@@ -106,15 +107,21 @@ def page(
         return []
     if search.strip():
         shop_ids = [shop for shop in desks_of(session, member) if shop_id in {None, shop}]
-        wanted = [within, finding.among(session, shop_ids, search)]
-        return _lines(session, member, [*wanted, *below], _LATEST, limit)
+        sought = select(t.id).where(within, finding.among(session, shop_ids, search), *below)
+        return _lines(session, member, sought.order_by(*_LATEST).limit(limit), _LATEST)
     if tiers_first:
-        wanted = [within, t.state.in_(AWAKE), t.assignee_id.is_(None)]
         order = (_PRIORITY.desc(), *_LATEST)
-        return _lines(session, member, [*wanted, *below], order, limit)
+        nobodys = (
+            select(t.id)
+            .join(customers, customers.c.id == t.customer_id)
+            .outerjoin(tier_table, tier_table.c.id == customers.c.tier_id)
+            .where(within, t.state.in_(AWAKE), t.assignee_id.is_(None), *below)
+        )
+        return _lines(session, member, nobodys.order_by(*order).limit(limit), order)
     if snoozed:
-        wanted = [within, t.snoozed_until.is_not(None), *below]
-        return _lines(session, member, wanted, (t.snoozed_until, t.id), limit)
+        soonest = (t.snoozed_until, t.id)
+        asleep = select(t.id).where(within, t.snoozed_until.is_not(None), *below)
+        return _lines(session, member, asleep.order_by(*soonest).limit(limit), soonest)
     if isinstance(in_view, Filters):
         states, wanted = views.states_of(in_view), views.conditions(member, in_view)
     else:
@@ -135,7 +142,7 @@ def page(
         return []
     every = union_all(*(select(part) for part in parts)).subquery()
     newest = select(every.c.id).order_by(every.c.updated_at.desc(), every.c.id.desc()).limit(limit)
-    return _lines(session, member, [t.id.in_(newest.subquery().select())], _LATEST, limit)
+    return _lines(session, member, newest, _LATEST)
 
 
 def counts(session: Session, member: Member, shop_id: int | None = None) -> dict[View, int]:
@@ -221,7 +228,10 @@ def changes(session: Session, member: Member, after: Mapping[int, int], limit: i
         and_(tickets.c.shop_id == shop_id, tickets.c.changed > after.get(shop_id, 0))
         for shop_id in desks_of(session, member)
     ]
-    return _lines(session, member, [or_(*seen)], (tickets.c.shop_id, tickets.c.changed), limit) if seen else []
+    if not seen:
+        return []
+    order = (tickets.c.shop_id, tickets.c.changed)
+    return _lines(session, member, select(tickets.c.id).where(or_(*seen)).order_by(*order).limit(limit), order)
 
 
 def unanswered(session: Session, member: Member, shop_id: int, longer_than: timedelta) -> int:
@@ -260,7 +270,7 @@ def not_arrived(session: Session, shop_id: int, within: timedelta) -> int:
 def line(session: Session, ticket_id: int, member: Member) -> Line:
     """One ticket as lists show it; raises as tickets.view."""
     member.need(Right.DESK)
-    found = _lines(session, member, [tickets.c.id == ticket_id], (tickets.c.id,), 1)
+    found = _lines(session, member, select(literal(ticket_id)), (tickets.c.id,))
     if not found or not member.may(Right.DESK, found[0].ticket.shop_id):
         raise NotFoundError("ticket", ticket_id)
     return found[0]
@@ -304,7 +314,8 @@ def _within(member: Member, shop_id: int | None) -> ColumnElement[bool]:
     return tickets.c.shop_id.in_([shop for shop in _own_shops(member) if shop_id in {None, shop}])
 
 
-def _lines(session: Session, member: Member, wanted: list[ColumnElement[bool]], order: Any, limit: int) -> list[Line]:
+def _lines(session: Session, member: Member, chosen: Select[tuple[int]], order: Any) -> list[Line]:
+    """The lines of a page of tickets by their numbers: what else a line holds is looked up for these alone."""
     t, m, d = tickets.c, ticket_messages.c, drafts.c
     read = func.coalesce(agent_views.c.seq, 0)
     unread = (
@@ -339,9 +350,8 @@ def _lines(session: Session, member: Member, wanted: list[ColumnElement[bool]], 
         .outerjoin(_staff, _staff.c.id == t.assignee_id)
         .outerjoin(ratings, ratings.c.ticket_id == t.id)
         .outerjoin(agent_views, and_(agent_views.c.ticket_id == t.id, agent_views.c.staff_id == member.id))
-        .where(*wanted)
+        .where(t.id.in_(chosen.subquery().select()))
         .order_by(*order)
-        .limit(limit)
     )  # fmt: skip
     return [
         Line(
