@@ -19,7 +19,7 @@ from loyalty.orders import bulk, imports, orders
 from loyalty.orders.imports import OrderLine
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.points import ledger, points
-from loyalty.tiers import qualification, tier_gifts, tier_review, tier_rule, tiers
+from loyalty.tiers import qualification, tier_facts, tier_gifts, tier_review, tier_rule, tiers
 from loyalty.tiers.tier_review import Outlook, Way
 from loyalty.tiers.tier_rule import Falling, Measure, Policy, Window
 from loyalty.tiers.tiers import Level
@@ -211,7 +211,7 @@ async def test_the_statement_counts_as_one_would_by_hand(store: Store, clock: Se
             rows.setdefault(row.customer_id, []).append(row)
         for measure, window in product(Measure, Window):
             rule = Policy(measure, window, zone=zone)
-            found = qualification.of_many(session, rule, clock.now(), sorted(rows))
+            found = tier_facts.of_many(session, rule, clock.now(), sorted(rows))
             for one in found:
                 expected = counted(rule, rows[one.customer_id], clock.now())
                 assert (one.facts.value, one.facts.ahead) == expected, (rule, one.customer_id)

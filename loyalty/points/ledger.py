@@ -9,11 +9,10 @@ statement order as the postings, and `check` proves them from the postings.
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from sqlalchemy import (
     CheckConstraint,
@@ -28,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import Base, BigId, UtcTime, draw_numbers, insert_rows, raw, table, to_micros, update_rows
+from store.base import Base, BigId, UtcTime, raw, table, to_micros
 from store.clock import now
 from store.errors import ConflictError, RuleError
 
@@ -108,18 +107,6 @@ class Leg:
     target: int
     amount: int
     covered: bool = True
-
-
-class Draft(NamedTuple):
-    """One of many transfers to be posted together: `amount` from an account to another, under a key that is new."""
-
-    key: str
-    kind: str
-    source: int
-    target: int
-    amount: int
-    shop_id: int | None = None
-    order_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,37 +301,6 @@ def _known(session: Session, key: str, sealed: str) -> Posted | None:
     if row is not None and row.hash != sealed:
         raise KeyConflictError(key)
     return None if row is None else Posted(row.id, new=False)
-
-
-def post_many(session: Session, drafts: Sequence[Draft], covering: Mapping[int, int]) -> Sequence[int]:
-    """What `post` does to one, done to many by a handful of statements, as if one after the other; their numbers.
-
-    `covering`: accounts that may not fall below 0 with their balances; the caller holds them (`held_of_many`). Raises
-    UncoveredError.
-    """
-    if not drafts:
-        return ()
-    change = defaultdict[int, int](int)
-    for draft in drafts:
-        source, target, amount = draft.source, draft.target, draft.amount
-        if amount <= 0 or source == target:
-            raise ValueError(f"a transfer needs an amount above 0 between two accounts: {draft}")
-        if source in covering and covering[source] + change[source] < amount:
-            raise UncoveredError(source, amount, covering[source] + change[source])
-        change[source] -= amount
-        change[target] += amount
-    lock(session, list(change))
-    numbers, at = draw_numbers(session, transfers, len(drafts)), to_micros(now(session))
-    rows, legs = [], []
-    for number, (key, kind, source, target, amount, shop_id, order_id) in zip(numbers, drafts, strict=True):
-        # `seal`, written out: the encoder costs more than all the rest of a transfer.
-        sealed = hashlib.sha256(f'["{kind}", [[{source}, {target}, {amount}]]]'.encode()).hexdigest()
-        rows.append((number, key, sealed, kind, at, 1, shop_id, order_id))
-        legs.append((number, source, target, amount))
-    insert_rows(session, "transfers", "id, key, hash, kind, at, legs, shop_id, order_id", rows)
-    insert_rows(session, "postings", "transfer_id, source_id, target_id, amount", legs)
-    update_rows(session, "accounts", "balance = balance + v.column2", sorted(change.items()))
-    return numbers
 
 
 def seal(kind: str, inputs: Any) -> str:

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from loyalty import programme
 from loyalty.points import holds, ledger, lots
-from loyalty.points.ledger import Draft, Leg
+from loyalty.points.drafts import Draft, post_many
+from loyalty.points.ledger import Leg
 from loyalty.points.lots import Expiring
 from store.base import raw
 from store.clock import now
@@ -237,7 +238,7 @@ def release_due(session: Session, limit: int = BATCH) -> int:
             balances[target] += lot.remaining
             stays = lots.after_debt(balances[target], lot.remaining)
         left.append((lot.id, stays))
-    ledger.post_many(session, drafts, covering=waiting)
+    post_many(session, drafts, covering=waiting)
     lots.leave(session, left)
     return len(due)
 
@@ -257,7 +258,7 @@ def expire_due(session: Session, limit: int = BATCH) -> int:
         )
         for lot in due
     ]  # fmt: skip
-    numbers = ledger.post_many(session, drafts, covering={})
+    numbers = post_many(session, drafts, covering={})
     lots.move_many(session, [(lot.id, number, -lot.remaining) for lot, number in zip(due, numbers, strict=True)])
     lots.leave(session, [(lot.id, 0) for lot in due])
     return len(due)

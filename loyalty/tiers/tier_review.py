@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
 from loyalty.points import ledger
-from loyalty.tiers import qualification, tier_rule, tiers
-from loyalty.tiers.qualification import Looked, Move, policies
+from loyalty.tiers import qualification, tier_facts, tier_rule, tiers
+from loyalty.tiers.qualification import Move, policies
+from loyalty.tiers.tier_facts import Looked
 from loyalty.tiers.tier_rule import Policy, Window
 from loyalty.tiers.tiers import Level, Tier
 from store import notices
@@ -75,7 +76,7 @@ def review_due(session: Session) -> int:
         ids = sorted(one.customer_id for one in found)
         qualification.hold(session, ids)
         if ids and session.get_bind().dialect.name == "postgresql":
-            found = qualification.of_many(session, rule, moment, ids)
+            found = tier_facts.of_many(session, rule, moment, ids)
         _move(session, ladder, rule, found, moment)
         values = {"review_after": last}
     session.execute(update(policies).where(policies.c.id == qualification.ONLY).values(**values))
@@ -108,7 +109,7 @@ def _may_move(
     session: Session, ladder: Sequence[Tier], rule: Policy, moment: datetime, after: int, last: int
 ) -> list[Looked]:
     """Those of a stretch of customers that the rule may move or have to warn; of the others it says: as they are."""
-    statement = qualification.statement(rule, moment, "c.id > ? AND c.id <= ?", "customer_id > ? AND customer_id <= ?")
+    statement = tier_facts.statement(rule, moment, "c.id > ? AND c.id <= ?", "customer_id > ? AND customer_id <= ?")
     params = [after, last] * (2 if "FROM orders" in statement else 1)
     value = "CASE WHEN early > late THEN early ELSE late END" if rule.window is Window.YEAR else "early + late"
     known = ", ".join(str(tier.id) for tier in ladder)
@@ -128,7 +129,7 @@ def _may_move(
         + " ORDER BY id",
         params,
     )
-    return qualification.looked(session, rule, moment, rows)
+    return tier_facts.looked(session, rule, moment, rows)
 
 
 def _last(session: Session, after: int) -> int | None:
@@ -167,7 +168,7 @@ def check(session: Session) -> list[ledger.Fault]:
     while (last := _last(session, after)) is not None and len(faults) < ledger.FAULTS_MAX:
         odd = _misplaced(session, ladder, rule, moment, _may_move(session, ladder, rule, moment, after, last))
         if odd and not rule.still:
-            then = qualification.of_many(session, rule, before, sorted(odd))
+            then = tier_facts.of_many(session, rule, before, sorted(odd))
             odd = _misplaced(session, ladder, rule, before, then)
         faults += [ledger.Fault("tier", number, ought, found) for number, (ought, found) in sorted(odd.items())]
         after = last
