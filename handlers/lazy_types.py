@@ -14,10 +14,10 @@ def _import_lazily() -> None:
     """Import aiogram, but keep the names its types refer to until somebody uses one."""
     build, names = BaseModel.model_rebuild.__func__, dict[str, Any]()  # type: ignore[attr-defined]
 
-    def later(_cls: type, *, _types_namespace: dict[str, Any], **_: Any) -> None:
+    def later(_cls: type, /, *, _types_namespace: dict[str, Any], **_: Any) -> None:
         names.update(_types_namespace)
 
-    def at_first_use(cls: type, *, _types_namespace: dict[str, Any] | None = None, **how: Any) -> bool | None:
+    def at_first_use(cls: type, /, *, _types_namespace: dict[str, Any] | None = None, **how: Any) -> bool | None:
         how.pop("_parent_namespace_depth", None)
         built: bool | None = build(cls, _types_namespace=_types_namespace or names, **how)
         return built

@@ -87,7 +87,7 @@ async def code(request: web.Request) -> web.StreamResponse:
 async def image(request: web.Request) -> web.StreamResponse:
     """A picture of what is offered, on the voucher and in the chat; none takes it away."""
     here, number = frame.frame_of(request), frame.named(request)
-    _, sent = await uploads.readshow_form(request, 1)
+    _, sent = await uploads.read_form(request, 1)
     content = await asyncio.to_thread(_square, sent[0].content) if sent else None
 
     def write(session: Session) -> None:
