@@ -136,7 +136,7 @@ def key_create(shop: Annotated[str, typer.Option(help="Name, slug or number.")])
 @import_app.command("customers")
 def import_customers(file: File, shop: OneShop = None) -> None:
     """Take customers in from a CSV or XLSX file: phone and, as you have them, name, birthday, language, tags, points,
-    tier_points, joined_at.
+    tier_points, joined_at, debt, last_bought.
     """
     from bot.commands import importing
 
