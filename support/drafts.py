@@ -1,5 +1,6 @@
 """Drafts: what a member of staff has begun to write in a ticket, kept until it is sent, on whichever device they go on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -74,6 +75,24 @@ def forget(session: Session, ticket_id: int, staff_id: int, kind: str) -> None:
     """End a draft: it was sent, or its words were taken out."""
     own = (drafts.c.staff_id == staff_id, drafts.c.ticket_id == ticket_id, drafts.c.kind == kind)
     session.execute(delete(drafts).where(*own))
+
+
+def carry(session: Session, from_id: int, to_id: int, moved: Mapping[int, int]) -> None:
+    """Take what was begun in a ticket along to the one that it became a part of, below what the same person had begun
+    there; `moved`: where the messages are that were to be answered.
+    """
+    d = drafts.c
+    there = {(row.staff_id, row.kind): row.text for row in session.execute(select(drafts).where(d.ticket_id == to_id))}
+    for row in session.execute(select(drafts).where(d.ticket_id == from_id)).all():
+        own = (d.staff_id == row.staff_id, d.kind == row.kind)
+        begun = there.get((row.staff_id, row.kind))
+        if begun is None:
+            values = {"ticket_id": to_id, "reply_to": moved.get(row.reply_to or 0)}
+            session.execute(update(drafts).where(*own, d.ticket_id == from_id).values(**values))
+        else:
+            both = f"{begun}\n\n{row.text}"[:TEXT_CHARS_MAX]
+            session.execute(update(drafts).where(*own, d.ticket_id == to_id).values(text=both, at=now(session)))
+            session.execute(delete(drafts).where(*own, d.ticket_id == from_id))
 
 
 def of(session: Session, ticket_id: int, member: Member) -> list[Draft]:

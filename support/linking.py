@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from loyalty.customers import customers
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.staff import Member, Right
-from support import fields, hooks, links, mentions, messages, tags, tickets, topics
+from support import drafts, fields, hooks, links, mentions, messages, tags, tickets, topics
 from support.links import Kind
 from support.messages import AGENT, CUSTOMER, NOTE, ticket_messages
 from support.seen import agent_views
@@ -108,6 +108,7 @@ def merge(session: Session, ticket_id: int, member: Member, into_id: int) -> Non
     links.put(session, gone.id, stays.id, Kind.MERGED)
     tags.carry(session, gone.id, stays.id)
     fields.carry(session, gone.id, stays.id)
+    drafts.carry(session, gone.id, stays.id, moved)
     values: dict[str, Any] = {}
     if not stays.subject:
         values |= {"subject": gone.subject, "folded": tickets.folded(session, stays.customer_id, gone.subject)}

@@ -54,7 +54,7 @@ ticket_tags = table(TicketTagRow)
 
 def put(session: Session, ticket_id: int, member: Member, name: str) -> None:
     """Tag a ticket. Repeatable. Raises as tickets.view, InvalidError (tag: length, count)."""
-    name = _clean(name)
+    name = clean(name)
     ticket = tickets.hold(session, ticket_id, member)
     known = of(session, [ticket_id]).get(ticket_id, [])
     if fold(name) in {fold(one) for one in known}:
@@ -92,6 +92,14 @@ def of(session: Session, ticket_ids: Sequence[int]) -> dict[int, list[str]]:
     for row in rows:
         found.setdefault(row.ticket_id, []).append(row.name)
     return found
+
+
+def find(session: Session, shop_id: int, tag_id: int) -> Tag | None:
+    """A tag of a shop; None where it has none of that number."""
+    used = select(func.count()).where(ticket_tags.c.tag_id == tag_id).scalar_subquery()
+    mine = (tag_table.c.id == tag_id, tag_table.c.shop_id == shop_id)
+    row = session.execute(select(tag_table.c.id, tag_table.c.name, used).where(*mine)).first()
+    return Tag(*row) if row else None
 
 
 def every(session: Session, shop_ids: Sequence[int]) -> list[Tag]:
@@ -132,7 +140,8 @@ def _find_or_make(session: Session, shop_id: int, name: str) -> int:
         return int(session.execute(look).scalar_one())
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
+    """A tag as it is written; raises InvalidError("tag", "length")."""
     name = re.sub(r"\s+", " ", name.replace("\x00", "").strip().lstrip("#")).strip()
     if not name or len(name) > NAME_CHARS_MAX:
         raise InvalidError("tag", "length", name)

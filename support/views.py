@@ -207,6 +207,16 @@ def remove(session: Session, view_id: int, member: Member) -> None:
         audit.record(session, f"staff:{member.id}", "view_removed", before.shop_id, view=view_id, name=before.name)
 
 
+def retag(session: Session, before: str, after: str, *, keep: bool) -> None:
+    """Have every view that asks for a tag ask for another one; with `keep` for both, as other shops still have it."""
+    for row in session.execute(select(saved.c.id, saved.c.filters)).all():
+        names = row.filters.get("tags") or []
+        if fold(before) in map(fold, names):
+            stays = [name for name in names if keep or fold(name) != fold(before)]
+            filters = {**row.filters, "tags": [*stays, *([] if fold(after) in map(fold, stays) else [after])]}
+            session.execute(update(saved).where(saved.c.id == row.id).values(filters=filters))
+
+
 def _own(session: Session, view_id: int, member: Member) -> SavedView:
     view = get(session, member, view_id)
     if not view.own:

@@ -41,7 +41,7 @@ from store.base import table
 from store.clock import now
 from store.media import File
 from store.staff import Member, Role
-from support import fields, messages, tickets, topics, views
+from support import fields, messages, tags, tickets, topics, views
 from support.answers import articles, macros
 from support.answers.articles import Wording
 from support.care import incidents, plans
@@ -317,6 +317,12 @@ def care_task(session: Session, at: Stock) -> int:
     return session.execute(select(found.id).where(found.plan_id == number)).scalar_one()
 
 
+def tag(session: Session, at: Stock) -> int:
+    name = f"{at.said} {next(_numbers)}"
+    tags.put(session, at.number(session, "ticket"), at.owner, name)
+    return next(one.id for one in tags.every(session, [at.shop]) if one.name == name)
+
+
 def link(session: Session, _at: Stock) -> str:
     token = f"{next(_numbers):010d}"
     session.execute(
@@ -350,6 +356,7 @@ MAKERS: dict[str, Maker] = {
     ),
     "erasure": lambda session, at: erasures.ask(session, customer(session, at), at.shop).id,
     "thanks_rule": lambda session, at: thanks.add_rule(session, at.shop, thanks.Why.ORDERS, 20, at.said).id,
+    "tag": tag,
     "topic": lambda session, at: topics.add(session, at.shop, at.owner, f"{at.said} {next(_numbers)}"),
     "field": lambda session, at: fields.add(session, at.shop, at.owner, f"{at.said} {next(_numbers)}", "text"),
     "article": lambda session, at: articles.create(

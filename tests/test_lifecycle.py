@@ -16,6 +16,7 @@ from store.errors import ForbiddenError, InvalidError, NotFoundError
 from store.staff import Member, Role
 from support import (
     desks,
+    drafts,
     fields,
     handling,
     linking,
@@ -183,6 +184,11 @@ async def test_a_merged_tickets_messages_go_on_in_the_other_and_are_found(
     )
     await store.write(tags.put, second, minh, "Vỡ ly")
     await store.write(handling.prioritise, second, minh, "high")
+    quoted = next(one for one in await store.read(thread.page, second, minh) if getattr(one, "text", "") == "ảnh đây ạ")
+    for ticket, kind, text, answers in (
+        (second, "reply", "Dạ em", quoted.seq), (first, "note", "gọi lại", None), (second, "note", "khách quen", None),
+    ):  # fmt: skip
+        await store.write(drafts.keep, ticket, minh, kind, text, answers)
     cursor = await store.read(queue.cursor, minh)
     at = (await store.read(tickets.get, first)).changed
     await store.write(linking.merge, second, minh, first)
@@ -197,6 +203,10 @@ async def test_a_merged_tickets_messages_go_on_in_the_other_and_are_found(
     assert (gone.state, gone.merged_into) == (State.CLOSED, first)
     assert (stays.priority, stays.preview["text"], stays.preview["seq"]) == ("high", "thêm", moved[1].seq)
     assert await store.read(tags.of, [first]) == {first: ["Vỡ ly"]}
+    # What was begun goes along, below what was begun there.
+    assert await store.read(drafts.of, second, minh) == []
+    begun = {one.kind: (one.text, one.reply_to) for one in await store.read(drafts.of, first, minh)}
+    assert begun == {"reply": ("Dạ em", moved[0].seq), "note": ("gọi lại\n\nkhách quen", None)}
     known = await store.read(messages.by_source, Source("telegram:1", 77, 11))
     assert (known.ticket_id, known.seq) == (first, moved[0].seq)
     assert [one.id for one in await store.read(tickets.tickets_of, lan)] == [first]

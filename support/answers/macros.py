@@ -212,6 +212,18 @@ def remove(session: Session, macro_id: int, member: Member) -> None:
     audit.record(session, f"staff:{member.id}", "macro_removed", found.shop_id, macro=macro_id, name=found.name)
 
 
+def retag(session: Session, shop_id: int, before: str, after: str | None) -> None:
+    """Have a shop's macros put another tag on instead of one, or none."""
+    for macro in _of(session, shop_id):
+        changed = [
+            [one.do.value, after if one.do is Do.TAG and fold(one.value) == fold(before) else one.value]
+            for one in macro.actions
+        ]
+        kept = [action for action in changed if action[1] is not None]
+        if kept != [[one.do.value, one.value] for one in macro.actions]:
+            session.execute(update(macros).where(macros.c.id == macro.id).values(actions=kept))
+
+
 # ── Inside ─────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,4 +1,4 @@
-"""Requests: what the shop's desk asks of each, and how long a solved one can be opened again."""
+"""Requests: what the shop's desk asks of each, its tags, and how long a solved one can be opened again."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from handlers.web.shop import fields as typed
 from handlers.web.shop import frame
 from handlers.words import Words
 from store.errors import InvalidError
-from support import desks, fields, topics
+from support import desks, fields, tagging, tags, topics
 from support.desks import Desk
 from support.fields import Kind
 
@@ -25,8 +25,27 @@ def add_requests(app: web.Application) -> None:
     add.add_post(PATH, shop(save))
     add.add_post(PATH + "/topics", shop(save_topic))
     add.add_post(PATH + "/topics/{id:\\d{1,15}}", shop(save_topic))
+    add.add_post(PATH + "/tags/{id:\\d{1,15}}", shop(save_tag))
+    add.add_post(PATH + "/tags/{id:\\d{1,15}}/remove", shop(remove_tag))
     add.add_post(PATH + "/fields", shop(save_field))
     add.add_post(PATH + "/fields/{id:\\d{1,15}}", shop(save_field))
+
+
+async def save_tag(request: web.Request) -> web.StreamResponse:
+    """A tag under another name; that of another one makes them one."""
+    here, form, number = frame.frame_of(request), await typed.read(request), frame.named(request)
+
+    def write(session: Session) -> None:
+        tagging.rename(session, here.shop.id, here.member, number, form.get("tag", ""))
+
+    return await _save(request, f"tag-{number}", form, write)
+
+
+async def remove_tag(request: web.Request) -> web.StreamResponse:
+    """A tag off all requests."""
+    here, number = frame.frame_of(request), frame.named(request)
+    await site.store_of(request).write(tagging.remove, here.shop.id, here.member, number)
+    return await frame.done(request, PATH, site.words_of(request)("Taken off."))
 
 
 async def page(request: web.Request) -> web.StreamResponse:
@@ -42,11 +61,12 @@ async def _page(
     def look(session: Session) -> dict[str, Any]:
         return {
             "desk": desks.of(session, here.shop.id), "topics": topics.own(session, here.shop.id),
-            "fields": fields.of_shop(session, here.shop.id),
+            "fields": fields.of_shop(session, here.shop.id), "tags": tags.every(session, [here.shop.id]),
         }  # fmt: skip
 
     context = {
         **await site.store_of(request).read(look), "shipped": shown.topics(said), "kinds": kinds(said), "at": at,
+        "used": lambda count: said.plural("on {n} request", "on {n} requests", count),
         "form": dict(form or {}), "errors": {name: error} if error else {},
     }  # fmt: skip
     return await frame.render(request, "shop/requests.html", context, page="requests", status=422 if error else 200)
@@ -114,6 +134,7 @@ def _problem(said: Words, error: InvalidError) -> str:
     return {
         ("name", "length"): said("Give it a short name."), ("name", "taken"): said("There is one of this name already."),
         ("name", "count"): said("These are as many as there can be."), ("english", "length"): said("Give it a short name."),
+        ("tag", "length"): said("Give it a name of up to 40 letters."),
         ("kind", "unknown"): said("Please choose one of the list."),
         ("choices", "count"): said("Write 2 to 30 choices, one a line."), ("choices", "length"): said("A choice has up to 40 letters."),
     }.get((error.field, error.problem)) or site.say(said, error)  # fmt: skip
