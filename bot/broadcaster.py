@@ -195,7 +195,7 @@ class Broadcaster:
         reached = [(one, to) for one in due if isinstance(to := judged[one.customer_id], Reach)]
         skipped = {one.id: to.value for one in due if isinstance(to := judged[one.customer_id], Reason)}
         calls: list[Call] = []
-        queued: list[tuple[int, str, int | None, int]] = []
+        queued: list[tuple[int, str, int, int | None, int]] = []
         for one, reach, values in self._values(session, mailing, shop.name, reached):
             template = mailing.template(one, reach.language)
             if template is None:
@@ -220,7 +220,7 @@ class Broadcaster:
             )  # fmt: skip
             message = self._calls(session, outreach.with_pictures(told, mailing.pictures), one, reach, purpose)
             calls += message
-            queued.append((one.id, reach.account, voucher_id, len(message)))
+            queued.append((one.id, reach.account, reach.chat, voucher_id, len(message)))
         deliveries.skip(session, skipped)
         deliveries.queue(session, queued)
         if calls:

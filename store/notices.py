@@ -201,7 +201,7 @@ def told(session: Session, customer_ids: Sequence[int], purposes: Sequence[Purpo
         )
         .group_by(NoticeRow.customer_id)
     )  # fmt: skip
-    return {row[0]: row[1] for row in rows}
+    return {number: count for number, count in rows if number is not None}
 
 
 def settle(session: Session, ids: Sequence[int], state: str, reason: str | None = None) -> None:

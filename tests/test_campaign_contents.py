@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from loyalty.outreach.campaigns import drafts
+from loyalty.outreach.campaigns import campaigns, drafts, reports
+from loyalty.outreach.campaigns.reports import Bought, ByMessenger, Report
 from loyalty.vouchers import voucher_programs
 from loyalty.vouchers.voucher_programs import Kind
+from store import webchat
 from store.clock import SetClock
 from tests.chatting import (
+    Visitor,
     agent,
     customer_of,
     labels,
@@ -124,6 +128,7 @@ async def test_pictures_stand_above_the_words_on_every_messenger(api: Shop) -> N
             await api.let_go(number)
             assert (await api.through(number))["sent"] == 2
         await visitor.caught_up()
+        await seen(api, visitor, number)
         shown = visitor.shown[before:]
         assert [(len(one.get("media") or []), one["text"]) for one in shown] == [
             (1, "Món mới"), (1, ""), (1, ""), (0, "Món mới"),
@@ -133,6 +138,32 @@ async def test_pictures_stand_above_the_words_on_every_messenger(api: Shop) -> N
     assert [(call.method, call.text) for call in sent] == [("sendPhoto", "Món mới"), ("sendMediaGroup", "")]
     words = [message for message in lan.inbox if message.get("text") == "Món mới"]
     assert [labels(one) for one in words] == [["Điểm của mình", "Không nhận tin này nữa"]]
+
+
+async def seen(api: Shop, visitor: Visitor, number: int) -> None:
+    """What the web chat shows as read, the report counts; of Telegram nobody knows."""
+
+    async def told() -> list[ByMessenger]:
+        report = await api.shop.store.read(lambda s: reports.of(s, campaigns.get(s, number)))
+        return sorted(report.messengers, key=lambda one: one.name)
+
+    last = visitor.shown[-1]["number"]
+    for up_to, read in (last - 1, 0), (last, 1):
+        await api.shop.store.write(webchat.seen, int(visitor.boot["visitor"]), up_to)
+        assert await told() == [ByMessenger("telegram", 1, None, 0), ByMessenger("web", 1, read, 0)]
+
+
+def test_profit_is_what_goods_vouchers_and_sending_leave() -> None:
+    # 100 heard it and paid 5,000,000 after 400,000 of vouchers; of 50 held out came 1,500,000: as many let expect 3,000,000.
+    nobody = Bought(0, 0, 0)
+    report = Report(
+        150, 50, 0, 100, 0, 0, {}, {}, 0, 0, 0, 100, 20, 400_000, Bought(40, 50, 5_000_000), Bought(15, 15, 1_500_000), {}, None,
+        [ByMessenger("sms", 100, None, 20_000)], [],
+    )  # fmt: skip
+    assert report.extra == 2_000_000
+    # 60 % of 2,400,000 at full prices are 1,440,000, less the vouchers, less the sending.
+    assert report.profit(60) == 1_440_000 - 400_000 - 20_000
+    assert replace(report, held_out=0, beside=nobody).profit(60) is None
 
 
 async def test_a_stop_between_picture_and_words_tears_nothing_apart(api: Shop) -> None:

@@ -72,6 +72,9 @@ class DeliveryRow(Base):
     voucher_id: Mapped[int | None]
     calls: Mapped[int | None]
     """How many calls its message was written as: pictures may go before the words."""
+    chat: Mapped[int | None]
+    message: Mapped[int | None]
+    """The number of its words in that chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +173,13 @@ def waiting(session: Session, source: str) -> list[tuple[int, Purpose]]:
     return [(row.source_id, Purpose(row.purpose)) for row in rows]
 
 
-def queue(session: Session, sent_by: Sequence[tuple[int, str, int | None, int]]) -> None:
-    """Their messages are in the outbox now: (delivery, account, voucher, calls) each."""
+def queue(session: Session, sent_by: Sequence[tuple[int, str, int, int | None, int]]) -> None:
+    """Their messages are in the outbox now: (delivery, account, chat, voucher, calls) each."""
     at = to_micros(now(session))
     raw_many(
         session,
-        "UPDATE deliveries SET state = 'queued', account = ?, voucher_id = ?, calls = ?, left_at = ? WHERE id = ?",
-        [(account, voucher, calls, at, number) for number, account, voucher, calls in sent_by],
+        "UPDATE deliveries SET state = 'queued', account = ?, chat = ?, voucher_id = ?, calls = ?, left_at = ? WHERE id = ?",
+        [(account, chat, voucher, calls, at, number) for number, account, chat, voucher, calls in sent_by],
     )
 
 
@@ -254,8 +257,11 @@ def ended(session: Session, how: Ended) -> None:
     session.execute(
         update(deliveries)
         .where(d.id == how.call.subject, d.state.in_((QUEUED, UNKNOWN)))
-        .values(state=state, reason=reason, ended_at=now(session))
-    )
+        .values(
+            state=state, reason=reason, ended_at=now(session),
+            message=how.result.get("message_id") if isinstance(how.result, dict) else None,
+        )
+    )  # fmt: skip
 
 
 def of(source: str, source_id: int) -> ColumnElement[bool]:

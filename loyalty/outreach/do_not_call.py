@@ -38,7 +38,8 @@ def replace(session: Session, phones: Sequence[str], shop_id: int, actor: str) -
         part = phones[start : start + BATCH]
         marks = ", ".join(["(?, ?)"] * len(part))
         values = [value for phone in part for value in (phone, to_micros(at))]
-        raw(session, f"INSERT INTO do_not_call (phone, at) VALUES {marks} ON CONFLICT (phone) DO UPDATE SET at = excluded.at", values)  # noqa: S608
+        sql = f"INSERT INTO do_not_call (phone, at) VALUES {marks} ON CONFLICT (phone) DO UPDATE SET at = excluded.at"  # noqa: S608
+        raw(session, sql, values)
         yield start + len(part)
     session.execute(delete(numbers).where(numbers.c.at != at))
     audit.record(session, actor, "do_not_call_changed", shop_id, changed={"numbers": [before, size(session)]})

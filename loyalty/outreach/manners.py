@@ -87,10 +87,11 @@ class Reach:
 
 def rules(session: Session) -> Rules:
     """What is set for the installation."""
-    kept = options.get(session, OPTION) or {}
-    return Rules(
-        **{name: time.fromisoformat(value) if isinstance(value, str) else value for name, value in kept.items()}
-    )
+    kept: dict[str, Any] = {
+        name: time.fromisoformat(value) if isinstance(value, str) else value
+        for name, value in (options.get(session, OPTION) or {}).items()
+    }
+    return Rules(**kept)
 
 
 def put(session: Session, kept: Rules) -> None:

@@ -18,18 +18,18 @@ from sqlalchemy import JSON, ForeignKey, Index, Text, and_, exists, or_, select,
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.outreach import deliveries
+from loyalty.outreach.campaigns import terms
 from loyalty.outreach.segments import criteria, segments
-from store import audit, options, shops
+from store import audit, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
-from store.errors import ConflictError, InvalidError, NotFoundError
+from store.errors import ConflictError, NotFoundError
 from store.signals import signal
 
 TOPIC = "campaigns"
 LATE = timedelta(minutes=10)
 """How far a schedule may lie back: a later one is refused, for an offer of this morning is no offer of tonight."""
 SWEPT = timedelta(days=7)
-OPTION = "campaigns"
 
 
 class CampaignState(StrEnum):
@@ -141,22 +141,6 @@ _FIELDS = tuple(campaigns.c[name] for name in Campaign.__dataclass_fields__)
 # ── Letting it go, and stopping it ─────────────────────────────────────────────────────────────────
 
 
-def second_over(session: Session) -> int | None:
-    """Over how many people a second person has to approve; None: one is enough."""
-    found = (options.get(session, OPTION) or {}).get("second_over")
-    return None if found is None else int(found)
-
-
-def put_second_over(session: Session, people: int | None, shop_id: int, actor: str) -> None:
-    """Set that, for all shops. Raises InvalidError."""
-    if people is not None and people < 0:
-        raise InvalidError("second_over", "range", people)
-    before = second_over(session)
-    if before != people:
-        options.put(session, OPTION, {"second_over": people})
-        audit.record(session, actor, "campaigns_changed", shop_id, changed={"second_over": [before, people]})
-
-
 def approve(session: Session, campaign_id: int, shop_id: int, actor: str) -> Campaign:
     """Let a draft go: who is meant is frozen from now on, and it is sent at its time. Approved already: as it stands.
 
@@ -179,7 +163,7 @@ def approve(session: Session, campaign_id: int, shop_id: int, actor: str) -> Cam
 
 
 def _large(session: Session, campaign: Campaign) -> bool:
-    most = second_over(session)
+    most = terms.of(session).second_over
     if most is None:
         return False
     zone = shops.get(session, campaign.shop_id).timezone

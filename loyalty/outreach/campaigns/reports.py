@@ -5,11 +5,12 @@ after sending began). Cost is what the messengers charge; Telegram and the web c
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, and_, func, literal, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, FromClause, and_, case, func, literal, select, type_coerce
 from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
@@ -25,9 +26,14 @@ from loyalty.vouchers.vouchers import VoucherState, vouchers
 from store import events
 from store.base import table, to_micros
 from store.clock import now
+from store.webchat import WebChat
 
 WINDOW = timedelta(days=7)
 """How long after its message an order counts as the campaign's."""
+WEB = "web"
+"""The account of the web chat, which knows how far somebody has read."""
+PRICES: Mapping[str, int] = {}
+"""đồng for a message, by messenger; those that aren't here are free."""
 _QUARTER = 900_000_000
 _events = table(events.Event)
 _COMPLAINED = and_(_events.c.kind == "ticket_opened", _events.c.data["topic"].as_string() == "complaint")
@@ -50,6 +56,16 @@ class Group:
     bought: Bought
     beside: Difference | None
     """How the share of them who bought stands to that of those held out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByMessenger:
+    """What left by one messenger (telegram, web): how many of it were read (None: it doesn't tell), and đồng it cost."""
+
+    name: str
+    sent: int
+    read: int | None
+    cost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +97,14 @@ class Report:
     """By variant, of those who heard it."""
     versus: Difference | None
     """The first variant beside the second."""
-    cost: int
+    messengers: list[ByMessenger]
+    opened: list[tuple[str, int]]
+    """How many people opened each address, or tapped each button (`button:` and its place), the most first."""
+
+    @property
+    def cost(self) -> int:
+        """đồng of sending."""
+        return sum(one.cost for one in self.messengers)
 
     @property
     def extra(self) -> int | None:
@@ -89,6 +112,14 @@ class Report:
         if not self.held_out:
             return None
         return self.bought.revenue - self.beside.revenue * self.sent // self.held_out
+
+    def profit(self, margin: int) -> int | None:
+        """đồng that are left of `extra` where so many per cent of a full price are the shop's: its vouchers were taken off
+        what was paid, the goods cost what they cost. None without any held out.
+        """
+        if self.extra is None:
+            return None
+        return (self.extra + self.discounts) * margin // 100 - self.discounts - self.cost
 
 
 def of(session: Session, campaign: Campaign) -> Report:
@@ -151,8 +182,26 @@ def of(session: Session, campaign: Campaign) -> Report:
         versus=comparing.difference(first.bought.people, first.people, second.bought.people, second.people)
         if second
         else None,
-        cost=0,
+        messengers=_messengers(session, mine),
+        opened=links.opened(session, CAMPAIGN, campaign.id),
     )  # fmt: skip
+
+
+def _messengers(session: Session, mine: ColumnElement[bool]) -> list[ByMessenger]:
+    d, w = deliveries.deliveries, table(WebChat)
+    seen = func.sum(case((and_(d.c.account == WEB, w.c.seen_number >= d.c.message), 1), else_=0))
+    rows = session.execute(
+        select(d.c.account, func.count(), seen)
+        .select_from(d.outerjoin(w, and_(d.c.account == WEB, w.c.id == d.c.chat)))
+        .where(mine, d.c.state == SENT)
+        .group_by(d.c.account)
+        .order_by(func.count().desc())
+    )
+    found = []
+    for account, sent, read in rows:
+        name = str(account).partition(":")[0]
+        found.append(ByMessenger(name, sent, int(read) if account == WEB else None, sent * PRICES.get(name, 0)))
+    return found
 
 
 def _said(

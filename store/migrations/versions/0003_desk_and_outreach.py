@@ -83,6 +83,8 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("voucher_id", sa.BigInteger(), nullable=True),
         sa.Column("calls", sa.BigInteger(), nullable=True),
+        sa.Column("chat", sa.BigInteger(), nullable=True),
+        sa.Column("message", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint(
             "source",

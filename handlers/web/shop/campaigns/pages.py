@@ -1,7 +1,7 @@
 """Campaigns as they stand: the list, one while it is sent, what it came to, and its buttons."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,10 +17,11 @@ from handlers.web.shop.campaigns import said as facts
 from handlers.web.shop.sheets_out import Sheet
 from handlers.words import Words
 from loyalty.insights.today import Week
-from loyalty.outreach import deliveries, manners
-from loyalty.outreach.campaigns import campaigns, drafts, reports
+from loyalty.outreach import deliveries, links, manners
+from loyalty.outreach.campaigns import campaigns, contents, drafts, reports, terms
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
 from loyalty.outreach.campaigns.reports import Report
+from loyalty.outreach.campaigns.terms import Terms
 from loyalty.vouchers import voucher_programs
 from store import staff
 from store.clock import now
@@ -48,11 +49,11 @@ async def _list(request: web.Request, form: dict[str, str], errors: dict[str, st
     def look(session: Session) -> dict[str, Any]:
         found = campaigns.of_shop(session, here.shop.id, LISTED + 1, before)
         stand = {one.id: deliveries.counts(session, deliveries.CAMPAIGN, one.id) for one in found[:LISTED]}
-        limit = campaigns.second_over(session)
+        kept = terms.of(session)
         return {
             "lines": [(one, _sums(stand[one.id])) for one in found[:LISTED]],
             "more": found[LISTED - 1].id if len(found) > LISTED else None,
-            "form": {"second_over": "" if limit is None else said.number(limit), **form},
+            "form": {name: "" if value is None else said.number(value) for name, value in asdict(kept).items()} | form,
         }  # fmt: skip
 
     context = await site.store_of(request).read(look)
@@ -68,17 +69,21 @@ def _sums(stand: dict[tuple[str, str | None], int]) -> dict[str, int]:
 
 
 async def save_second(request: web.Request) -> web.StreamResponse:
-    """Over how many people a second person has to approve."""
+    """What the owner sets for all campaigns."""
     here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
 
     def write(session: Session) -> None:
-        campaigns.put_second_over(session, fields.number(form, "second_over"), here.shop.id, here.actor)
+        new = Terms(fields.number(form, "second_over"), fields.number(form, "margin"))
+        terms.change(session, new, here.shop.id, here.actor)
 
     try:
         await site.store_of(request).write(write)
-    except InvalidError:
-        words = said("Write a whole number, for example 500. Leave it empty if one person is enough.")
-        return await _list(request, form, {"second_over": words}, status=422)
+    except InvalidError as error:
+        words = {
+            "second_over": said("Write a whole number, for example 500. Leave it empty if one person is enough."),
+            "margin": said("Write a whole number from 1 to 100, for example 60."),
+        }[error.field]  # fmt: skip
+        return await _list(request, form, {error.field: words}, status=422)
     return await frame.done(request, "/shop/campaigns", said("Saved."))
 
 
@@ -112,6 +117,7 @@ def _looked(session: Session, request: web.Request, number: int) -> dict[str, An
     days = reports.days(session, campaign, here.shop.timezone)
     offer = voucher_programs.get(session, campaign.program_id) if campaign.program_id else None
     return {
+        "opened": _opened(said, campaign, report), "margin": terms.of(session).margin, "messengers": facts.messengers(said),
         "campaign": campaign, "report": report, "days": days, "offer": offer, "pace": _pace(session, said, campaign, report, here.shop.timezone),
         "chart": chart.draw([Week(day.day, day.orders, day.clicks) for day in days]),
         "states": facts.states(said), "reasons": facts.reasons(said), "share": lambda value, **more: facts.share(said, value, **more),
@@ -119,6 +125,14 @@ def _looked(session: Session, request: web.Request, number: int) -> dict[str, An
         "names": {actor: _name(session, actor) for actor in (campaign.created_by, campaign.proposed_by, campaign.approved_by) if actor},
         "mine": campaign.proposed_by == here.actor, "advertising": campaign.purpose == Purpose.ADVERTISING,
     }  # fmt: skip
+
+
+def _opened(said: Words, campaign: Campaign, report: Report) -> list[tuple[str, int]]:
+    """What people opened or tapped, as it was called to them."""
+    buttons = contents.buttons_of(campaign.buttons)
+    called = {f"{links.BUTTON}{place}": one.label(said.language) for place, one in enumerate(buttons)}
+    called |= {one.to: one.label(said.language) for one in buttons if one.kind is contents.Kind.LINK}
+    return [(called.get(address, address), people) for address, people in report.opened]
 
 
 def _name(session: Session, actor: str) -> str:
@@ -201,7 +215,7 @@ async def export(request: web.Request) -> web.StreamResponse:
         )  # fmt: skip
 
     report, days, lines = await site.store_of(request).read(look)
-    why = facts.reasons(said)
+    why, names = facts.reasons(said), facts.messengers(said)
     figures: list[tuple[str, int]] = [
         (said("Planned"), report.planned), (said("Sent"), report.sent), (said("Held out"), report.held_out),
         (said("Failed"), report.failed), (said("Not known whether it arrived"), report.unknown),
@@ -211,6 +225,8 @@ async def export(request: web.Request) -> web.StreamResponse:
         (said("Orders"), report.bought.orders), (said("Revenue"), report.bought.revenue),
         (said("Held out who bought"), report.beside.people), (said("Revenue of those held out"), report.beside.revenue),
         (said("Discounts by its vouchers"), report.discounts), (said("Cost of sending"), report.cost),
+        *((said("Sent by {messenger}", messenger=names[one.name]), one.sent) for one in report.messengers),
+        *((said("Read on {messenger}", messenger=names[one.name]), one.read) for one in report.messengers if one.read is not None),
         (said("Said stop"), report.opted_out), (said("Complained"), report.complained),
     ]  # fmt: skip
     became = {

@@ -30,6 +30,10 @@ def reasons(said: Words) -> dict[str, str]:
     }  # fmt: skip
 
 
+def messengers(said: Words) -> dict[str, str]:
+    return {"telegram": "Telegram", "web": said("the web chat")}
+
+
 def span(said: Words, seconds: float) -> str:
     """How long something takes, as people say it."""
     if seconds < 60:
