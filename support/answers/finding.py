@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, column, false, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, column, false, literal, or_, select, text, union_all
 from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
@@ -26,6 +26,8 @@ WORDS_MAX = 8
 """Words of a search that are looked for."""
 NEWEST = 400
 """So many tickets or messages are found at most, the newest."""
+RECENT = 10_000
+"""So many of the newest rows are looked through one by one on PostgreSQL."""
 EXCERPT_CHARS = 140
 _WORD = re.compile(r"[^\W_]+")
 
@@ -113,12 +115,13 @@ def among(session: Session, shop_ids: Sequence[int], search: str) -> ColumnEleme
     of them in one message or note.
     """
     asked = wanted(search)
-    found = [tickets.c.id == asked.number] if asked.number is not None else []
+    found: list[Select[int]] = [] if asked.number is None else [select(literal(asked.number))]
     if asked.words and shop_ids:
         m = ticket_messages.c
         said = select(m.ticket_id).where(m.id.in_(_rows(session, "search_messages", shop_ids, asked)))
-        found += [tickets.c.id.in_(_rows(session, "search_tickets", shop_ids, asked)), tickets.c.id.in_(said)]
-    return or_(false(), *found)
+        found += [_rows(session, "search_tickets", shop_ids, asked), said]
+    # One list of numbers: PostgreSQL takes several with an OR between them as a reason to look at every ticket.
+    return tickets.c.id.in_(union_all(*found)) if found else false()
 
 
 def everything(session: Session, member: Member, search: str, limit: int = 8) -> Everything:
@@ -140,14 +143,24 @@ def everything(session: Session, member: Member, search: str, limit: int = 8) ->
 # ── The index ──────────────────────────────────────────────────────────────────────────────────────
 
 
+_NEWEST = """
+WITH recent AS MATERIALIZED (
+    SELECT id FROM {index} WHERE id > (SELECT max(id) - {recent} FROM {index}) AND {holds} ORDER BY id DESC LIMIT {limit}
+), older AS MATERIALIZED (SELECT id FROM {index} WHERE {holds} AND (SELECT count(*) FROM recent) < {limit})
+SELECT id FROM (SELECT id FROM recent UNION SELECT id FROM older) found ORDER BY id DESC LIMIT {limit}
+"""
+"""PostgreSQL can't tell common words from rare ones, and would walk through everything for a rare one. So what is common is found
+among the newest, and only where that is not enough, the index is asked for all.
+"""
+
+
 def _rows(session: Session, index: str, shop_ids: Sequence[int], asked: Wanted, limit: int = NEWEST) -> Select[int]:
     """The numbers of the newest rows that hold all the words, in these shops."""
     every = _covers(session, shop_ids)
     if session.get_bind().dialect.name == "postgresql":
         only = "" if every else f" AND shop_id IN ({', '.join(str(shop_id) for shop_id in shop_ids)})"
-        sql = (
-            f"SELECT id FROM {index} WHERE words @@ to_tsquery('simple', :{index}){only} ORDER BY id DESC LIMIT {limit}"  # noqa: S608
-        )
+        holds = f"words @@ to_tsquery('simple', :{index}){only}"
+        sql = _NEWEST.format(index=index, holds=holds, limit=limit, recent=RECENT)
         match = _tsquery(asked)
     else:
         sql = f"SELECT rowid AS id FROM {index} WHERE {index} MATCH :{index} ORDER BY rowid DESC LIMIT {limit}"  # noqa: S608
