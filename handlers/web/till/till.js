@@ -6,8 +6,9 @@
 // The key is made for what is on the confirming sheet: pressing again after a lost answer is the same sale. Without a connection
 // a bill without vouchers and points is noted in the queue (queue.js) under that key.
 
-import { Words, el, icon } from "../chat/dom.js";
+import { Words, el } from "../chat/dom.js";
 import { toast } from "../regulars.js";
+import { Buyer } from "./buyer.js";
 import { Day } from "./day.js";
 import { Done } from "./done.js";
 import { Lost, Queue } from "./queue.js";
@@ -29,6 +30,7 @@ const count = (what, value) => words.say(value === 1 ? `${what}_one` : what, { n
 
 const fresh = () => ({ card: null, phone: null, query: null, codes: [], without: [], part: null, amount: 0, points: 0, seen: null, key: null });
 let entry = fresh();
+const buyer = new Buyer({ words, count, number, restart, askPhone });
 let asked = 0; // numbers the previews, so that a slow answer for an earlier entry is dropped
 let busy = false;
 
@@ -205,7 +207,7 @@ async function see() {
 }
 
 function draw() {
-  drawWho();
+  buyer.draw(entry);
   find("figure").textContent = money(entry.amount);
   find("figure").classList.toggle("zero", !entry.amount);
   const { seen } = entry;
@@ -218,42 +220,10 @@ function draw() {
   find("points-words").textContent = entry.points ? count("points", entry.points) : words.say(can ? "use_points" : "no_points");
   find("pick-points").classList.toggle("used", entry.points > 0);
   find("pick-points").disabled = !can || !entry.amount;
-  const paid = seen ? seen.paid : entry.amount;
-  find("go-on").textContent = entry.amount ? words.say("go_on", { amount: money(paid) }) : words.say("enter_amount");
+  // What was seen of another amount says nothing of this one: while nothing comes off, the bill itself is to be paid.
+  const paid = seen?.amount === entry.amount ? money(seen.paid) : off ? "…" : money(entry.amount);
+  find("go-on").textContent = entry.amount ? words.say("go_on", { amount: paid }) : words.say("enter_amount");
   find("go-on").disabled = !entry.amount;
-}
-
-function priceList(list) {
-  const link = /^https?:\/\/\S+$/.test(list);
-  return link
-    ? el("a", { class: "strong", href: list, target: "_blank", rel: "noopener noreferrer" }, words.say("price_link"))
-    : el("span", { class: "strong" }, words.say("price_list", { list }));
-}
-
-function drawWho() {
-  const { card, phone, query } = entry;
-  const title = query ?? (card ? card.name || card.phone || words.say("unnamed") : words.say(phone ? "guest" : "unknown"));
-  const facts = [];
-  if (card) {
-    facts.push(el("span", { class: "tier", data: { rank: Math.min(card.rank, 3) } }, card.tier));
-    facts.push(el("span", { class: "strong" }, count("points", card.available)));
-    if (card.vouchers.length) facts.push(el("span", { class: "muted" }, count("vouchers", card.vouchers.length)));
-    if (card.price_list) facts.push(priceList(card.price_list));
-    if (card.pending) facts.push(el("span", { class: "muted" }, words.say("pending", { n: number(card.pending) })));
-  } else if (query) {
-    facts.push(el("span", { class: "muted" }, words.say("offline_who")));
-  } else {
-    facts.push(el("span", { class: "muted" }, phone ? `${phone.shown} · ${words.say("guest_words")}` : words.say("unknown_words")));
-  }
-  const letter = card?.name ? card.name.trim().split(/\s+/).at(-1).slice(0, 1) : icon("user");
-  const mark = el("span", { class: "avatar", "aria-hidden": "true", data: { hue: card ? card.id % 8 : 0 } }, letter);
-  find("who").replaceChildren(
-    mark,
-    el("div", { class: "name" }, el("b", {}, title), el("div", { class: "facts" }, ...facts),
-      card?.treat?.length ? el("ul", { class: "treat" }, ...card.treat.map((line) => el("li", {}, line))) : null,
-      card && !card.proven ? el("button", { type: "button", class: "button small", onclick: askPhone }, icon("check"), find("phone-title").textContent) : null),
-    el("button", { type: "button", class: "round", "aria-label": words.say("other"), title: words.say("other"), onclick: restart }, icon("close")),
-  );
 }
 
 function press(key) {
