@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from handlers.web import site
 from handlers.web.shop import fields, frame
+from handlers.web.shop.campaigns.composing import variables
 from handlers.web.shop.campaigns.said import reasons
 from handlers.web.shop.journeys import composing, said
 from handlers.web.shop.journeys.composing import Node
@@ -105,7 +106,7 @@ async def _context(request: web.Request, draft: Draft) -> dict[str, Any]:
         }, "nodes": draft.nodes, "kinds": said.kinds(words), "branch_names": said.branches(words),
         "trigger_names": said.triggers_said(words), "questions": said.questions(words), "weekdays": said.weekdays(words),
         "line": lambda node: said.line(words, node, known), "OWN": composing.OWN, "begins": _begins(words, draft, names),
-        "asked": said.asked(words, draft.form, known["segments"]), "errors": {}, "why": reasons(words), "missed": missed, "variables": templates.VARIABLES,
+        "asked": said.asked(words, draft.form, known["segments"]), "errors": {}, "why": reasons(words), "missed": missed, "variables": variables(words),
         "numbered": {kind: one.number[0] for kind, one in triggers.TRIGGERS.items() if one.number and one.number[0] != "segment"},
     }  # fmt: skip
 

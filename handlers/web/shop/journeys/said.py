@@ -163,7 +163,7 @@ def problem(said: Words, error: InvalidError) -> str:
     if error.problem == "syntax":
         return said("A place isn't closed properly: write it like {place}.", place="{{ name }}")
     if error.problem in {"unknown", "unsupported"} and name.startswith("words"):
-        return said("“{value}” isn't known. Use the places named beside.", value=str(error.value)[:40])
+        return said("“{value}” isn't known. Use the places named above.", value=str(error.value)[:40])
     if name in {"n", "days", "share", "points", "stars", "days_before", "weekday", "number"}:
         return (
             said("A whole number is needed here.")
