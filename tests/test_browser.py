@@ -348,6 +348,10 @@ async def test_a_cashier_takes_vouchers_and_points(browser: Browser, house: Runn
         # The customer's best is on the bill by itself; a code that is shown comes beside it.
         chips = page.locator("#used button")
         await expect(chips).to_have_text(["Giảm 10%−8.500\xa0₫"])
+        # What this bill comes to isn't what the next key's does: until that is known, no amount is named.
+        tap = "key => (document.querySelector(`#keypad [data-key='${key}']`).click(), document.querySelector('#go-on').textContent)"
+        assert await page.evaluate(tap, "back") == SAID("Take {amount}", amount="…")
+        await till.enter("0")
         await page.locator("#pick-voucher").click()
         await page.locator("#voucher-code").fill(vouchers.shown(shown.code).lower())
         await page.locator("#voucher-form button.main").click()
@@ -402,11 +406,7 @@ async def test_without_a_connection_sales_wait_and_go_in_once(browser: Browser, 
         await page.reload()
         await expect(page.locator("#queued")).to_contain_text(SAID("{n} sales wait for a connection", n=2))
         await page.locator("#walk-in").click()
-        await till.enter("500")
-        await expect(page.locator("#go-on")).to_have_text(SAID("Take {amount}", amount=SAID.money(500)))
-        # What was seen of 500 is not what the next key makes of it.
-        typed = "document.querySelector('#keypad [data-key=\"0\"]').click(), document.querySelector('#go-on').textContent"
-        assert await page.evaluate(typed) == SAID("Take {amount}", amount=SAID.money(5_000))
+        await till.enter("5000")
         await till.go_on()
         await till.collect()
         await page.locator("#next").click()
