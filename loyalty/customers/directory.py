@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from loyalty.customers import customers
 from loyalty.customers.customers import CODE_SIGNS, Customer
-from loyalty.orders.orders import Status, orders
+from loyalty.orders.orders import orders
+from loyalty.orders.real import REAL
 from loyalty.points import ledger
 from loyalty.points.lots import lots
 from store import paging, shops
@@ -32,7 +33,6 @@ ASLEEP_ORDERS = 3
 EXPIRING_DAYS = 30
 PHONE_DIGITS = 4
 """So many digits are looked for in phones."""
-_REAL = (orders.c.status.in_((Status.COMPLETED, Status.REFUNDED)), orders.c.total > orders.c.refunded)
 
 
 class Sort(StrEnum):
@@ -143,7 +143,7 @@ def among(session: Session, shop_id: int, numbers: Sequence[int]) -> list[int]:
     if _is_only(session):
         return list(numbers)
     c, o = customers.customers.c, orders.c
-    bought = select(o.customer_id).where(o.shop_id == shop_id, o.customer_id.in_(numbers), *_REAL)
+    bought = select(o.customer_id).where(o.shop_id == shop_id, o.customer_id.in_(numbers), *REAL)
     query = select(c.id).where(c.id.in_(numbers), or_(c.home_shop_id == shop_id, c.id.in_(bought)))
     own = set(session.execute(query).scalars())
     return [number for number in numbers if number in own]
@@ -154,7 +154,7 @@ def bought_by(session: Session, shop_id: int, customer_id: int) -> Bought:
     row = session.execute(
         select(
             func.count(), func.coalesce(func.sum(orders.c.counted), 0), func.max(orders.c.placed_at)
-        ).where(orders.c.customer_id == customer_id, orders.c.shop_id == shop_id, *_REAL)
+        ).where(orders.c.customer_id == customer_id, orders.c.shop_id == shop_id, *REAL)
     ).one()  # fmt: skip
     return Bought(row[0], int(row[1]), row[2])
 
@@ -176,7 +176,7 @@ def facts(session: Session, shop_id: int) -> Subquery:
                 cast(func.sum(orders.c.counted), BigInteger).label("spent"),
                 func.max(orders.c.placed_at).label("last_at"),
             )
-            .where(orders.c.shop_id == shop_id, orders.c.customer_id.is_not(None), *_REAL)
+            .where(orders.c.shop_id == shop_id, orders.c.customer_id.is_not(None), *REAL)
             .group_by(orders.c.customer_id)
         )  # fmt: skip
     return query.subquery("bought")

@@ -1,7 +1,7 @@
 """Settlement: which shop issued how many points and where they were redeemed, so that the shops can square up."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from loyalty.points import ledger
 from store import shops
+from store.clock import midnight
 from store.errors import InvalidError
 
 
@@ -44,7 +45,7 @@ def bounds(shop: shops.Shop, first: date, last: date) -> tuple[datetime, datetim
     if last < first:
         raise InvalidError("to", "range", last)
     zone = ZoneInfo(shop.timezone)
-    return datetime.combine(first, time(), zone), datetime.combine(last + timedelta(days=1), time(), zone)
+    return midnight(first, zone), midnight(last + timedelta(days=1), zone)
 
 
 def _flow(session: Session, shop_id: int, name: str, begin: datetime, end: datetime) -> int:

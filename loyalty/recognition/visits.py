@@ -62,7 +62,8 @@ class Visit:
 
 def of(session: Session, shop: Shop, customer_id: int) -> list[Visit]:
     """A customer's visits at a shop, oldest first."""
-    from loyalty.orders.orders import IMPORT, Status, orders
+    from loyalty.orders.orders import IMPORT, orders
+    from loyalty.orders.real import REAL
 
     zone = ZoneInfo(shop.timezone)
     rows = session.execute(
@@ -70,8 +71,7 @@ def of(session: Session, shop: Shop, customer_id: int) -> list[Visit]:
             orders.c.id, orders.c.placed_at, orders.c.total, orders.c.refunded, orders.c["items"].label("bought"), orders.c.source
         )
         .where(
-            orders.c.customer_id == customer_id, orders.c.shop_id == shop.id,
-            orders.c.status.in_((Status.COMPLETED.value, Status.REFUNDED.value)), orders.c.total > orders.c.refunded,
+            orders.c.customer_id == customer_id, orders.c.shop_id == shop.id, *REAL,
         )
         .order_by(orders.c.placed_at, orders.c.id)
     )  # fmt: skip

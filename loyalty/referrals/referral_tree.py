@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from loyalty.customers import customers, directory
 from loyalty.orders.orders import orders
+from loyalty.orders.real import REAL
 from loyalty.referrals.referral_rewards import rewards
 from loyalty.referrals.referrals import FINAL, Reason, ReferralRow, State, referrals
 from store import shops
@@ -105,7 +106,6 @@ _STANDS = and_(r.state != State.REFUSED, or_(r.reason.is_(None), r.reason != Rea
 _OPENED = type_coerce(r.opened_at, BigInteger)
 _SINCE = type_coerce(orders.c.placed_at, BigInteger) >= _OPENED - _OPENED % 1_000_000
 """Orders since the link was opened, by the second."""
-_REAL = (orders.c.status.in_(("completed", "refunded")), orders.c.total > orders.c.refunded)
 
 
 class Sort(StrEnum):
@@ -176,7 +176,7 @@ def _worth(roots: Subquery, shop_id: int, sort: Sort) -> ColumnElement[int]:
     return (
         select(func.coalesce(func.sum(orders.c.total - orders.c.refunded), 0))
         .join(tree, tree.c.friend_id == orders.c.customer_id)
-        .where(tree.c.root == r.referrer_id, orders.c.shop_id == shop_id, since, *_REAL)
+        .where(tree.c.root == r.referrer_id, orders.c.shop_id == shop_id, since, *REAL)
         .correlate(referrals)
         .scalar_subquery()
     )
@@ -198,7 +198,7 @@ def sums(session: Session, shop_id: int) -> Sums:
     revenue = session.execute(
         select(func.coalesce(func.sum(orders.c.total - orders.c.refunded), 0))
         .join(referrals, and_(r.friend_id == orders.c.customer_id, r.state != State.REFUSED))
-        .where(orders.c.shop_id == shop_id, _SINCE, *_REAL)
+        .where(orders.c.shop_id == shop_id, _SINCE, *REAL)
     ).scalar_one()
     return Sums(
         sum(row.friends for row in counts), sum(row.friends for row in counts if row.state == State.REWARDED),
@@ -339,7 +339,7 @@ def _revenue(session: Session, shop_id: int, numbers: list[int]) -> dict[int, in
     rows = session.execute(
         select(r.id, func.sum(orders.c.total - orders.c.refunded).label("paid"))
         .join(orders, orders.c.customer_id == r.friend_id)
-        .where(r.id.in_(numbers), orders.c.shop_id == shop_id, _SINCE, *_REAL)
+        .where(r.id.in_(numbers), orders.c.shop_id == shop_id, _SINCE, *REAL)
         .group_by(r.id)
     )
     return {row.id: int(row.paid) for row in rows}

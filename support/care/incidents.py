@@ -4,7 +4,7 @@ end tells them all. Who is still to be told is a row.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,7 @@ from loyalty.orders import bought
 from loyalty.orders.orders import Status, orders
 from store import audit, notices, shops
 from store.base import Base, BigId, UtcTime, table
-from store.clock import now
+from store.clock import midnight, now
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.staff import Member, Right
 from support import tickets
@@ -116,8 +116,8 @@ def touched(session: Session, shop_id: int, reach: Reach) -> dict[int, int | Non
         if not timedelta(0) <= reach.last - reach.first <= timedelta(days=DAYS_MAX):
             raise InvalidError("last", "range", reach.last.isoformat())
         zone = ZoneInfo(shops.get(session, shop_id).timezone)
-        begin = datetime.combine(reach.first, time(), zone)
-        end = datetime.combine(reach.last + timedelta(days=1), time(), zone)
+        begin = midnight(reach.first, zone)
+        end = midnight(reach.last + timedelta(days=1), zone)
         query = select(o.customer_id).distinct().where(
             o.shop_id == shop_id, o.placed_at >= begin, o.placed_at < end, o.customer_id.is_not(None),
             o.status != Status.CANCELLED.value,

@@ -5,7 +5,7 @@ effort, their words.
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from store.base import table
+from store.clock import midnight
 from store.shops import Shop
 from store.staff import StaffRow
 from support.feedback.asking import requests
@@ -131,7 +132,7 @@ class Results:
 def of(session: Session, shop: Shop, every: Sequence[Shop], first: date, last: date) -> Results:
     """The results of a shop from one of its days to another, both inclusive; `every` are the shops to compare it with."""
     zone = ZoneInfo(shop.timezone)
-    since, until = datetime.combine(first, time(), zone), datetime.combine(last + timedelta(days=1), time(), zone)
+    since, until = midnight(first, zone), midnight(last + timedelta(days=1), zone)
     r, t = ratings.c, tickets.c
     within = (r.at >= since, r.at < until)
     rows = session.execute(

@@ -8,9 +8,10 @@ of real cases: the smallest that half, or nine tenths, of all do not exceed.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from store.clock import midnight
 from support.messages import CUSTOMER
 from support.reports.rows import Rows
 
@@ -133,8 +134,8 @@ def course(rows: Rows, first: date, last: date, zone: ZoneInfo) -> list[Bucket]:
     step = 1 if (last - first).days < DAYS_MAX else 7
     begins = first if step == 1 else first - timedelta(days=first.weekday())
     count = (last - begins).days // step + 1
-    edges = [_midnight(max(first, begins + timedelta(days=step * place)), zone) for place in range(count)]
-    edges.append(_midnight(last + timedelta(days=1), zone))
+    edges = [midnight(max(first, begins + timedelta(days=step * place)), zone) for place in range(count)]
+    edges.append(midnight(last + timedelta(days=1), zone))
 
     def counted(moments: Sequence[datetime | None]) -> Counter[int]:
         inside = [at.astimezone(zone).date() for at in moments if at is not None and edges[0] <= at < edges[-1]]
@@ -162,7 +163,3 @@ def clock_hours(rows: Rows, since: datetime, until: datetime, zone: ZoneInfo) ->
             local = one.at.astimezone(zone)
             found[local.weekday()][local.hour] += one.count
     return found
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone)

@@ -14,7 +14,8 @@ from sqlalchemy import BigInteger, ColumnElement, FromClause, and_, case, func, 
 from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
-from loyalty.orders.orders import Status, orders
+from loyalty.orders.orders import orders
+from loyalty.orders.real import REAL
 from loyalty.outreach import consents, deliveries, links
 from loyalty.outreach.campaigns import comparing
 from loyalty.outreach.campaigns.campaigns import Campaign
@@ -242,9 +243,7 @@ def _micros(span: timedelta) -> int:
     return span // timedelta(microseconds=1)
 
 
-_BOUGHT = and_(
-    orders.c.status.in_((Status.COMPLETED, Status.REFUNDED)), orders.c.total > orders.c.refunded
-)  # fmt: skip
+_BOUGHT = and_(*REAL)
 
 
 @dataclass(frozen=True, slots=True)

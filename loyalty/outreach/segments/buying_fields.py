@@ -10,7 +10,8 @@ from loyalty.customers import facts, rfm
 from loyalty.customers.customers import customers
 from loyalty.customers.rfm import Rfm
 from loyalty.orders import bought
-from loyalty.orders.orders import Status, orders
+from loyalty.orders.orders import orders
+from loyalty.orders.real import REAL
 from loyalty.outreach.segments.criteria import Test
 from loyalty.outreach.segments.looks import Choices, Field, Kind, Look, days, number, within
 
@@ -19,10 +20,7 @@ _o = orders.c
 
 def _real(seen: Look, test: Test) -> list[ColumnElement[bool]]:
     """The orders that count, of the last so many days where the test says so."""
-    parts = [
-        _o.customer_id.is_not(None), _o.status.in_((Status.COMPLETED.value, Status.REFUNDED.value)), _o.total > _o.refunded,
-        seen.mine(_o.customer_id),
-    ]  # fmt: skip
+    parts = [*REAL, _o.customer_id.is_not(None), seen.mine(_o.customer_id)]
     if test.days is not None:
         # All shops named: the index over shop and time serves it.
         parts += [_o.placed_at >= seen.midnight(test.days), _o.shop_id.in_([shop.id for shop in seen.shops()])]
