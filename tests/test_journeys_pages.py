@@ -209,6 +209,8 @@ async def test_a_dry_run_counts_what_was_and_writes_nothing(console: Console, cl
         {"kind": "birthday", "days_before": 0}, who={"field": "orders_count", "op": ">", "value": 3}
     ) == (0, 0)
     assert (await store.read(dry_run.look, console.shop, {"kind": "first_order"}, None, [say()])).reached == 0
+    with pytest.raises(InvalidError):
+        await tried({"kind": "segment_entered", "segment": 99})
     form = form_of((await owner.get("/shop/journeys/new")).html)
     form["1.words_vi"] = "Chào"
     page = await send(owner, "/shop/journeys/trial", form)

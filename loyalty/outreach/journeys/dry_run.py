@@ -16,7 +16,7 @@ from loyalty.customers.customers import identities
 from loyalty.orders.orders import Status, orders
 from loyalty.outreach import manners
 from loyalty.outreach.consents import PURPOSES
-from loyalty.outreach.journeys import steps, triggers
+from loyalty.outreach.journeys import journeys, steps, triggers
 from loyalty.outreach.segments import criteria, fields, saved, segments
 from store import events, shops
 from store.clock import now
@@ -45,7 +45,7 @@ class DryRun:
 def look(session: Session, shop_id: int, trigger: Any, who: Any, listed: Any) -> DryRun:
     """Try a journey as it would be added. Raises InvalidError."""
     shop = shops.get(session, shop_id)
-    kept, wanted = triggers.check(trigger), criteria.parse(who or {"all": []}, "who")
+    kept, wanted = journeys.trigger_of(session, shop_id, trigger), criteria.parse(who or {"all": []}, "who")
     fields.check(wanted, fields.look(session, shop.timezone))
     checked = steps.check(listed)
     met = _met(session, shop, kept)

@@ -141,11 +141,12 @@ def _checked(session: Session, shop_id: int, name: str, trigger: Any, steps: Any
     for placed in steps_of.places(listed).values():
         _check_step(session, shop_id, placed.step, seen)
     return {
-        "name": title, "trigger": _trigger(session, shop_id, trigger), "criteria": criteria.written(wanted), "steps": listed,
+        "name": title, "trigger": trigger_of(session, shop_id, trigger), "criteria": criteria.written(wanted), "steps": listed,
     }  # fmt: skip
 
 
-def _trigger(session: Session, shop_id: int, given: Any) -> dict[str, Any]:
+def trigger_of(session: Session, shop_id: int, given: Any) -> dict[str, Any]:
+    """A trigger as a shop's journey may keep it. Raises InvalidError."""
     kept = triggers.check(given)
     if "segment" in kept:
         try:
