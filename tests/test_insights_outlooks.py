@@ -165,6 +165,22 @@ async def test_a_night_goes_on_where_it_stopped(
     assert set(await store.read(kept)) == set(numbers) - {gone, none}
 
 
+async def test_each_shop_has_an_outlook_of_its_own_and_people_one_of_all(store: Store, shop: int) -> None:
+    """Prospects are of the person: what they bought at either shop counts."""
+    numbers = await store.write(put, shop, shop_of(50))
+    other = await store.write(programme.open_shop, "Quán Hai", timezone=ZONE, language="vi")
+    theirs = await store.write(put, other, {1_000 + who: bought for who, bought in shop_of(45, seed=2).items()})
+    assert await store.read(outlooks.due) == [outlooks.TOGETHER, shop, other]
+    await foretell(store, "here")
+    here, there = [await store.read(outlooks.of, one) for one in (shop, other)]
+    assert here is not None
+    assert there is not None
+    assert (here.customers, there.customers) == (50, 45)
+    assert here.model != there.model
+    assert set(await store.read(kept)) == {*numbers, *theirs}
+    assert await store.read(outlooks.due) == []
+
+
 async def test_too_little_says_nothing(store: Store, shop: int, clock: SetClock) -> None:
     """29 who came again are too few, and so are 8 weeks less a day; what was said before goes."""
     few = {who: [(60, 50_000), (50 if who < 29 else 60, 50_000)] for who in range(40)}
