@@ -1,5 +1,6 @@
 """The desk's stream: what changes in the list and in the open thread, as it happens. Its protocol stands in desk.js."""
 
+import asyncio
 import json
 import re
 import time
@@ -22,6 +23,8 @@ from support import queue, thread, views
 
 PING_SECONDS = 15
 BEAT_SECONDS = 20
+BREATH_SECONDS = 0.2
+"""After news of the list a page hears no more for so long: when a thousand write at once, each look brings many."""
 LOOK_SECONDS = 5
 """How often the desk is looked at without a signal, which may get lost between replicas."""
 CURSOR = re.compile(r"[0-9]{1,9}:[0-9]{1,9}")
@@ -73,13 +76,15 @@ async def _stream(
         if time.monotonic() - beat >= BEAT_SECONDS:
             beat = time.monotonic()
             await _beat(request)
-        await _tell_list(request, stream, after)
+        breath = await _tell_list(request, stream, after)
         if ticket_id is not None:
             at = await _tell_thread(request, stream, ticket_id, at, waiting)
         looking = await site.store_of(request).read(together.company, site.member_of(request))
         if looking != told:
             told = looking
             await _send(stream, "looks", looking)
+        if breath:
+            await asyncio.sleep(BREATH_SECONDS)
         await heard.within(LOOK_SECONDS)
         if time.monotonic() - quiet >= PING_SECONDS:
             quiet = time.monotonic()
@@ -108,7 +113,8 @@ async def _still(request: web.Request, member: Member) -> bool:
     return (fresh.session_epoch, fresh.roles) == (member.session_epoch, member.roles)
 
 
-async def _tell_list(request: web.Request, stream: EventSourceResponse, after: dict[int, int]) -> None:
+async def _tell_list(request: web.Request, stream: EventSourceResponse, after: dict[int, int]) -> bool:
+    """Send what is new in the list; whether there was anything."""
     store, member, parts = site.store_of(request), site.member_of(request), frame.parts_of(request)
     told, wanted = False, filters.asked(request)
     while found := await store.read(queue.changes, member, after):
@@ -121,6 +127,7 @@ async def _tell_list(request: web.Request, stream: EventSourceResponse, after: d
         shop_id = number(request.query.get("shop"))
         counts = await store.read(queue.counts, member, shop_id)
         await _send(stream, "counts", {"views": counts, "saved": await store.read(filters.saved, member, shop_id)})
+    return told
 
 
 async def _tell_thread(
