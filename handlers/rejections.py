@@ -1,5 +1,6 @@
 """Rejections: why a row of an import can't be taken, for who mends it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +9,10 @@ from loyalty.orders import sheets
 from store.errors import InvalidError, RuleError
 
 
-def reason(said: Words, error: RuleError) -> str:
-    """Why a row was refused, for who mends it."""
+def reason(said: Words, error: RuleError, columns: Mapping[str, str] | None = None) -> str:
+    """Why a row was refused, for who mends it; `columns`: what they are called where it is read."""
     if isinstance(error, InvalidError):
+        column = (columns or {}).get(error.field, error.field)
         value = shown(error.value)[:40]
         known = {
             ("phone", "missing"): said("The phone number is missing."),
@@ -29,13 +31,13 @@ def reason(said: Words, error: RuleError) -> str:
             ("language", "unknown"): said("“{value}” is not a language we speak: take vi or en.", value=value),
         }
         by_problem = {
-            "number": said("“{value}” in the column {column} is not a whole number.", value=value, column=error.field),
-            "date": said("“{value}” in the column {column} is not a date.", value=value, column=error.field),
-            "range": said("“{value}” in the column {column} can't be right.", value=value, column=error.field),
-            "length": said("The column {column} holds too much.", column=error.field),
+            "number": said("“{value}” in the column {column} is not a whole number.", value=value, column=column),
+            "date": said("“{value}” in the column {column} is not a date.", value=value, column=column),
+            "range": said("“{value}” in the column {column} can't be right.", value=value, column=column),
+            "length": said("The column {column} holds too much.", column=column),
         }
         found = known.get((error.field, error.problem)) or by_problem.get(error.problem)
-        return found or said("The column {column} can't be right.", column=error.field)
+        return found or said("The column {column} can't be right.", column=column)
     by_code = {
         "conflict": said("The order is there already, for another customer."),
         "insufficient_points": said("The shop's point wallet is empty."),

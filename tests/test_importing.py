@@ -104,7 +104,7 @@ async def test_a_file_is_looked_over_its_columns_chosen_and_taken_in(console: Co
         "₫1,250,000",
         "14:05 20 Nov 2026",
         "is not a phone number",
-        "is not a whole number",
+        "in the column Total is not a whole number",
     ):
         assert seen in look.text, seen
     assert "2 of 5 rows can't be taken in" in look.text

@@ -145,9 +145,9 @@ def _look(said: Words, job: Job, shop: Shop, content: bytes, columns: dict[str, 
     rows = list(islice(sheet.rows, JUDGED_MAX))
     lines, refused = import_lines.judge(job.what, rows, columns, shop)
     good = {line.line: line for line in lines}
-    why = {line: rejections.reason(said, error) for line, error in refused}
+    why = {line: rejections.reason(said, error, labels) for line, error in refused}
     kinds = Counter(_kind(error) for _, error in refused)
-    first = {_kind(error): rejections.reason(said, error) for _, error in reversed(refused)}
+    first = {_kind(error): rejections.reason(said, error, labels) for _, error in reversed(refused)}
     shown = []
     for row in rows[:SHOWN]:
         cells = (
@@ -267,7 +267,7 @@ async def rejected(request: web.Request) -> web.StreamResponse:
     writer.writerow([*job.header, said("line"), said("reason")])
     for line, cells, error in rows:
         padded = [*cells, *[""] * (len(job.header) - len(cells))]
-        writer.writerow([*map(harmless, padded), line, rejections.reason(said, error)])
+        writer.writerow([*map(harmless, padded), line, rejections.reason(said, error, _labels(said))])
     name = quote(f"{Path(job.name).stem}.rejected.csv", safe="")
     # With a byte order mark, so that a spreadsheet takes it for UTF-8.
     return web.Response(
