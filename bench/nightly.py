@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from bench.books import NOW, open_books, took
 from loyalty.points import points, proof
-from loyalty.tiers import qualification, tier_review
+from loyalty.tiers import tier_review, tier_rule
 from loyalty.tiers.tier_rule import Measure, Policy, Window
 from loyalty.tiers.tiers import Level
 from store.base import to_micros
@@ -145,7 +145,7 @@ def _review(connection: sa.Connection) -> None:
     """
     run = connection.exec_driver_sql
     run("PRAGMA foreign_keys = ON")
-    parts = qualification.tier_rule.spans(RULE, NOW)
+    parts = tier_rule.spans(RULE, NOW)
     at, since, turn = to_micros(NOW), to_micros(parts.since), to_micros(parts.turn)
     run(
         "CREATE TEMP TABLE moved AS SELECT id, was, tier FROM (SELECT c.id, c.tier_id AS was, coalesce(f.late, 0) AS late, "

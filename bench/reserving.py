@@ -126,7 +126,7 @@ async def _bare(http: aiohttp.ClientSession, root: str, number: int) -> None:
 
 async def _answers(root: str) -> None:
     async with aiohttp.ClientSession() as http:
-        for _ in range(300):
+        for _ in range(1_200):
             try:
                 async with http.get(f"{root}/healthz"):
                     return

@@ -102,7 +102,10 @@ def _unsound(session: Session, odd: Sequence[Sealed]) -> Iterator[Sealed]:
     marks = ", ".join("?" * len(numbers))
     rows = raw(session, _POSTED.format(marks=marks), numbers)
     posted = {
-        number: [Leg(*row[1:4], tuple(row[4:7]), tuple(row[7:])) for row in legs]
+        number: [
+            Leg(source, target, amount, (out, out_id, out_name), (into, into_id, into_name))
+            for _, source, target, amount, out, out_id, out_name, into, into_id, into_name in legs
+        ]
         for number, legs in groupby(rows, key=lambda row: row[0])
     }
     undone: dict[int, list[tuple[int, int]]] = {}
