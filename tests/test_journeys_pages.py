@@ -22,9 +22,9 @@ from store.errors import InvalidError, NotFoundError
 from store.staff import Role
 from support import privacy
 from tests.test_console import Browser, Console, Page, console, database_url, second
-from tests.test_journeys import WHO, journey, order, person, planned, say, tick
+from tests.test_journeys import WHO, journey, order, person, planned, say, shop, tick
 
-__all__ = ["console", "database_url"]
+__all__ = ["console", "database_url", "shop"]
 
 
 async def written_of(store: Store) -> list[int]:
@@ -219,9 +219,8 @@ async def test_a_dry_run_counts_what_was_and_writes_nothing(console: Console, cl
 
 
 async def test_who_comes_into_a_segment_begins_and_who_was_in_it_does_not(
-    store: Store, clock: SetClock, console: Console
+    store: Store, shop: int, clock: SetClock
 ) -> None:
-    shop = console.shop
     lan, mai = await person(store), await person(store)
     await order(store, shop, "HD-1", lan)
     asked = {"field": "orders_count", "op": ">=", "value": 1}
@@ -240,10 +239,7 @@ async def test_who_comes_into_a_segment_begins_and_who_was_in_it_does_not(
         await journey(store, shop, {"kind": "segment_entered", "segment": 999}, say())
 
 
-async def test_a_merge_takes_runs_along_and_forgetting_ends_them(
-    store: Store, clock: SetClock, console: Console
-) -> None:
-    shop = console.shop
+async def test_a_merge_takes_runs_along_and_forgetting_ends_them(store: Store, shop: int, clock: SetClock) -> None:
     old, new = await person(store), await person(store)
     number = await journey(
         store, shop, {"kind": "first_order"}, {"kind": "task", "text": "Gọi"}, {"kind": "wait", "days": 3}, say(),
@@ -266,13 +262,13 @@ async def test_a_merge_takes_runs_along_and_forgetting_ends_them(
     assert await store.read(tasks.of_shop, shop) == []
 
 
-async def test_missed_days_are_begun_as_of_their_own_morning(store: Store, clock: SetClock, console: Console) -> None:
+async def test_missed_days_are_begun_as_of_their_own_morning(store: Store, shop: int, clock: SetClock) -> None:
     who = await person(store, birthday=date(1990, 11, 24))
-    await journey(store, console.shop, {"kind": "birthday", "days_before": 0}, say())
+    await journey(store, shop, {"kind": "birthday", "days_before": 0}, say())
     clock.advance(timedelta(days=5))
     await tick(store)
     assert await planned(store) == [(who, 1, "2026", "2026-11-24 08:00")]
     with pytest.raises(NotFoundError):
-        await store.write(ready.adopt, console.shop, "moon", WHO)
+        await store.write(ready.adopt, shop, "moon", WHO)
     await _to_the_end(store, beginnings.calendar_due)
     assert len(await planned(store)) == 1
