@@ -170,6 +170,7 @@ TABLE: tuple[tuple[Who, str], ...] = (
         POST   /desk/tickets/{ticket:ticket}/macros/{macro:macro}  {"key": "0123456789abcdef"}
         GET    /desk/find
         GET    /desk/find/list
+        GET    /desk/find/palette
         GET    /desk/availability
         POST   /desk/availability
         GET    /desk/tickets/{ticket:ticket}/teams

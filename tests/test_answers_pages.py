@@ -1,5 +1,6 @@
 """The console's pages of articles and macros, and the desk's search, over HTTP: who may, what they show, what they change."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from store.staff import Member, Role
 from support import messages, tickets
 from support.answers import articles, asking, macros
 from support.answers.articles import Wording
+from support.answers.macros import Draft
 from tests.chatting import open_shop
 from tests.conftest import NOON
 from tests.running import Running
@@ -192,5 +194,18 @@ async def test_the_desk_finds_what_is_ones_own(house: House) -> None:
     assert f'data-open="{joined.ticket.id}"' in page
     _, page = await house.people["stranger"].get("/desk/find/list?q=ly+vo")
     assert "data-open" not in page
+    # The palette lists the same by kind; what goes into an answer only where one is being written.
+    number, agent = joined.ticket.id, house.people["agent"]
+    await store.write(
+        macros.create, house.shop.shop_id, Draft("Ly vỡ", {"vi": "Dạ quán đổi ly"}), house.people["owner"].member
+    )
+    groups = json.loads((await agent.get("/desk/find/palette?q=ly+vo"))[1])["groups"]
+    assert [one["ticket"] for group in groups for one in group["items"]] == [number, number]
+    assert groups[1]["items"][0]["aside"] == f"#{number} · ly <u>vỡ</u> nát"
+    groups = json.loads((await agent.get(f"/desk/find/palette?q=ly+vo&ticket={number}"))[1])["groups"]
+    assert [list(one) for one in groups[2]["items"]] == [["title", "macro"]]
+    assert json.loads((await house.people["stranger"].get("/desk/find/palette?q=ly+vo"))[1]) == {"groups": []}
+    assert (await house.people["stranger"].get(f"/desk/find/palette?q=ly+vo&ticket={number}"))[0] == 404
     for words in ("", "%00", "%22", "a" * 300, quote("😀")):
+        assert (await agent.get(f"/desk/find/palette?q={words}&ticket={words}"))[0] == 200
         assert (await house.people["agent"].get(f"/desk/find/list?q={words}"))[0] == 200

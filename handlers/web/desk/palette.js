@@ -1,9 +1,8 @@
-// The palette (⌘K, Ctrl+K): everything that can be done, and every request, by typing a few letters of it, marks or none.
+// The palette (⌘K, Ctrl+K): everything that can be done, and everything the desk knows, by typing a few letters of it, marks or none.
 
 import { el, icon } from "../chat/dom.js";
 
 const SEARCH_PAUSE = 150;
-const FOUND_MOST = 8;
 
 /** As the server folds: lower case, no marks. */
 export function fold(text) {
@@ -17,6 +16,7 @@ export class Palette {
   #input = document.getElementById("palette-words");
   #list = document.getElementById("palette-list");
   #items = [];
+  #nodes = [];
   #chosen = 0;
   #pause = null;
   #asked = 0;
@@ -55,20 +55,25 @@ export class Palette {
     this.#draw(doable, wanted ? null : []);
     if (!wanted) return;
     this.#pause = setTimeout(async () => {
-      const query = new URLSearchParams({ view: "open", search: this.#input.value.trim() });
-      const found = await this.#desk.ask(`/desk/tickets?${query}`, { quiet: true }).catch(() => ({ lines: [] }));
-      if (number === this.#asked) this.#draw(doable, found.lines.slice(0, FOUND_MOST));
+      const open = this.#desk.ticket();
+      const query = new URLSearchParams({ q: this.#input.value.trim(), ...(open ? { ticket: open.id } : {}) });
+      const found = await this.#desk.ask(`/desk/find/palette?${query}`, { quiet: true }).catch(() => ({ groups: [] }));
+      if (number === this.#asked) this.#draw(doable, found.groups);
     }, SEARCH_PAUSE);
   }
 
-  /** found null: still being looked for. */
+  /** What a thing found does: a request is opened, a macro looked at, an article's words go into the answer. */
+  #does({ ticket, macro, words }) {
+    if (ticket) return () => this.#desk.open(ticket);
+    if (macro) return () => this.#desk.sheet(`/desk/tickets/${this.#desk.ticket().id}/macros/${macro}`);
+    return () => this.#desk.composer.insert(words);
+  }
+
+  /** found: groups of [{title, icon, items}], null while they are still being looked for. */
   #draw(doable, found) {
     const { words } = this.#desk;
-    const tickets = (found ?? []).map((line) => ({
-      icon: "ticket", title: line.customer || words.say("guest"), aside: `#${line.id} · ${line.subject || line.preview.text || ""}`, run: () => this.#desk.open(line.id),
-    }));
-    this.#items = [...doable, ...tickets];
-    const nodes = this.#items.map((one, index) => {
+    this.#items = [...doable, ...(found ?? []).flatMap((group) => group.items.map((one) => ({ ...one, icon: one.icon ?? group.icon, run: this.#does(one) })))];
+    this.#nodes = this.#items.map((one, index) => {
       const node = el("li", { id: `palette-${index}`, role: "option", "aria-selected": "false", class: one.danger ? "danger" : null },
         icon(one.icon), el("span", {}, one.title), one.aside ? el("small", { class: "muted" }, one.aside) : null,
         one.key ? el("kbd", { class: "only-keys", "aria-hidden": "true" }, one.key.toUpperCase()) : null);
@@ -76,15 +81,21 @@ export class Palette {
       node.addEventListener("pointermove", () => this.#chosen !== index && this.#choose(index, false));
       return node;
     });
-    if (!nodes.length) nodes.push(el("li", { class: "none muted", role: "presentation" }, words.say(found ? "empty_search" : "looking")));
-    this.#list.replaceChildren(...nodes);
+    const rows = this.#nodes.slice(0, doable.length);
+    let at = doable.length;
+    for (const { title, items } of found ?? []) {
+      rows.push(el("li", { class: "heading muted", role: "presentation" }, title), ...this.#nodes.slice(at, at + items.length));
+      at += items.length;
+    }
+    if (!rows.length) rows.push(el("li", { class: "none muted", role: "presentation" }, words.say(found ? "empty_search" : "looking")));
+    this.#list.replaceChildren(...rows);
     this.#choose(0);
   }
 
   #choose(index, scroll = true) {
     this.#chosen = index;
-    [...this.#list.children].forEach((node, at) => node.setAttribute("aria-selected", String(this.#items.length > 0 && at === index)));
-    const node = this.#items.length ? this.#list.children[index] : null;
+    this.#nodes.forEach((node, at) => node.setAttribute("aria-selected", String(at === index)));
+    const node = this.#nodes[index];
     if (node) this.#input.setAttribute("aria-activedescendant", node.id);
     else this.#input.removeAttribute("aria-activedescendant");
     if (scroll) node?.scrollIntoView({ block: "nearest" });
