@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, Select
 
 from loyalty.orders.orders import Status, orders
 
-REAL = (
+REAL: tuple[ColumnElement[bool], ...] = (
     orders.c.status.in_((Status.COMPLETED.value, Status.REFUNDED.value)),
     orders.c.total > orders.c.refunded,
 )
@@ -15,7 +15,9 @@ PAID = orders.c.total - orders.c.refunded
 def of(shop_id: int | None, who: Select[int] | None = None) -> tuple[ColumnElement[bool], ...]:
     """The real orders of known people at a shop (None: at every shop); `who`: of these customers only."""
     o = orders.c
-    parts = (*REAL, o.customer_id.is_not(None))
+    parts: list[ColumnElement[bool]] = [*REAL, o.customer_id.is_not(None)]
     if shop_id is not None:
-        parts = (*parts, o.shop_id == shop_id)
-    return parts if who is None else (*parts, o.customer_id.in_(who))
+        parts.append(o.shop_id == shop_id)
+    if who is not None:
+        parts.append(o.customer_id.in_(who))
+    return tuple(parts)
