@@ -485,6 +485,85 @@ async def test_no_page_falls_over_whatever_is_sent(house: House) -> None:
     assert not faults, f"{len(faults)} faults\n" + "\n".join(faults)
 
 
+SHAPES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("/desk/tickets/{ticket}/assign", {"to": 1}),
+    ("/desk/tickets/{ticket}/priority", {"priority": "high"}),
+    ("/desk/tickets/{ticket}/snooze", {"until": "2030-01-01T09:00:00+07:00"}),
+    ("/desk/tickets/{ticket}/seen", {"seq": 1}),
+    ("/desk/tickets/{ticket}/draft", {"kind": "reply", "text": "Dạ", "reply_to": 1}),
+    ("/desk/tickets/{ticket}/team", {"team": 1}),
+    ("/desk/messages/{message}/edit", {"text": "Dạ"}),
+    ("/desk/messages/{message}/react", {"emoji": "🙏"}),
+    ("/desk/availability", {"away": False}),
+    ("/desk/dead-letters/replay", {"account": "web", "key": "x"}),
+)
+"""What the desk's buttons say, as JSON."""
+FORMS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "/desk/filters",
+        {
+            "states": ["open", "new"], "tags": ["vip", "trễ"], "topics": ["order", "t1"], "priorities": ["high", "low"],
+            "assignees": ["me", "1"], "teams": ["mine", "1"], "languages": ["vi", "en"], "shops": ["1"], "complaint": ["yes"],
+            "name": ["Gấp"], "shop": [""], "view": [""],
+        },
+    ),
+    ("/desk/tickets/{ticket}/parted", {"messages": ["1", "2"], "topic": ["order"]}),
+    ("/desk/tickets/{ticket}/merged", {"into": ["{ticket}"]}),
+    ("/desk/tickets/{ticket}/filed/field", {"field": ["1"], "value": ["x"]}),
+    ("/desk/tickets/{ticket}/snoozed", {"until": [""], "at": ["2030-01-01T09:00"]}),
+    ("/desk/tickets/{ticket}/promised", {"what": ["gọi lại"], "until": [""], "when": ["2030-01-01T09:00"], "owner": ["1"], "key": ["k"]}),
+    ("/desk/tickets/{ticket}/goodwill/give", {"key": ["0123456789abcdef"], "points": ["1"], "reason": ["x"], "after": ["0"]}),
+    ("/desk/here", {"ticket": ["{ticket}"], "window": ["abcdefgh"], "typing": ["yes"]}),
+    ("/shop/routing/teams", {"name": ["Tối"], "member": ["1", "2"], "everyone": ["on"]}),
+    ("/shop/webhooks", {"url": ["https://pho.example/hook"], "kind": ["*", "order.completed"], "note": [""]}),
+    ("/shop/feedback/terms", {"nps_days": ["90"], "order_days": ["7"], "order_hours": ["2"], "order_after": ["order_completed"]}),
+    ("/shop/privacy/inactive", {"inactive": ["24"], "sure": ["on"]}),
+)  # fmt: skip
+"""Forms of several fields, some of which come more than once."""
+EDGES = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59", "\ud800", "1" * 30]
+"""What has the shape of something good and can't be."""
+SPOILS = 12
+
+
+async def test_what_is_nearly_right_is_refused_and_nothing_falls_over(house: House) -> None:
+    """Each body as the page sends it, and then with one thing in it that is another."""
+    chance, faults = Random(7), list[str]()
+    at, browser = house.ours, house.browsers[HEAD]
+    await house.store.write(lambda session: [at.one(session, kind) for kind in ("ticket", "message")])
+
+    def fill(text: str) -> str:
+        return text.replace("{ticket}", str(at.kept["ticket"])).replace("{message}", str(at.kept["message"]))
+
+    async def send(path: str, kind: str, body: bytes) -> None:
+        where = fill(path) + (f"?shop={at.shop}" if path.startswith("/shop") else "")
+        told = {"Content-Type": kind, "X-CSRF-Token": browser.csrf}
+        status, said, _ = await house.send(HEAD, "POST", where, {}, headers=told, data=body)
+        if status >= 500:
+            faults.append(f"{path}: {status} {body[:200]!r} {said[:80]}")
+
+    with listening(faults):
+        for path, body in SHAPES:
+            for number in range(SPOILS):
+                changed: Any = body
+                if 0 < number <= len(EDGES):
+                    changed = {**body, chance.choice(sorted(body)): EDGES[number - 1]}
+                elif number:
+                    changed = spoilt(chance, body)
+                await send(path, "application/json", json.dumps(changed).encode())
+        for path, form in FORMS:
+            for number in range(SPOILS):
+                pairs = [(name, fill(value)) for name, values in form.items() for value in values]
+                if number:
+                    place = chance.randrange(len(pairs))
+                    wrong_one = (pairs[place][0], EDGES[number - 1] if number <= len(EDGES) else chance.choice(WRITTEN))
+                    # In its place, beside it, a hundred times, or it is left out.
+                    pairs[place : place + 1] = chance.choice(
+                        ([wrong_one], [pairs[place], wrong_one], [wrong_one] * 100, [])
+                    )
+                await send(path, "application/x-www-form-urlencoded", urlencode(pairs, errors="surrogatepass").encode())
+    assert not faults, f"{len(faults)} faults\n" + "\n".join(faults)
+
+
 def spoilt(chance: Random, body: Any) -> Any:
     """A body with one thing in it that is not as it should be."""
     if isinstance(body, dict) and body and chance.random() < 0.9:

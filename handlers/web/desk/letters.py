@@ -43,6 +43,7 @@ async def replay(request: web.Request) -> web.Response:
     try:
         asked = await request.json()
         account, key = str(asked["account"]), str(asked["key"])
+        (account + key).encode()  # half a surrogate pair is no text
     except (ValueError, KeyError, TypeError):
         raise web.HTTPBadRequest from None
     return web.json_response({"done": await request.config_dict[site.SITE].replay(account, key)})

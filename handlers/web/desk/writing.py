@@ -66,7 +66,7 @@ async def _run(request: web.Request, actions: dict[str, Callable[[Asked], Rule]]
         rule, values = actions[request.match_info["action"]](asked)
     except KeyError:
         raise web.HTTPNotFound from None
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         raise web.HTTPBadRequest from None
     await site.store_of(request).write(rule, number, site.member_of(request), *values)
     return web.json_response({"ok": True})
@@ -92,6 +92,7 @@ def _maybe(value: Any) -> int | None:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
+    value.encode()  # half a surrogate pair is no text
     return value
 
 
