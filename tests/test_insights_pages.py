@@ -78,6 +78,7 @@ async def test_each_part_of_a_shop_of_a_year_of_a_group_and_as_a_sheet(console: 
         if part == "ahead":
             assert "Orders in the next 12 weeks" in page.text
             assert f"of {len(days)} customers of yesterday" in page.text
+            assert re.search(r"Fitted, in weeks: r = \d+\.\d{3}, α = ", page.text)
         if part == "programme":
             assert "too few to say anything" in page.text
     of_three = await manager.get(f"/shop/insights?days=365&segment={rich.id}")
@@ -119,6 +120,16 @@ async def test_an_empty_shop_says_so_and_another_shops_group_is_nobodys(console:
     for path in ("/shop/insights", "/shop/insights.xlsx"):
         for group in (theirs.id, "x", 10**14):
             assert (await manager.get(f"{path}?segment={group}")).status == 404
+
+
+async def test_an_owner_switches_the_weekly_digest(console: Console) -> None:
+    manager, owner = await console.as_(Role.MANAGER, console.shop), await console.as_(Role.OWNER, console.shop)
+    assert "The week in your chat" not in (await manager.get("/shop/insights")).text
+    assert "Send it no more" in (await owner.get("/shop/insights")).text
+    for on, said in (("", "Send it to me"), ("1", "Send it no more")):
+        page = await owner.post("/shop/insights/digest", {"on": on})
+        assert (page.status, page.path) == (200, "/shop/insights")
+        assert said in page.text
 
 
 async def test_whether_one_answer_brings_people_back(store: Store) -> None:

@@ -45,14 +45,14 @@ def sections(said: Words, here: Frame, seen: Seen) -> list[Section]:
 
 
 def _orders(said: Words, found: Outlook, how: tuple[str, ...]) -> Section:
-    shown, back, model = Said(said), found.back, found.model
+    shown, back = Said(said), found.back
     figures = [
         Figure(
             said("Orders in the next {n} weeks", n=WEEKS), shown.count(round(found.expected)), round(found.expected, 1),
             said("of {n} customers of yesterday", n=shown.count(found.customers)),
         )
     ]  # fmt: skip
-    rows = []
+    rows, notes = [], []
     if back:
         rows = [
             [text(name), shown.number(round(value)), text(_off(said, value, back.actual))]
@@ -61,32 +61,27 @@ def _orders(said: Words, found: Outlook, how: tuple[str, ...]) -> Section:
                 (said("“As in the {n} weeks before” would have said", n=WEEKS), back.naive),
             )
         ]  # fmt: skip
-    rows.append(
-        [
-            text("r · α · a · b"),
-            text(" · ".join(f"{value:.3f}" for value in (model.r, model.alpha, model.a, model.b))),
-            text(""),
-        ]
-    )
-    notes = []
-    if back:
         better = abs(back.expected - back.actual) < abs(back.naive - back.actual)
         notes.append(
             said("{n} weeks ago the forecast would have been nearer than “as before”.", n=WEEKS)
             if better
             else said("{n} weeks ago “as before” would have been nearer than the forecast: don't lean on it.", n=WEEKS)
         )
+    else:
+        notes.append(
+            said("{n} weeks ago there was too little to learn from: how well it foretells, nobody knows yet.", n=WEEKS)
+        )
     if found.every > 1:
         notes.append(said("Worked out from every {n}th customer.", n=found.every))
+    fitted = said(
+        "Fitted, in weeks: r = {r}, α = {alpha}, a = {a}, b = {b}.",
+        **{name: f"{getattr(found.model, name):.3f}" for name in ("r", "alpha", "a", "b")},
+    )
     head = (said("{n} weeks ago, of the customers of then", n=WEEKS), said("Orders"), said("Off by"))
     return Section(
-        said("What to expect"),
-        said("Of the whole shop, whatever group is chosen."),
-        figures,
-        Table(head, rows),
-        how=how,
-        notes=notes,
-    )
+        said("What to expect"), said("Of the whole shop, whatever group is chosen."), figures, Table(head, rows) if rows else None,
+        how=(*how, fitted), notes=notes,
+    )  # fmt: skip
 
 
 def _off(said: Words, value: float, actual: int) -> str:
