@@ -248,11 +248,13 @@ def end(session: Session, epoch: int, ended: Sequence[Ended], rules: Mapping[str
 
 def adopt(session: Session, account: str, epoch: int, again: frozenset[str], rules: Mapping[str, EndRule]) -> int:
     """A new owner finds what the last one left in flight: a call that may safely be repeated (`again`: methods) is
-    queued once more, any other is `unknown`. Gives the number of the latter.
+    queued once more, any other is `unknown`. Gives the number of the latter. The last owner may live, and write at this
+    very moment how its calls ended: that is waited for, and stands.
     """
+    lock = "" if "sqlite" in session.info else " FOR UPDATE"
     rows = raw(
         session,
-        f"SELECT {_COLUMNS} FROM outbox WHERE state = 'sending' AND account = ? AND epoch < ?",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM outbox WHERE state = 'sending' AND account = ? AND epoch < ? ORDER BY id{lock}",  # noqa: S608
         (account, epoch),
     )
     lost = [Call(*row) for row in rows]

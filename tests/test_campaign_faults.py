@@ -199,6 +199,8 @@ async def _checked(scene: Scene) -> None:
     assert report["skipped"] == {}
     assert report["sent"] + sum(heard[one] for one in by_state.get("unknown", [])) == heard.total()
     assert report["unknown"] <= scene.kills * IN_FLIGHT_MAX
+    # So is the outbox, row by row.
+    assert await scene.store.read(_disagreeing) == []
     assert [one for one in api.refused if one.method == "sendMessage"] == []
     _limits_kept(scene)
     print(
@@ -237,6 +239,12 @@ def _meet(session: Session, chats: list[int], account: str) -> None:
         session, "identities", "customer_id, account, user_id, chat_id, joined_at, last_seen_at",
         [(nth, account, chat, chat, at, at) for nth, chat in enumerate(chats, 1)],
     )  # fmt: skip
+
+
+def _disagreeing(session: Session) -> list[Any]:
+    """What the outbox says of messages, where the people's rows say otherwise."""
+    ends = "SELECT o.state, d.state FROM outbox o JOIN deliveries d ON d.id = o.subject WHERE o.rule = 'delivery' "
+    return [tuple(row) for row in session.execute(sa.text(ends + "AND o.state <> d.state"))]
 
 
 def _states(session: Session) -> dict[int, str]:

@@ -627,6 +627,26 @@ async def _die(app: App) -> None:
     await app.nursery.stop()
 
 
+async def test_what_the_last_owner_writes_at_that_very_moment_stands(postgres_url: str, clock: SetClock) -> None:
+    store = open_store(postgres_url, clock)
+    try:
+        call = Call(store.ids.new(), ACCOUNT, 7, "sendMessage", "{}")
+        await store.write(outbox.put, [call])
+        await store.write(leases.hold, "sender", "first")
+        assert await store.write(outbox.leave, "sender", "first", 1, [call]) == {call.id}
+        blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        async with store.work() as last:
+            await last.write(outbox.end, 1, [Ended(call, "sent", None, {"message_id": 5})], {})
+            adopting = asyncio.ensure_future(store.write(outbox.adopt, ACCOUNT, 2, frozenset(), {}))
+            async with asyncio.timeout(5):
+                while not await store.read(raw, blocked):
+                    await asyncio.sleep(0.01)
+        assert await adopting == 0
+        assert (await store.read(state_of, call.id))[0] == "sent"
+    finally:
+        await store.close()
+
+
 async def test_of_two_workers_one_sends_and_everything_once(postgres_url: str, clock: SetClock) -> None:
     async with running(postgres_url, clock=clock) as shop, another(shop, postgres_url, clock) as second:
         owner = await owned(shop.store)
