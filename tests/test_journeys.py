@@ -14,11 +14,11 @@ from loyalty.customers import customers
 from loyalty.orders import orders
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.outreach import deliveries
-from loyalty.outreach.journeys import beginnings, journeys, progress, ready, standings, steps
+from loyalty.outreach.journeys import beginnings, dry_run, journeys, progress, ready, standings, steps
 from loyalty.points import points
 from loyalty.vouchers import voucher_programs, vouchers
 from loyalty.vouchers.voucher_programs import Kind
-from store import notices
+from store import events, notices
 from store.base import raw
 from store.clock import SetClock
 from store.engine import Store
@@ -98,6 +98,21 @@ async def test_an_order_begins_it_once_and_days_are_waited(store: Store, shop: i
     await tick(store)
     assert [occurrence for _, _, occurrence, _ in await planned(store)] == [f"{shop}:HD-1"] * 2 + [f"{shop}:HD-2"]
     assert await store.read(standings.standing, number) == {("done", None): 1, ("active", 3): 1}
+
+
+async def test_who_joins_is_welcomed_by_their_home_shop_alone(store: Store, shop: int, clock: SetClock) -> None:
+    other = await store.write(programme.open_shop, "Phố Hai", timezone=HCMC.key, language="vi")
+    both = [await journey(store, one, {"kind": "joined"}, say()) for one in (shop, other)]
+    nowhere, there = await person(store), await person(store, home_shop_id=other)
+    for who in (nowhere, there):
+        await store.write(events.happened, "phone_proven", customer_id=who)
+    await tick(store)
+    assert [await store.read(standings.standing, number) for number in both] == [
+        {("done", None): 1},
+        {("done", None): 2},
+    ]
+    met = [await store.read(dry_run.look, one, {"kind": "joined"}, None, [say()]) for one in (shop, other)]
+    assert [one.people for one in met] == [1, 2]
 
 
 async def test_first_and_second_are_counted_by_when_they_were_placed(store: Store, shop: int, clock: SetClock) -> None:

@@ -35,16 +35,21 @@ def hear_due(session: Session) -> int:
 
 
 def _met(session: Session, journey: Journey, heard: Sequence[Happened]) -> Iterator[tuple[int, str, datetime]]:
-    """Whom some events begin a journey for: customer, occurrence and moment."""
+    """Whom some events begin a journey for: customer, occurrence and moment. What happened at no shop in particular (somebody
+    joined) happened at the customer's home shop; at all of them, where they have none.
+    """
     known = triggers.TRIGGERS[journey.trigger["kind"]]
     for event in heard:
         if event.kind != known.event or known.occurs is None or event.customer_id is None:
             continue
         if event.shop_id not in {None, journey.shop_id} or (journey.on_since and event.at < journey.on_since):
             continue
+        who = customers.resolve(session, event.customer_id)
+        if event.shop_id is None and customers.get(session, who).home_shop_id not in {None, journey.shop_id}:
+            continue
         occurrence = known.occurs(session, event, journey.trigger)
         if occurrence is not None:
-            yield customers.resolve(session, event.customer_id), occurrence, event.at
+            yield who, occurrence, event.at
 
 
 def calendar_due(session: Session) -> int:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
-from loyalty.customers.customers import identities
+from loyalty.customers.customers import customers, identities
 from loyalty.orders.orders import Status, orders
 from loyalty.outreach import manners
 from loyalty.outreach.consents import PURPOSES
@@ -86,11 +86,11 @@ def _met(session: Session, shop: shops.Shop, trigger: dict[str, Any]) -> set[tup
 def _happened(session: Session, shop_id: int, trigger: dict[str, Any], since: datetime) -> set[tuple[int, str]]:
     known, e = triggers.TRIGGERS[trigger["kind"]], events.events.c
     assert known.occurs is not None
+    place = func.coalesce(e.shop_id, customers.c.home_shop_id)
     rows = session.execute(
         select(e.id, e.at, e.kind, e.customer_id, e.shop_id, e.data)
-        .where(
-            e.kind == known.event, e.at > since, e.customer_id.is_not(None), or_(e.shop_id.is_(None), e.shop_id == shop_id)
-        )
+        .join(customers, customers.c.id == e.customer_id)
+        .where(e.kind == known.event, e.at > since, or_(place.is_(None), place == shop_id))
         .order_by(e.id.desc())
         .limit(EVENTS_MAX)
     )  # fmt: skip
