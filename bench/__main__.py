@@ -188,6 +188,7 @@ def main() -> None:
                     server.cleanup()  # type: ignore[attr-defined]
             what = f"{people:,} recipients frozen, {name} : plain INSERT … SELECT"
             row(what, frozen.seconds, frozen.plain_seconds, f"≤ {people / 50_000:,.1f} s", "s")
+            console.print(f"{frozen.cpu_seconds:.1f} s of this process's CPU")
     if "broadcast" in wanted:
         from bench import broadcasting
 
