@@ -328,13 +328,11 @@ class Fault:
 FAULTS_MAX = 1_000
 """Of a kind, the first so many are named."""
 _BALANCES = """
-WITH sides (account, posted, said) AS (
-    SELECT target_id, sum(amount), 0 FROM postings GROUP BY target_id
-    UNION ALL SELECT source_id, -sum(amount), 0 FROM postings GROUP BY source_id
-    UNION ALL SELECT id, 0, balance FROM accounts
-)
-SELECT account, sum(posted), sum(said) FROM sides GROUP BY account HAVING sum(posted) <> sum(said)
-ORDER BY account LIMIT ?
+WITH sides (account, moved) AS (
+    SELECT target_id, amount FROM postings UNION ALL SELECT source_id, -amount FROM postings
+    UNION ALL SELECT id, -balance FROM accounts
+), wrong AS MATERIALIZED (SELECT account, sum(moved) AS more FROM sides GROUP BY account HAVING sum(moved) <> 0)
+SELECT a.id, a.balance + more, a.balance FROM wrong JOIN accounts a ON a.id = account ORDER BY a.id LIMIT ?
 """
 _BALANCES_BY_INDEX = """
 SELECT id, posted, balance FROM (
