@@ -31,6 +31,7 @@ from loyalty.orders.orders import OrderInput, Status
 from loyalty.vouchers import rewards, voucher_programs
 from store import schema, shops, staff
 from store.engine import Store, open_store
+from store.sealed import Seal
 from tests.browsing import DESK, PHONE, Chat, Desk, Till, chromium, loaded, sign_in
 from tests.running import free_port
 
@@ -40,6 +41,7 @@ PAPER = "#EFEBE5"
 SAID = words("vi")
 CUSTOMER = "Trần Thu Trang"
 AGENT, OWNER, CASHIER = "Ngô Minh Anh", "Phạm Thu Hà", "Bùi Đức Thắng"
+JOURNEY = "Mời khách quay lại"
 BOUGHT = (
     (62, 139_000), (55, 88_000), (47, 174_000), (40, 101_000), (33, 229_000), (26, 96_000), (19, 143_000), (12, 87_000),
     (8, 205_000), (5, 118_000), (3, 94_000), (1, 137_000),
@@ -148,7 +150,7 @@ async def side_by_side(studio: Studio) -> dict[str, Image.Image]:
 
         await studio.enter(narrow, AGENT)
         await Desk(narrow, PHONE).view("mine")
-        await Desk(narrow, PHONE).open("Cảm ơn em")
+        await Desk(narrow, PHONE).open(CUSTOMER)
         await loaded(narrow.locator("#log img").last)
         return {"chat-desk": beside(left, right), "desk": right, "desk-390": await shot(narrow)}
 
@@ -160,21 +162,28 @@ async def till(studio: Studio) -> dict[str, Image.Image]:
         counter = Till(page)
         await counter.find(customer.code)
         await counter.enter("85000")
-        await page.locator("#pick-voucher").click()
-        await page.locator("#voucher-list .choice").filter(has_text="15%").click()
         await expect(page.locator("#go-on")).to_contain_text(SAID.money(85_000 - 12_750))
         return {"till-390": await shot(page)}
 
 
 async def console(studio: Studio) -> dict[str, Image.Image]:
-    async with studio.window(DESK, 720) as page:
+    async with studio.window(DESK, 980) as page:
         await studio.enter(page, OWNER)
         await page.goto(f"/shop?shop={studio.shop}")
         await expect(page.locator("#main h1")).to_be_visible()
         return {"console": await shot(page)}
 
 
-PICTURES = {"chat-390": chat, "chat-desk": side_by_side, "till-390": till, "console": console}
+async def journey(studio: Studio) -> dict[str, Image.Image]:
+    async with studio.window(DESK, 860) as page:
+        await studio.enter(page, OWNER)
+        await page.goto(f"/shop/journeys?shop={studio.shop}")
+        await page.locator("#main a").filter(has_text=JOURNEY).first.click()
+        await expect(page.locator("#main h1")).to_contain_text(JOURNEY)
+        return {"journey": await shot(page)}
+
+
+PICTURES = {"chat-390": chat, "chat-desk": side_by_side, "till-390": till, "console": console, "journey": journey}
 
 
 async def shot(page: Page) -> Image.Image:
@@ -255,12 +264,13 @@ async def main(names: list[str]) -> None:
     """Make the pictures of these names, or all."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite+aiosqlite:///{folder}/demo.db"
-        store = open_store(url)
+        secret = secrets.token_urlsafe(32)
+        store = open_store(url, seal=Seal(secret))
         await schema.migrate(store)
         async for step in seed(store):
             say(step)
         port = free_port()
-        settings = Settings(_env_file=None, database_url=url, secret_key=secrets.token_urlsafe(32), port=port)  # type: ignore[call-arg]
+        settings = Settings(_env_file=None, database_url=url, secret_key=secret, port=port)  # type: ignore[call-arg]
         app = App(settings, store, demo=True)
         await app.start()
         try:
