@@ -44,11 +44,10 @@ K = TypeVar("K")
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What rows are called, the topics of the shop that is looked at, and who has its desk."""
+    """What rows are called, and the topics of the shop that is looked at."""
 
     names: Names
     own: dict[str, str]
-    desk: set[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +65,17 @@ async def page(request: web.Request) -> web.StreamResponse:
     here, said, store = frame.frame_of(request), site.words_of(request), site.store_of(request)
     asked, now_day = await _asked(request)
 
-    def look(session: Session) -> tuple[Known, bool, kept.Kept | None]:
+    def look(session: Session) -> tuple[Known, set[int], bool, kept.Kept | None]:
         large = kept.large(session, asked.shops)
-        return _known(session, here, said), large, kept.find(session, asked.key) if large else None
+        desk = {one.id for one in staff.every(session) if one.may(Right.DESK, here.shop.id)}
+        return _known(session, here, said), desk, large, kept.find(session, asked.key) if large else None
 
-    known, large, last = await store.read(look)
+    known, desk, large, last = await store.read(look)
     report = last.report if last else None if large else (await _count(request, asked))[0]
     context = {
         "asked": asked, "query": _query(asked), "days": (asked.last - asked.first).days + 1, "periods": PERIODS,
         "now_day": now_day, "topic_names": known.own, "agent_names": sorted(
-            ((number, name) for number, name in known.names.agents.items() if number in known.desk), key=lambda one: one[1]
+            ((number, name) for number, name in known.names.agents.items() if number in desk), key=lambda one: one[1]
         ),
         **_shown(said, here, known, report), "counted_at": last.at if last else None,
         "again": large and not (last and last.fresh),
@@ -149,8 +149,7 @@ def _known(session: Session, here: Frame, said: Words) -> Known:
         {row.id: row.name for row in session.execute(select(_staff.c.id, _staff.c.name))},
         {shop.id: shop.name for shop in here.shops},
     )
-    desk = {one.id for one in staff.every(session) if one.may(Right.DESK, here.shop.id)}
-    return Known(names, topics(said, own[here.shop.id]), desk)
+    return Known(names, topics(said, own[here.shop.id]))
 
 
 async def _count(request: web.Request, asked: Asked) -> tuple[Report, datetime]:
