@@ -13,7 +13,7 @@ from bot.foretelling import foretell
 from loyalty import programme
 from loyalty.customers import facts
 from loyalty.customers.customers import customers
-from loyalty.insights import bg_nbd, outlooks, prospects
+from loyalty.insights import bg_nbd, outlooks, prospects, scope
 from loyalty.insights.forecast import Known
 from loyalty.orders.orders import orders
 from loyalty.outreach.segments import criteria, segments
@@ -112,7 +112,13 @@ async def test_likely_to_leave_and_worth_over_two_million_finds_the_right_people
     for number, (alive, worth) in hand.items():
         assert found[number][0] == pytest.approx(alive, abs=0.51), number
         assert found[number][1] == pytest.approx(worth, abs=1), number
+    day = store.clock.now().date()
+    these = await store.read(scope.of, shop, day, day)
+    for band, most in zip(await store.read(prospects.bands, these), (101, 80, 60, 40, 20), strict=True):
+        inside = [worth for alive, worth in found.values() if band.least <= alive < most]
+        assert (band.people, band.worth) == (len(inside), sum(inside))
     asked = await store.read(told(READY["leaving"]))
+    assert len(asked) == await store.read(prospects.leaving, these)
     assert asked == [number for number in numbers if found[number][0] <= 50 and found[number][1] > 2_000_000]
     assert asked, "somebody who came every few days for much money and has stopped"
     assert all(min(ago for ago, _ in days[numbers.index(number)]) > 7 for number in asked)

@@ -4,6 +4,7 @@ counted by hand and plain recounts.
 
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from loyalty import programme
 from loyalty.customers import customers
-from loyalty.insights import flows, friends, habits, members, scope, survival, tier_moves
+from loyalty.insights import buyers, flows, friends, habits, members, scope, survival, tier_moves
 from loyalty.insights.scope import Scope
 from loyalty.orders import bought, orders
 from loyalty.orders.orders import OrderInput, Status
@@ -226,6 +227,24 @@ async def test_members_curves_and_habits_agree_with_plain_recounts(store: Store,
     assert not steps
     assert 0 < share < 1
 
+    ever = {one[0] for one in real if one[1] < end}
+    passed = []
+    for who in ever:
+        dates = sorted({one[1].astimezone(ZONE).date() for one in real if one[0] == who and one[1] < end})
+        passed += [(b - a).days for a, b in pairwise(dates) if b >= FIRST]
+    assert await store.read(buyers.of, these) == buyers.Buyers(len(ever), len(passed), sum(passed))
+    assert await store.read(buyers.total, these) == (len(inside), sum(one[2] - one[3] for one in inside))
+    spent, came = Counter[int](), Counter(one[0] for one in inside)
+    for one in inside:
+        spent[one[0]] += one[2] - one[3]
+    by_spent = await store.read(buyers.best, these)
+    by_orders = await store.read(lambda session: buyers.best(session, these, by_orders=True))
+    assert [one.spent for one in by_spent] == sorted(spent.values(), reverse=True)[:10]
+    assert [one.orders for one in by_orders] == sorted(came.values(), reverse=True)[:10]
+    for top in (*by_spent, *by_orders):
+        who = int(top.name.split()[1])
+        assert (top.orders, top.spent) == (came[who], spent[who])
+
     week = await store.read(habits.hours, these)
     heat = Counter((one[1].astimezone(ZONE).weekday(), one[1].astimezone(ZONE).hour) for one in inside)
     assert {(d, h): week[d][h] for d in range(7) for h in range(24) if week[d][h]} == heat
@@ -236,10 +255,10 @@ async def test_members_curves_and_habits_agree_with_plain_recounts(store: Store,
     assert 0 < tea.orders < len(inside)
     (drinks,) = await store.read(habits.liked, these, bought.CATEGORY, ["do uong"])
     assert (drinks.orders, drinks.people) == (tea.orders, tea.people)
-    buyers = {one[0] for one in inside}
+    bought_ = {one[0] for one in inside}
     assert await store.read(habits.messengers, these) == {
-        "": len(buyers), "web": sum(who % 3 > 0 for who in buyers & joined.keys()),
-        "telegram": sum(who % 3 == 0 for who in buyers & joined.keys()),
+        "": len(bought_), "web": sum(who % 3 > 0 for who in bought_ & joined.keys()),
+        "telegram": sum(who % 3 == 0 for who in bought_ & joined.keys()),
     }  # fmt: skip
 
 
