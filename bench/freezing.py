@@ -51,7 +51,7 @@ async def _measure(url: str, people: int) -> Frozen:
     number = (await store.write(drafts.add, shop, draft, "bench")).id
     await store.write(campaigns.approve, number, shop, "bench")
     began, busy = time.perf_counter(), time.process_time()
-    async for _ in store.stream(freezing.freeze, number):
+    async for _ in store.stream(freezing.freeze, number, await store.read(freezing.meant, number)):
         pass
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - busy
     frozen = await store.read(campaigns.get, number)

@@ -143,7 +143,8 @@ class Broadcaster:
 
     async def _work_on(self, campaign: Campaign) -> None:
         if campaign.frozen_at is None:
-            async for _ in self._store.stream(freezing.freeze, campaign.id):
+            those = await self._store.read(freezing.meant, campaign.id)
+            async for _ in self._store.stream(freezing.freeze, campaign.id, those):
                 if not await self._mine():
                     return
         if campaign.state == CampaignState.APPROVED and not await self._store.write(campaigns.begin, campaign.id):

@@ -1,7 +1,9 @@
 """Freezing: writing down who is meant by an approved campaign, in which part each is, and when each is to hear it."""
 
 import hashlib
-from collections.abc import Generator
+from array import array
+from bisect import bisect_right
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -22,8 +24,22 @@ PEOPLE = 2_000
 A, B = "A", "B"
 
 
-def freeze(session: Session, campaign_id: int) -> Generator[int, None, None]:
-    """Write down who is meant, some thousands in a commit; yields how many there are so far. For `store.stream`.
+def meant(session: Session, campaign_id: int) -> Sequence[int]:
+    """Who is meant and isn't written down yet, in order: found in one go, for what a group asks of orders is as dear for two
+    thousand people as for all. 8 bytes each.
+    """
+    campaign = campaigns.get(session, campaign_id)
+    if campaign.approved_at is None:
+        return array("q")
+    zone = shops.get(session, campaign.shop_id).timezone
+    fits = segments.fitting(session, criteria.parse(campaign.criteria), zone, campaign.approved_at)
+    c = customers.c
+    return array("q", session.execute(fits.where(c.id > campaign.frozen_to).order_by(c.id)).scalars())
+
+
+def freeze(session: Session, campaign_id: int, those: Sequence[int]) -> Generator[int, None, None]:
+    """Write down who is meant (`those`, in order), some thousands in a commit; yields how many there are so far. For
+    `store.stream`.
 
     It goes on where it stopped, be it by a crash, and ends at once when the campaign was stopped or paused.
     """
@@ -37,10 +53,8 @@ def freeze(session: Session, campaign_id: int) -> Generator[int, None, None]:
         begins = campaign.send_at or campaign.approved_at
         if campaign.best_hour and hours is None:
             hours = BestHours.of(session, shop, purpose, begins)
-        meant = segments.fitting(session, criteria.parse(campaign.criteria), shop.timezone, campaign.approved_at)
-        c = customers.c
-        following = meant.where(c.id > campaign.frozen_to).order_by(c.id).limit(PEOPLE)
-        page = session.execute(following).scalars().all()
+        first = bisect_right(those, campaign.frozen_to)
+        page = those[first : first + PEOPLE]
         deliveries.plan(
             session, campaign_id, purpose, [(number, variant(campaign, number)) for number in page],
             due_at=begins, own=hours.each(session, page) if hours else None,
