@@ -161,7 +161,18 @@ def order_reader(columns: Mapping[str, int], shop: shops.Shop) -> Callable[[shee
 
 def customer_reader(columns: Mapping[str, int], shop: shops.Shop) -> Callable[[sheets.Row], CustomerLine]:
     """What reads the rows of a file as customers; it raises InvalidError naming the column."""
-    names = ("phone", "name", "birthday", "language", "tags", "points", "tier_points", "joined_at", "debt", "last_bought")
+    names = (
+        "phone",
+        "name",
+        "birthday",
+        "language",
+        "tags",
+        "points",
+        "tier_points",
+        "joined_at",
+        "debt",
+        "last_bought",
+    )
     pick = _picker(columns, names)
     zone = ZoneInfo(shop.timezone)
 

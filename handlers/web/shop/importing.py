@@ -169,7 +169,18 @@ def _read_columns(what: str) -> Sequence[str]:
     """Columns in the order in which they are shown."""
     if what == "orders":
         return ("external_id", "phone", "name", "total", "placed_at", "status", "refunded", "currency", "items")
-    return ("phone", "name", "birthday", "points", "tier_points", "debt", "last_bought", "joined_at", "tags", "language")
+    return (
+        "phone",
+        "name",
+        "birthday",
+        "points",
+        "tier_points",
+        "debt",
+        "last_bought",
+        "joined_at",
+        "tags",
+        "language",
+    )
 
 
 def _as_read(
