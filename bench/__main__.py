@@ -135,7 +135,9 @@ def main() -> None:
         for name, address in databases():
             for page in desk.measure(tickets, address):
                 row(f"desk of {tickets:,} tickets, {name}, {page.name}, 99 of 100 : 100 ms", page.p99, 100, "≤ 1", "ms")
-                console.print(f"half within {page.p50:.1f} ms, {page.cpu:.1f} ms of a core, {page.queries} queries (at most 12)")
+                console.print(
+                    f"half within {page.p50:.1f} ms, {page.cpu:.1f} ms of a core, {page.queries} queries (at most 12)"
+                )
     if "search" in wanted:
         from bench import searching
 
@@ -144,7 +146,9 @@ def main() -> None:
             for page in sought.pages:
                 what = f"{page.name} among {tickets * 10:,} messages, {name} : 40 tickets by number"
                 row(what, page.p50, sought.plain, "p99 ≤ 100 ms", "ms")
-                console.print(f"99 of 100 within {page.p99:.1f} ms and {page.cpu:.1f} ms of a core, {page.queries} queries (at most 12)")
+                console.print(
+                    f"99 of 100 within {page.p99:.1f} ms and {page.cpu:.1f} ms of a core, {page.queries} queries (at most 12)"
+                )
             row(
                 f"messages written so that they are found, {name} : without", sought.written, sought.bare, "≥ 0.7", "/s"
             )

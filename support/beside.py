@@ -126,6 +126,8 @@ def _opened(session: Session, ticket_id: int, member: Member) -> tuple[Ticket, S
     if row is None or not member.may(Right.DESK, row[1]):
         raise NotFoundError("ticket", ticket_id)
     values = iter(row)
-    ticket, shop, customer = (kind(*islice(values, len(kind.__dataclass_fields__))) for kind, _ in kinds)
+    ticket = Ticket(*islice(values, len(Ticket.__dataclass_fields__)))
+    shop = Shop(*islice(values, len(Shop.__dataclass_fields__)))
+    customer = Customer(*islice(values, len(Customer.__dataclass_fields__)))
     noted, *rated = values
     return ticket, shop, customer, Rating(*rated) if rated[0] is not None else None, noted

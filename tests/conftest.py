@@ -1,5 +1,9 @@
 """Fixtures every test may use: a clock that stands, and a migrated store on SQLite and on a real PostgreSQL."""
 
+from handlers import lazy_types  # noqa: F401  # before aiogram is imported
+
+# isort: split
+
 import asyncio
 import os
 import shutil
@@ -23,8 +27,8 @@ NOON = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
 """A Saturday, noon in Hồ Chí Minh City."""
 
 LONG = (
-    "browser", "wheel", "killed", "campaign_faults", "replicas", "rights", "desk_browser", "cli", "ledger_model", "campaigns",
-    "journeys_oracle", "sender", "forum", "retention", "proof_kinds", "sales",
+    "browser", "wheel", "killed", "campaign_faults", "replicas", "rights", "desk_browser", "desk_filing_browser", "cli",
+    "ledger_model", "campaigns", "journeys_oracle", "sender", "forum", "retention", "proof_kinds", "sales",
 )  # fmt: skip
 """What takes longest begins first, so that no process is left alone with it at the end."""
 

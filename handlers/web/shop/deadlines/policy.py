@@ -79,7 +79,9 @@ def _read(form: Mapping[str, str], levels: list[Tier]) -> Policy:
         Level(form[f"who_{place}"], spans.minutes(form, f"after_{place}") or 0)
         for place in range(LEVELS_MAX) if form.get(f"who_{place}")
     ]  # fmt: skip
-    return Policy(None, "on" in form, targets(""), own, fields.needed(form, "warn_percent"), tuple(ladder), "told" in form)
+    return Policy(
+        None, "on" in form, targets(""), own, fields.needed(form, "warn_percent"), tuple(ladder), "told" in form
+    )
 
 
 async def preview(request: web.Request) -> web.StreamResponse:
