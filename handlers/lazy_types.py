@@ -27,7 +27,7 @@ def _import_lazily() -> None:
         from aiogram import methods, types
     finally:
         setattr(BaseModel, "model_rebuild", classmethod(build))  # noqa: B010
-    for each in (types.TelegramObject, methods.TelegramMethod):
+    for each in (types.TelegramObject, methods.TelegramMethod, methods.Response):
         setattr(each, "model_rebuild", classmethod(at_first_use))  # noqa: B010
 
 
