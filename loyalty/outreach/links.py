@@ -58,9 +58,17 @@ def shortened_address(session: Session, url: str, delivery_id: int, root: str) -
 def tapped(session: Session, delivery_id: int, place: int) -> None:
     """A button of a message that leads nowhere outside was tapped: it counts like an opened link."""
     at = now(session)
-    row = {"token": f"{delivery_id}:{place}", "delivery_id": delivery_id, "url": f"{BUTTON}{place}", "clicks": 1, "clicked_at": at}
+    row = {
+        "token": f"{delivery_id}:{place}",
+        "delivery_id": delivery_id,
+        "url": f"{BUTTON}{place}",
+        "clicks": 1,
+        "clicked_at": at,
+    }
     once_more = {"clicks": links.c.clicks + 1, "clicked_at": func.coalesce(links.c.clicked_at, literal(at, UtcTime()))}
-    session.execute(upsert(session, links).values(**row).on_conflict_do_update(index_elements=["token"], set_=once_more))
+    session.execute(
+        upsert(session, links).values(**row).on_conflict_do_update(index_elements=["token"], set_=once_more)
+    )
 
 
 def follow(session: Session, token: str) -> str:
