@@ -343,6 +343,7 @@ async def test_it_rings_for_what_is_ours_and_not_for_what_is_before_our_eyes(bro
         await page.evaluate("window.look(true)")
         await page.locator("#me").click()
         await page.get_by_role("menuitem", name=SAID("Turn the sound off")).click()
-        await page.reload()
+        async with page.expect_response(lambda answer: "/desk/events" in answer.url):
+            await page.reload()
         await page.evaluate("window.look(false)")
         assert await rang(ours, "sáu") == (0, 1), "without a sound from now on"

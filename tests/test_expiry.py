@@ -91,7 +91,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(steps=STEPS)
 def test_the_schedule_adds_up_to_the_balance_whatever_happens(
     sqlite_template: Path, steps: list[tuple[str, int]]

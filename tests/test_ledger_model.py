@@ -377,7 +377,7 @@ def drive(new_url: Callable[[], str], examples: int) -> None:
         loop.close()
 
 
-@pytest.mark.parametrize("examples", [12, pytest.param(300, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("examples", [8, pytest.param(300, marks=pytest.mark.torture)])
 def test_the_ledger_is_its_model_on_sqlite(sqlite_template: Path, examples: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
 
@@ -389,7 +389,7 @@ def test_the_ledger_is_its_model_on_sqlite(sqlite_template: Path, examples: int)
         drive(fresh, examples)
 
 
-@pytest.mark.parametrize("examples", [4, pytest.param(60, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("examples", [3, pytest.param(60, marks=pytest.mark.torture)])
 def test_the_ledger_is_its_model_on_postgresql(postgres_server: sa.URL, postgres_template: str, examples: int) -> None:
     made: list[str] = []
 

@@ -29,8 +29,9 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(sys.executable, *pip, "wheel", "--no-deps", "--wheel-dir", folder, ROOT, cwd=folder)
     [wheel] = folder.glob("regulars-*.whl")
     environment = folder / "venv"
-    venv.create(environment, with_pip=True)
-    run(environment / "bin" / "python", *pip, "install", "-c", ROOT / "requirements.lock", wheel, cwd=folder)
+    venv.create(environment)
+    there = (*pip, "--python", environment / "bin" / "python")
+    run(sys.executable, *there, "install", "--no-compile", "-c", ROOT / "requirements.lock", wheel, cwd=folder)
     return environment / "bin" / "regulars"
 
 

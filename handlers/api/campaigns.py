@@ -10,7 +10,7 @@ from handlers.api.bodies import Body, Moment, RowNumber, example
 from handlers.api.calls import Answer, Ask, Call
 from loyalty.outreach.campaigns import campaigns, drafts, reports
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
-from loyalty.outreach.campaigns.contents import BUTTONS_MAX, PLACES, Button, Kind
+from loyalty.outreach.campaigns.contents import BUTTONS_MAX, PLACES, Button, ButtonKind
 from loyalty.outreach.campaigns.drafts import HOLD_OUT_MAX, NAME_CHARS_MAX, Draft
 from store.outbox import Purpose
 
@@ -23,7 +23,7 @@ MESSAGE_WORDS = (
 
 
 class NewButton(Body):
-    kind: Kind = Field(
+    kind: ButtonKind = Field(
         description="link: opens an address, by a short link. open: one of the chat's own places. claim: hands out the "
         "campaign's voucher to who asks for it, and to nobody else. reply: says its words to the shop, which opens a request."
     )

@@ -13,7 +13,7 @@ from handlers.words import words
 from loyalty.customers import addressing
 from loyalty.customers.addressing import Address
 from loyalty.outreach import consents, templates
-from loyalty.outreach.campaigns.contents import CAPTION_CHARS, Button, Kind, Picture
+from loyalty.outreach.campaigns.contents import CAPTION_CHARS, Button, ButtonKind, Picture
 from loyalty.outreach.manners import Reach
 from loyalty.vouchers import vouchers
 from store.outbox import Purpose
@@ -78,7 +78,7 @@ def told(
 def _button(
     one: Button, place: int, language: str, lead: Callable[[str], str], delivery_id: int
 ) -> InlineKeyboardButton:
-    if one.kind is Kind.LINK:
+    if one.kind is ButtonKind.LINK:
         return InlineKeyboardButton(text=one.label(language), url=lead(one.to))
     return button(one.label(language), Press(delivery=delivery_id, place=place))
 

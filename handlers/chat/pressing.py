@@ -10,7 +10,7 @@ from handlers.chat import help as helping
 from handlers.chat.commands import Press, Show, button
 from handlers.chat.talk import Talk
 from loyalty.outreach.campaigns import pressing
-from loyalty.outreach.campaigns.contents import Kind
+from loyalty.outreach.campaigns.contents import ButtonKind
 from loyalty.outreach.campaigns.pressing import Pressed
 from loyalty.vouchers import vouchers
 from store.errors import ConflictError, NotFoundError
@@ -35,14 +35,14 @@ async def pressed(query: CallbackQuery, callback_data: Press, talk: Talk, state:
         await query.answer(talk.say("{We} are sorry: there is no voucher left."), show_alert=True)
         return
     match found.button.kind:
-        case Kind.OPEN:
+        case ButtonKind.OPEN:
             await query.answer()
             await free_text.run(found.button.to, query.message, talk, state)
-        case Kind.CLAIM:
+        case ButtonKind.CLAIM:
             await _claimed(query, query.message, talk, found)
-        case Kind.REPLY:
+        case ButtonKind.REPLY:
             await _replied(query, query.message, talk, found)
-        case Kind.LINK:
+        case ButtonKind.LINK:
             await query.answer()
 
 

@@ -1,6 +1,7 @@
 """What every page shares: who is there, in which language, with which rights; rendering; the headers that keep it safe."""
 
 import base64
+import codecs
 import hashlib
 import hmac
 import secrets
@@ -348,6 +349,14 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
+def _known_letters(request: web.Request) -> None:
+    """Raises HTTPUnsupportedMediaType where the body is written in letters that nobody knows."""
+    try:
+        codecs.lookup(request.charset or "utf-8")
+    except LookupError:
+        raise web.HTTPUnsupportedMediaType from None
+
+
 def _unreadable(request: web.Request, error: ValueError) -> bool:
     """Whether a form in parts broke off aiohttp's reading of it: it tells so by a bare ValueError."""
     *_, last = traceback.extract_tb(error.__traceback__)
@@ -372,6 +381,7 @@ async def _check_csrf(request: web.Request, handler: Handler) -> web.StreamRespo
     """Whatever changes something on a page carries the browser's own token; other systems use keys, not cookies."""
     if request.method in SAFE_METHODS or request.path.startswith(("/api/", "/webhooks/")):
         return await handler(request)
+    _known_letters(request)
     session = await get_session(request)
     wanted = session.get("csrf")
     given = request.headers.get(CSRF_HEADER)

@@ -23,7 +23,7 @@ PLACES = ("points", "card", "rewards", "vouchers", "invite", "challenges", "supp
 _ADDRESS = re.compile(r"https?://[^\s<>\"]{3,1990}")
 
 
-class Kind(StrEnum):
+class ButtonKind(StrEnum):
     LINK = "link"
     OPEN = "open"
     CLAIM = "claim"
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 class Button:
     """What it says by language, and what it does; `to`: a link's address, or one of PLACES."""
 
-    kind: Kind
+    kind: ButtonKind
     words: dict[str, str]
     to: str = ""
 
@@ -55,7 +55,7 @@ class Picture:
 
 def buttons_of(written: Sequence[dict[str, Any]] | None) -> list[Button]:
     """As they were written down."""
-    return [Button(Kind(one["kind"]), one["words"], one["to"]) for one in written or ()]
+    return [Button(ButtonKind(one["kind"]), one["words"], one["to"]) for one in written or ()]
 
 
 def pictures_of(written: Sequence[dict[str, Any]] | None) -> list[Picture]:
@@ -81,16 +81,16 @@ def check(buttons: Sequence[Button], *, voucher: bool) -> None:
                 raise InvalidError(f"{field}.words", "unknown", language)
             if not 1 <= len(label.strip()) <= LABEL_CHARS_MAX:
                 raise InvalidError(f"{field}.words", "length", LABEL_CHARS_MAX)
-        if button.kind is Kind.LINK and not _ADDRESS.fullmatch(button.to):
+        if button.kind is ButtonKind.LINK and not _ADDRESS.fullmatch(button.to):
             raise InvalidError(f"{field}.to", "address", button.to)
-        if button.kind is Kind.OPEN and button.to not in PLACES:
+        if button.kind is ButtonKind.OPEN and button.to not in PLACES:
             raise InvalidError(f"{field}.to", "unknown", button.to)
-        if button.kind is Kind.CLAIM and not voucher:
+        if button.kind is ButtonKind.CLAIM and not voucher:
             raise InvalidError("voucher_program", "required")
-    if sum(button.kind is Kind.CLAIM for button in buttons) > 1:
-        raise InvalidError("buttons", "repeated", Kind.CLAIM)
+    if sum(button.kind is ButtonKind.CLAIM for button in buttons) > 1:
+        raise InvalidError("buttons", "repeated", ButtonKind.CLAIM)
 
 
 def claimed(buttons: Sequence[Button]) -> bool:
     """Whether the voucher goes only to who asks for it."""
-    return any(button.kind is Kind.CLAIM for button in buttons)
+    return any(button.kind is ButtonKind.CLAIM for button in buttons)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from loyalty.customers import customers
 from loyalty.outreach import deliveries, links
 from loyalty.outreach.campaigns import campaigns, contents
-from loyalty.outreach.campaigns.contents import Button, Kind
+from loyalty.outreach.campaigns.contents import Button, ButtonKind
 from loyalty.vouchers import vouchers
 from loyalty.vouchers.vouchers import Voucher
 from store.errors import NotFoundError
@@ -39,7 +39,7 @@ def press(session: Session, delivery_id: int, place: int, customer_id: int) -> P
     if place >= len(buttons):
         raise NotFoundError("button", place)
     voucher = None
-    if buttons[place].kind is Kind.CLAIM and campaign.program_id is not None:
+    if buttons[place].kind is ButtonKind.CLAIM and campaign.program_id is not None:
         key = f"{deliveries.CAMPAIGN}:{campaign.id}:{row.customer_id}"
         voucher = vouchers.issue(session, campaign.program_id, row.customer_id, key=key)
         deliveries.attach(session, delivery_id, voucher.id)

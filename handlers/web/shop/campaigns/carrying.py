@@ -13,7 +13,7 @@ from handlers.web.shop import frame
 from handlers.words import Words
 from loyalty.outreach.campaigns import campaigns, contents, drafts
 from loyalty.outreach.campaigns.campaigns import Campaign
-from loyalty.outreach.campaigns.contents import BUTTONS_MAX, PICTURES_MAX, PLACES, Button, Kind
+from loyalty.outreach.campaigns.contents import BUTTONS_MAX, PICTURES_MAX, PLACES, Button, ButtonKind
 from store import media
 from store.errors import InvalidError, NotFoundError
 
@@ -24,8 +24,8 @@ SIDE = 1_600
 
 def kinds(said: Words) -> list[tuple[str, str]]:
     return [
-        ("", said("No button")), (Kind.LINK, said("Opens a web page")), (Kind.OPEN, said("Opens a place in the chat")),
-        (Kind.CLAIM, said("Hands out the voucher")), (Kind.REPLY, said("Says its words to you")),
+        ("", said("No button")), (ButtonKind.LINK, said("Opens a web page")), (ButtonKind.OPEN, said("Opens a place in the chat")),
+        (ButtonKind.CLAIM, said("Hands out the voucher")), (ButtonKind.REPLY, said("Says its words to you")),
     ]  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def filled(campaign: Campaign) -> dict[str, str]:
     form = {}
     for at, button in enumerate(contents.buttons_of(campaign.buttons)):
         form[f"button_{at}_kind"] = button.kind.value
-        form[f"button_{at}_{'place' if button.kind is Kind.OPEN else 'url'}"] = button.to
+        form[f"button_{at}_{'place' if button.kind is ButtonKind.OPEN else 'url'}"] = button.to
         for language in LANGUAGES:
             form[f"button_{at}_{language}"] = button.words.get(language, "")
     return form
@@ -49,11 +49,11 @@ def read(form: Mapping[str, str]) -> list[Button]:
     found = []
     for at in range(BUTTONS_MAX):
         kind = form.get(f"button_{at}_kind", "")
-        if kind not in set(Kind):
+        if kind not in set(ButtonKind):
             continue
         labels = {language: text for language in LANGUAGES if (text := form.get(f"button_{at}_{language}", "").strip())}
-        to = {Kind.LINK: "url", Kind.OPEN: "place"}.get(Kind(kind))
-        found.append(Button(Kind(kind), labels, form.get(f"button_{at}_{to}", "").strip() if to else ""))
+        to = {ButtonKind.LINK: "url", ButtonKind.OPEN: "place"}.get(ButtonKind(kind))
+        found.append(Button(ButtonKind(kind), labels, form.get(f"button_{at}_{to}", "").strip() if to else ""))
     return found
 
 
@@ -70,7 +70,7 @@ def refusals(said: Words, form: Mapping[str, str], error: InvalidError) -> dict[
         }[error.problem] if claim else said("At most {n} buttons.", n=said.number(BUTTONS_MAX))}  # fmt: skip
     nth, _, part = rest.partition(".")
     # The form's rows with nothing in them don't count.
-    rows = [at for at in range(BUTTONS_MAX) if form.get(f"button_{at}_kind") in set(Kind)]
+    rows = [at for at in range(BUTTONS_MAX) if form.get(f"button_{at}_kind") in set(ButtonKind)]
     field = f"button_{rows[int(nth)]}_{'vi' if part == 'words' else 'url'}"
     if part == "words":
         return {field: said("Write what the button says, in at most 40 letters.")}

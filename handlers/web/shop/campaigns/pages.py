@@ -131,7 +131,7 @@ def _opened(said: Words, campaign: Campaign, report: Report) -> list[tuple[str, 
     """What people opened or tapped, as it was called to them."""
     buttons = contents.buttons_of(campaign.buttons)
     called = {f"{links.BUTTON}{place}": one.label(said.language) for place, one in enumerate(buttons)}
-    called |= {one.to: one.label(said.language) for one in buttons if one.kind is contents.Kind.LINK}
+    called |= {one.to: one.label(said.language) for one in buttons if one.kind is contents.ButtonKind.LINK}
     return [(called.get(address, address), people) for address, people in report.opened]
 
 
