@@ -123,6 +123,7 @@ async def test_a_request_is_found_filed_answered_parted_and_made_one(house: Runn
 
         # The other one becomes a part of the first; its voice and its album play on there.
         await page.goto(f"/desk/{second}")
+        await expect(page.locator("#log .sound")).to_be_visible()
         await do(page, SAID("Make it a part of another"))
         await page.locator("#sheet label").filter(has_text=f"#{first}").click()
         await page.locator("#sheet .main").click()
