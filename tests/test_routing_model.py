@@ -115,8 +115,10 @@ class Routing(RuleBasedStateMachine):
 
     @rule(one=who)
     def goes(self, one: int) -> None:
-        member = self.people[one].id
+        member, now = self.people[one].id, self.clock.now()
         self.write(presence.go, self.people[one])
+        if member not in self.away:
+            self.until[member] = max(self.until[member], now + presence.LASTS) if member in self.until else now
         self.away.add(member)
 
     @rule(

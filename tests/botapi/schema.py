@@ -46,6 +46,12 @@ class Method:
         return checked
 
 
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """A type's fields with their types, which aiogram's types know once they are built."""
+    model.model_rebuild()
+    return model.model_fields
+
+
 def _missing(name: str) -> Refusal:
     if name == "text":
         return bad("message text is empty")
@@ -141,7 +147,7 @@ class _Object:
         self._fields: dict[str, Check] | None = None
 
     def _compile(self) -> dict[str, Check]:
-        model = self._model.model_fields
+        model = _fields(self._model)
         self._fields = {field.alias or name: compile_check(field.annotation) for name, field in model.items()}
         self._required = [field.alias or name for name, field in model.items() if _is_required(field)]
         literals = ((field.alias or name, _literal(field.annotation)) for name, field in model.items())
@@ -269,7 +275,7 @@ def find(name: str) -> Method | None:
     cls = _CLASSES.get(name.lower())
     if cls is None:
         return None
-    fields = {field.alias or key: field for key, field in cls.model_fields.items()}
+    fields = {field.alias or key: field for key, field in _fields(cls).items()}
     return Method(
         name=str(cls.__api_method__),  # type: ignore[attr-defined]
         fields={key: _top(field.annotation) for key, field in fields.items()},
@@ -288,6 +294,6 @@ def sample(annotation: Any) -> Any:
     if get_origin(annotation) is list:
         return []
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        fields = annotation.model_fields
+        fields = _fields(annotation)
         return {f.alias or key: sample(f.annotation) for key, f in fields.items() if _is_required(f)}
     return {bool: True, str: "", float: 0.0}.get(annotation, 0)
