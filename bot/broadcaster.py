@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bot.held import Held
 from bot.messengers.messenger import Messenger
 from bot.notifier import calls_of
 from handlers.chat import outreach
@@ -29,7 +30,7 @@ from loyalty.outreach.manners import Reach, Reason
 from loyalty.points import ledger
 from loyalty.tiers import tiers
 from loyalty.vouchers import voucher_programs, vouchers
-from store import leases, outbox, shops
+from store import outbox, shops
 from store.clock import now
 from store.engine import Store
 from store.errors import ConflictError, MovedError, StoreUnreachableError
@@ -92,10 +93,10 @@ class Broadcaster:
     ) -> None:
         self._store = store
         self._messengers = messengers
-        self._owner = owner
         self._pushed = pushed
         self._root = root
-        self._held = -leases.RENEW_SECONDS - 1.0
+        # Two that think it is theirs for a moment do no harm: rows are claimed.
+        self._held = Held(store, LEASE, owner)
 
     async def run(self) -> None:
         """Do what there is to do, for ever."""
@@ -107,21 +108,12 @@ class Broadcaster:
                     log.warning("campaigns wait a moment", error=str(error))
                 await heard.within(TICK_SECONDS)
 
-    async def _mine(self) -> bool:
-        """Whether it is this process's turn. Two that think so for a moment do no harm: rows are claimed."""
-        at = asyncio.get_running_loop().time()
-        if at - self._held > leases.RENEW_SECONDS:
-            if await self._store.write(leases.hold, LEASE, self._owner) is None:
-                return False
-            self._held = at
-        return True
-
     async def turn(self) -> None:
         """Freeze what was approved, send as much as may leave in the next moments, end what is through."""
         # In a work that writes nothing: on SQLite that is the loop's own reader, ten times as quick as a page's.
         async with self._store.work() as work:
             running, waiting, stopped = await work.read(self._to_do)
-        if not (running or waiting or stopped) or not await self._mine():
+        if not (running or waiting or stopped) or not await self._held.mine():
             return
         for campaign in running:
             try:
@@ -145,7 +137,7 @@ class Broadcaster:
         if campaign.frozen_at is None:
             those = await self._store.read(freezing.meant, campaign.id)
             async for _ in self._store.stream(freezing.freeze, campaign.id, those):
-                if not await self._mine():
+                if not await self._held.mine():
                     return
         if campaign.state == CampaignState.APPROVED and not await self._store.write(campaigns.begin, campaign.id):
             return
@@ -155,7 +147,7 @@ class Broadcaster:
     async def _send_all(self, mailing: Callable[[Session], Mailing | None]) -> int:
         """Batch after batch, while there is room; how many people were dealt with."""
         done = 0
-        while await self._mine():
+        while await self._held.mine():
             async with self._store.work() as work:
                 count, calls = await work.write(self._send, mailing)
                 if calls:

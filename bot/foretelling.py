@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from bot.nightly import holding
+from bot.held import holding
 from loyalty.insights import outlooks, prospects
 from store import apart, leases
 from store.engine import Store

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import structlog
 
+from bot.held import Held
 from handlers.chat import forum_follow
-from store import forum, leases, shops
+from store import forum, shops
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
 from store.outbox import Call
@@ -33,9 +34,8 @@ class Mirror:
     def __init__(self, store: Store, account: str, owner: str, pushed: Callable[[list[Call]], None]) -> None:
         self._store = store
         self._account = account
-        self._owner = owner
         self._pushed = pushed
-        self._held = -leases.RENEW_SECONDS - 1.0
+        self._held = Held(store, f"forum:{account}", owner)
         self._leads = False
         self._event: int | None = None
         self._albums: dict[int, tuple[int, float]] = {}
@@ -65,12 +65,9 @@ class Mirror:
         chosen = await self._store.read(forum.chosen)
         if chosen is None or chosen.account != self._account:
             return
-        now = asyncio.get_running_loop().time()
-        if now - self._held > leases.RENEW_SECONDS:
-            self._leads = await self._store.write(leases.hold, f"forum:{self._account}", self._owner) is not None
-            if not self._leads:
-                return
-            self._held = now
+        self._leads = await self._held.mine()
+        if not self._leads:
+            return
         if await self._store.read(forum_follow.any_changed):
             while await self._store.write(forum_follow.notice):  # noqa: ASYNC110  # a turn for the others between batches
                 await asyncio.sleep(0)

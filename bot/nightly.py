@@ -8,12 +8,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.orm import Session
 
+from bot.held import holding
 from bot.settings import Settings
 from store import leases, options
 from store.engine import Store
@@ -28,7 +29,6 @@ AGAIN = timedelta(hours=1)
 LEASE = "backup"
 
 log = structlog.get_logger()
-T = TypeVar("T")
 Save = Callable[[Path], Awaitable[str | None]]
 """Writes a backup to a file; what went wrong, or None."""
 
@@ -84,18 +84,6 @@ async def save(store: Store, settings: Settings, owner: str, by: Save | None = N
         log.error("the nightly backup failed", error=problem)
     await store.write(options.put, options.BACKUP, noted)
     return problem is None
-
-
-async def holding(store: Store, lease: str, owner: str, work: Awaitable[T]) -> T:
-    """Await it while a lease is kept."""
-    task = asyncio.ensure_future(work)
-    try:
-        while not task.done():
-            await asyncio.wait({task}, timeout=leases.RENEW_SECONDS)
-            await store.write(leases.hold, lease, owner)
-        return task.result()
-    finally:
-        task.cancel()
 
 
 def _process(settings: Settings) -> Save:

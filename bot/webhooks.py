@@ -16,9 +16,10 @@ import aiohttp
 import structlog
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from bot.held import Held
 from bot.nursery import Nursery
 from handlers.api import happenings
-from store import deliveries, events, leases, outside, webhooks
+from store import deliveries, events, outside, webhooks
 from store.deliveries import Outcome, Post
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
@@ -77,7 +78,6 @@ class Webhooks:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
-        self._owner = owner
         self._nursery = nursery
         self._seal = seal
         self._private = private
@@ -85,7 +85,7 @@ class Webhooks:
         self._flying: defaultdict[int, set[int]] = defaultdict(set)
         self._http: aiohttp.ClientSession | None = None
         self._wake = asyncio.Event()
-        self._renew_at = 0.0
+        self._held = Held(store, LEASE, owner)
 
     async def run(self) -> None:
         """Tell what happens, for ever."""
@@ -105,7 +105,7 @@ class Webhooks:
 
     async def turn(self) -> None:
         """Write what happened as deliveries, and start the posts that are due."""
-        if not await self._holds():
+        if not await self._held.mine():
             return
         async with self._store.work() as work:
             new = await work.read(events.any_new, deliveries.FOLLOWER)
@@ -120,17 +120,6 @@ class Webhooks:
         for post in posts[: ALL - sum(map(len, self._flying.values()))]:
             self._flying[post.endpoint_id].add(post.id)
             self._nursery.start(self._deliver(post), f"webhook {post.id}")
-
-    async def _holds(self) -> bool:
-        """Whether this process tells; the lease is renewed every 3 s, not at each look."""
-        moment = time.monotonic()
-        if moment < self._renew_at:
-            return True
-        if await self._store.write(leases.hold, LEASE, self._owner) is None:
-            self._renew_at = 0.0
-            return False
-        self._renew_at = moment + leases.RENEW_SECONDS
-        return True
 
     async def _deliver(self, post: Post) -> None:
         try:
