@@ -4,10 +4,12 @@ blocked the bot. Everybody hears it once or is accounted for, no limit is broken
 
 import asyncio
 import random
+import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,33 @@ class Scene:
     key: str
     campaign: int = 0
     kills: int = 0
+    beats: list[float] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def listened_to(self) -> AsyncIterator[None]:
+        """Note when the server had time to listen: while this process has other work, calls wait unread."""
+
+        async def beat() -> None:
+            while True:
+                self.beats.append(time.monotonic())
+                await asyncio.sleep(LEEWAY_SECONDS / 10)
+
+        beating = asyncio.create_task(beat())
+        yield
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating
+
+    def heard_from(self, at: float) -> float:
+        """From when on the server reads calls as they come: once it has listened for as long as the leeway without a stop."""
+        began = last = at
+        for beat in self.beats[bisect_left(self.beats, at) :]:
+            if beat - last > LEEWAY_SECONDS / 2:
+                began = beat
+            if beat - began > LEEWAY_SECONDS:
+                return beat
+            last = beat
+        return last
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         """Ask whichever replica answers."""
@@ -113,13 +142,14 @@ async def test_everybody_hears_it_once_or_is_accounted_for(
         shop = await store.write(programme.open_shop, "Phố Cafe", timezone="Asia/Ho_Chi_Minh", language="vi")
         key = await store.write(staff.add_api_key, shop)
         scene = Scene(api, store, [], [], people, set(), rate, key)
+        await stack.enter_async_context(scene.listened_to())
         scene.blocked = {one.id for one in random.Random(5).sample(people, size // 100)}
         for person in people:
             if person.id in scene.blocked:
                 # They blocked it while nobody listened: only the sending finds out.
                 person.chat.refuses = Refusal(403, "bot was blocked by the user", fated=True)
         await store.write(manners.put, Rules(care_from=manners.AD_FROM, care_until=manners.AD_FROM))
-        await store.write(_meet, [person.id for person in people], f"telegram:{api.token.partition(':')[0]}")
+        await store.write(meet, [person.id for person in people], f"telegram:{api.token.partition(':')[0]}")
         # Answers take their time, so that a kill finds messages on their way.
         api.fault("sendMessage", kind="slow", times=None, seconds=0.05)
         # Who is killed but once needs no second process to be followed by: this one will do.
@@ -223,12 +253,12 @@ def _limits_kept(scene: Scene) -> None:
     warned = [one.at for one in scene.api.faulted if one.code == 429]
     for at in warned:
         if not any(at < other < at + RETRY_AFTER for other in warned):
-            assert not [one for one, _ in posts if at + 2 * LEEWAY_SECONDS < one < at + RETRY_AFTER - LEEWAY_SECONDS], (
-                "no pause after a 429"
-            )
+            heard, until = scene.heard_from(at + LEEWAY_SECONDS), at + RETRY_AFTER - LEEWAY_SECONDS
+            broken = [round(one - at, 3) for one, _ in posts if heard < one < until]
+            assert not broken, f"no pause after a 429: read as they came from {heard - at:.3f} s on"
 
 
-def _meet(session: Session, chats: list[int], account: str) -> None:
+def meet(session: Session, chats: list[int], account: str) -> None:
     """Customers who have each written to the bot once."""
     at = to_micros(now(session))
     insert_rows(

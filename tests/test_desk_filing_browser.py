@@ -61,11 +61,11 @@ async def test_a_request_is_found_filed_answered_parted_and_made_one(house: Runn
         (second, "Đây là ảnh cái ly"),
     ):
         await store.write(partial(messages.customer_says, text=text), number)
-    heard, seen = silence(2), [photo(colour=colour) for colour in ("#8B5E3C", "#2F6F9F")]
+    heard, seen = silence(60), [photo(colour=colour) for colour in ("#8B5E3C", "#2F6F9F")]
 
     def sends(session: Session) -> None:
         sha = media.keep(session, heard, "audio/wav")
-        voice = File("voice", "audio/wav", "", len(heard), seconds=2, sha=sha)
+        voice = File("voice", "audio/wav", "", len(heard), seconds=60, sha=sha)
         messages.customer_says(session, second, files=[voice])
         for picture in seen:
             sha = media.keep(session, picture, "image/jpeg", 640, 480)
@@ -128,10 +128,17 @@ async def test_a_request_is_found_filed_answered_parted_and_made_one(house: Runn
         await page.locator("#sheet label").filter(has_text=f"#{first}").click()
         await page.locator("#sheet .main").click()
         await expect(page).to_have_url(f"{house.url}/desk/{first}")
+        await expect(desk.lines.filter(has_text="Ly trà đào")).to_be_visible()
         sound = page.locator("#log .sound")
         await sound.get_by_role("button").first.click()
         await expect(sound.locator("audio")).to_have_js_property("paused", False)
-        await expect(sound.locator("audio")).to_have_js_property("duration", 2)
+        await expect(sound.locator("audio")).to_have_js_property("duration", 60)
+        # What follows joins its bubble, which is drawn anew; the voice plays on.
+        voice = await sound.locator("audio").element_handle()
+        await store.write(partial(messages.customer_says, text="Bạn nghe giúp mình"), first)
+        await expect(desk.lines.filter(has_text="nghe giúp")).to_be_visible()
+        await expect(sound.locator("audio")).to_have_js_property("paused", False)
+        assert await sound.locator("audio").evaluate("(now, then) => now === then", voice)
         album = page.locator("#log .album img")
         await expect(album).to_have_count(2)
         for at in range(2):

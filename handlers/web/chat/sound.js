@@ -41,3 +41,11 @@ export function sound(item, words) {
   const title = item.kind === "audio" && item.name ? el("span", { class: "name" }, item.name) : null;
   return el("div", { class: "sound", role: "group", "aria-label": words.say(item.kind) }, button, el("div", {}, title, slider), length, audio);
 }
+
+/** A voice that plays goes on when its message is drawn anew: moved in one step, an element isn't paused. */
+export function playOn(drawn, anew) {
+  for (const old of drawn.querySelectorAll(".sound")) {
+    const source = old.querySelector("audio").src;
+    [...anew.querySelectorAll(".sound audio")].find((audio) => audio.src === source)?.closest(".sound").replaceWith(old);
+  }
+}

@@ -4,6 +4,7 @@
 // Messages of one album are drawn as one bubble.
 
 import { el } from "../chat/dom.js";
+import { playOn } from "../chat/sound.js";
 import { drawMessage } from "./message.js";
 import { Saying } from "./saying.js";
 
@@ -169,6 +170,7 @@ export class Thread {
         if (known) {
           const focused = known.row.contains(document.activeElement);
           if (place === known.row) place = row;
+          playOn(known.row, row);
           known.row.replaceWith(row);
           if (focused) row.querySelector(".grip")?.focus({ preventScroll: true });
         }
