@@ -21,7 +21,7 @@ from handlers.chat import outreach
 from handlers.chat.told import Told
 from loyalty.customers.customers import customers
 from loyalty.outreach import deliveries, links, manners, templates
-from loyalty.outreach.campaigns import campaigns, contents, freezing
+from loyalty.outreach.campaigns import campaigns, contents, costs, freezing
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
 from loyalty.outreach.campaigns.contents import Button, Picture
 from loyalty.outreach.deliveries import CAMPAIGN, JOURNEY, Delivery
@@ -60,6 +60,8 @@ class Mailing:
     words_b: Mapping[str, str] | None = None
     pictures: Sequence[Picture] = ()
     buttons: Sequence[Button] = ()
+    paid: bool = False
+    """It may leave faster than is free."""
 
     def template(self, one: Delivery, language: str) -> str | None:
         """What somebody is to hear; None where there is nothing (any more)."""
@@ -72,10 +74,12 @@ class Mailing:
         return set().union(*(templates.names(text) for words in every for text in words.values()))
 
 
-def of_campaign(campaign: Campaign) -> Mailing:
+def of_campaign(session: Session, campaign: Campaign) -> Mailing:
+    """`paid` only as long as the shop still wants that."""
     return Mailing(
         CAMPAIGN, campaign.id, campaign.shop_id, Purpose(campaign.purpose), {0: campaign.messages}, campaign.program_id,
         campaign.messages_b, contents.pictures_of(campaign.pictures), contents.buttons_of(campaign.buttons),
+        campaign.paid and costs.of(session, campaign.shop_id).paid,
     )  # fmt: skip
 
 
@@ -162,7 +166,7 @@ class Broadcaster:
     @staticmethod
     def _of_running(session: Session, campaign_id: int) -> Mailing | None:
         campaign = campaigns.get(session, campaign_id, lock=True)
-        return of_campaign(campaign) if campaign.state == CampaignState.SENDING else None
+        return of_campaign(session, campaign) if campaign.state == CampaignState.SENDING else None
 
     @staticmethod
     def _of_journey(session: Session, journey_id: int, purpose: Purpose) -> Mailing | None:
@@ -180,7 +184,7 @@ class Broadcaster:
         shop = shops.get(session, mailing.shop_id)
         if manners.opens(purpose, now(session), shop.timezone, kept) is not None:
             return 0, []
-        room = min(BATCH, self._room(session))
+        room = min(BATCH, self._room(session, mailing))
         due = deliveries.due(session, mailing.source, mailing.source_id, purpose, room) if room else []
         if not due:
             return 0, []
@@ -211,7 +215,7 @@ class Broadcaster:
                 template, values, purpose, reach.language, buttons=mailing.buttons, delivery_id=one.id,
                 shorten=partial(self._short, session, one.id), lead=partial(self._lead, session, one.id),
             )  # fmt: skip
-            message = self._calls(session, outreach.with_pictures(told, mailing.pictures), one, reach, purpose)
+            message = self._calls(session, outreach.with_pictures(told, mailing.pictures), one, reach, mailing)
             calls += message
             queued.append((one.id, reach.account, reach.chat, voucher_id, len(message)))
         deliveries.skip(session, skipped)
@@ -238,23 +242,26 @@ class Broadcaster:
         return links.shortened_address(session, url, delivery_id, self._root) if self._root else url
 
     def _calls(
-        self, session: Session, parts: Sequence[Told], one: Delivery, reach: Reach, purpose: Purpose
+        self, session: Session, parts: Sequence[Told], one: Delivery, reach: Reach, mailing: Mailing
     ) -> list[Call]:
         """The calls of one message; how the last of them ends is how the delivery ends."""
+        messenger = self._messengers[reach.account]
         calls = [
             call
             for part in parts
             for call in calls_of(
-                part, (reach.account, reach.chat), purpose=purpose, rule=deliveries.PART, subject=one.id,
-                ids=session.info["ids"], albums=self._messengers[reach.account].albums,
+                part, (reach.account, reach.chat), purpose=mailing.purpose, rule=deliveries.PART, subject=one.id,
+                ids=session.info["ids"], albums=messenger.albums,
+                paid=mailing.paid and messenger.paid_rate is not None,
             )
         ]  # fmt: skip
         calls[-1].rule = deliveries.RULE
         return calls
 
-    def _room(self, session: Session) -> int:
+    def _room(self, session: Session, mailing: Mailing) -> int:
         """How many messages more may wait in the outbox: what the slowest messenger sends in the next moments."""
-        ahead = int(min(messenger.rate for messenger in self._messengers.values()) * AHEAD_SECONDS)
+        rates = [(mailing.paid and one.paid_rate) or one.rate for one in self._messengers.values()]
+        ahead = min(rates) * AHEAD_SECONDS
         return max(0, ahead - outbox.waiting(session, Purpose.CARE))
 
     def _values(

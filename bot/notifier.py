@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from bot.attaching import files_for, fit_together, medium
 from bot.channels import CodeChannel
-from bot.messengers.messenger import Messenger
+from bot.messengers.messenger import PAID, Messenger
 from handlers.chat.notices import render
 from handlers.chat.points import account, card_of
 from handlers.chat.told import Told
@@ -254,9 +254,10 @@ def calls_of(
     subject: int | None = None,
     silent: bool = False,
     albums: bool = False,
+    paid: bool = False,
 ) -> list[Call]:
     """One call for each file, `to` (account, chat), the words as the first one's caption where they fit, else before them;
-    one for all of them where the messenger has `albums` and they fit into one.
+    one for all of them where the messenger has `albums` and they fit into one. `paid`: they may leave faster than is free.
     """
     account, chat = to
     said: dict[str, Any] = {} if told.plain else {"parse_mode": "HTML"}
@@ -289,11 +290,12 @@ def calls_of(
         if index == 0 and not payloads:
             params |= reply
         payloads.append((SEND[kind], {**params, **said}))
+    speed = {PAID: True} if paid else {}
     # Each of them tells the rule how it ended: words may arrive, and a file beside them not.
     return [
         Call(
             id=ids.new(), account=account, chat=chat, method=method,
-            payload=json.dumps({"chat_id": chat, **params}, ensure_ascii=False), purpose=int(purpose),
+            payload=json.dumps({"chat_id": chat, **params, **speed}, ensure_ascii=False), purpose=int(purpose),
             rule=rule, subject=subject if rule is not None else None,
         )
         for method, params in payloads

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
 
-from bot.messengers.messenger import Messenger
+from bot.messengers.messenger import PAID, Messenger
 from bot.outgoing import FLEETING
 from store.base import from_micros
 from store.clock import Clock
@@ -27,6 +27,9 @@ COSMETIC_SHARE = 2 / 3
 SLOWED_SHARE = 2 / 3
 """Of a group's calls, for a while after it said that they are too many."""
 SLOWED_SECONDS = 600.0
+"""So long a group, or what is paid for, is slower after it was told that it is too fast."""
+_PAID = f'"{PAID}": true'
+"""In a payload; within its texts the quotes would be escaped."""
 
 
 class _Chat:
@@ -59,6 +62,11 @@ class Queues:
         self.paused_until = 0.0
         self._limited: dict[int | str, float] = {}
         self._times: deque[float] = deque()
+        self._paid: set[int] = set()
+        """Of the rows known, those that may leave at the rate that is paid for."""
+        self._paid_times: deque[float] = deque()
+        self._free_until = 0.0
+        """Until then nothing leaves faster than is free: the messenger took it ill."""
 
     def __len__(self) -> int:
         return len(self._known)
@@ -68,6 +76,8 @@ class Queues:
         if call.id in self._known:
             return
         self._known.add(call.id)
+        if self._messenger.paid_rate is not None and call.purpose >= Purpose.CARE and _PAID in call.payload:
+            self._paid.add(call.id)
         key = _key(call)
         chat = self._chat(key)
         heapq.heappush(chat.heap, (call.purpose, call.id, call))
@@ -98,7 +108,8 @@ class Queues:
         """The rows that may leave now, as many as there is room for; each one's chat is busy from here on."""
         if now < self.paused_until:
             return []
-        counted, _ = self._last_second(now)
+        # By whether it is paid for: how many more may leave in this second.
+        left = {paid: self._rate(now, paid) - self._last_second(now, paid)[0] for paid in self._kinds()}
         batch: list[Call] = []
         held: list[tuple[int, int, int | str]] = []
         while self._ready and len(batch) < room:
@@ -118,9 +129,13 @@ class Queues:
                 if now - chat.last < self._gap(key):
                     held.append(entry)
                     continue
-                if counted + len(batch) >= self._messenger.rate:
+                if left[call.id in self._paid] <= 0:
                     held.append(entry)
-                    break
+                    if max(left.values()) <= 0:
+                        break
+                    continue
+            for paid in left:
+                left[paid] -= paid or call.id not in self._paid
             heapq.heappop(chat.heap)
             chat.busy = call.id
             chat.last = now
@@ -139,13 +154,14 @@ class Queues:
         """A row that left has its answer."""
         _, since = self.flying.pop(call.id)
         counts = min(now, since + RATE_LEEWAY_SECONDS)
-        self._times.append(counts)
+        (self._paid_times if call.id in self._paid else self._times).append(counts)
         if (chat := self._chats.get(_key(call))) is not None:
             chat.last = max(chat.last, counts)
 
     def done(self, call: Call) -> None:
         """A row has left memory; its chat's next one may go."""
         self._known.discard(call.id)
+        self._paid.discard(call.id)
         self._free(call)
 
     def forget(self, call: Call) -> None:
@@ -153,6 +169,7 @@ class Queues:
         chat = self._chat(_key(call))
         for _, number, _ in chat.heap:
             self._known.discard(number)
+            self._paid.discard(number)
         chat.heap.clear()
         self.done(call)
 
@@ -185,6 +202,8 @@ class Queues:
         self._limited = {chat: until for chat, until in self._limited.items() if until > now}
         if any(chat != key for chat in self._limited):
             self.paused_until = max(self.paused_until, now + seconds, *self._limited.values())
+            if call.id in self._paid:
+                self._free_until = now + SLOWED_SECONDS
         self._limited[key] = now + seconds
 
     def pause(self, call: Call, until: float) -> None:
@@ -224,9 +243,9 @@ class Queues:
                 if call.not_before:
                     wait = max(wait, (from_micros(call.not_before) - self._clock.now()).total_seconds())
                 soonest = min(soonest, wait)
-        counted, first = self._last_second(now)
-        if counted >= self._messenger.rate:
-            soonest = max(0.01, min(soonest, first + 1.0 - now))
+        seconds = [(paid, *self._last_second(now, paid)) for paid in self._kinds()]
+        if all(counted >= self._rate(now, paid) for paid, counted, _ in seconds):
+            soonest = max(0.01, min(soonest, *(first + 1.0 - now for _, _, first in seconds)))
         return soonest
 
     def _gap(self, key: int | str) -> float:
@@ -252,16 +271,27 @@ class Queues:
             return 0.0
         return max(0.0, chat.times[len(chat.times) - int(most)] + MINUTE - now)
 
-    def _last_second(self, now: float) -> tuple[int, float]:
-        """How many calls may have counted with the messenger in the last second, and when the first of them did. A call
-        arrives some time between leaving and its answer: the later of the two counts.
+    def _kinds(self) -> tuple[bool, ...]:
+        """What there may be to send: what is free, and what is paid for."""
+        return (False, True) if self._paid else (False,)
+
+    def _rate(self, now: float, paid: bool) -> int:
+        """How many may leave in a second: without paying, or in all."""
+        faster = self._messenger.paid_rate if paid and now >= self._free_until else None
+        return max(self._messenger.rate, faster or 0)
+
+    def _last_second(self, now: float, paid: bool) -> tuple[int, float]:
+        """How many calls may have counted with the messenger in the last second, and when the first of them did; with `paid`
+        those that are paid for count too. A call arrives some time between leaving and its answer: the later of the two counts.
         """
-        while self._times and self._times[0] <= now - 1.0:
-            self._times.popleft()
-        first = self._times[0] if self._times else now
-        count = len(self._times)
-        for _, since in self.flying.values():
-            if since + RATE_LEEWAY_SECONDS > now - 1.0:
+        count, first = 0, now
+        for times in (self._times, self._paid_times) if paid else (self._times,):
+            while times and times[0] <= now - 1.0:
+                times.popleft()
+            count += len(times)
+            first = min(first, times[0]) if times else first
+        for number, (_, since) in self.flying.items():
+            if since + RATE_LEEWAY_SECONDS > now - 1.0 and (paid or number not in self._paid):
                 count += 1
                 first = min(first, since + RATE_LEEWAY_SECONDS)
         return count, first

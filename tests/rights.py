@@ -228,6 +228,7 @@ TABLE: tuple[tuple[Who, str], ...] = (
         POST   /shop/settings/programme
         POST   /shop/manners
         POST   /shop/manners/do-not-call  files
+        POST   /shop/manners/costs
         POST   /shop/tiers/rules
         POST   /shop/tiers/{id:tier}
         POST   /shop/tiers/{id:tier}/picture  files

@@ -128,6 +128,15 @@ async def test_what_is_composed_shows_its_effect_and_goes_out_once(owner: Reader
     assert status == 200
     assert "Gửi cho 2 khách, chưa đến một phút, không thu phí" in effect
     assert "Chào Huy, 0 điểm" in effect
+    # What it costs stands there too.
+    for prices, line in (
+        ({"price_telegram": "1.500"}, "3.000\u00a0₫"),
+        ({"price_telegram": "0", "paid": "on"}, "không thu phí"),
+    ):
+        assert (await owner.post("/shop/manners/costs", **prices))[0] == 200
+        _, effect, _ = await owner.post("/shop/campaigns/effect", **form)
+        assert f"Gửi cho 2 khách, chưa đến một phút, {line}." in effect
+    assert (await owner.post("/shop/manners/costs", price_telegram="2,5"))[0] == 422
     # Nobody agreed to offers: that is said before anything is sent.
     _, effect, _ = await owner.post("/shop/campaigns/effect", **form | {"purpose": "advertising"})
     assert "chưa đồng ý nhận ưu đãi" in effect

@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import pytest
 
-from bot.broadcaster import LEASE, TICK_SECONDS
+from bot.broadcaster import LEASE, TICK_SECONDS, of_campaign
 from loyalty import programme
 from loyalty.customers import customers, facts
 from loyalty.outreach import consents, manners, templates
+from loyalty.outreach.campaigns import campaigns, costs
+from loyalty.outreach.campaigns.costs import Costs
 from loyalty.outreach.manners import Rules
 from loyalty.outreach.templates import TemplateError
 from loyalty.vouchers import voucher_programs
@@ -21,10 +23,12 @@ from loyalty.vouchers.voucher_programs import Kind
 from store import leases, notices, staff
 from store.clock import SetClock
 from store.outbox import Purpose
+from tests.botapi.pace import Pace
 from tests.botapi.people import Person
 from tests.chatting import customer_of, give_points, last_with_buttons, put_order, quiet, settled_person
 from tests.conftest import NOON
 from tests.running import Running, running, until
+from tests.test_campaign_faults import meet
 
 EVERYBODY: dict[str, Any] = {"all": []}
 HCMC = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -239,6 +243,43 @@ async def test_a_schedule_is_kept_and_a_late_one_refused(api: Shop, clock: SetCl
     assert heard(lan, "Đúng giờ") == 1
     status, refused = await api.call("POST", f"/campaigns/{late}/approve")
     assert (status, refused["code"]) == (409, "campaign_late")
+
+
+async def test_who_pays_telegram_leaves_faster_and_the_report_says_what_it_cost(
+    sqlite_url: str, clock: SetClock
+) -> None:
+    async with serving(sqlite_url, clock) as api:
+        shop, pace = api.shop, Pace()
+        shop.api.world.pace = pace
+        met = [shop.api.user(first_name="Lan").id for _ in range(90)]
+        await shop.store.write(meet, met, "telegram:42")
+
+        async def put(price: int, *, paid: bool) -> None:
+            await shop.store.write(costs.change, shop.shop_id, Costs({"telegram": price}, paid=paid), "test")
+
+        await put(50, paid=True)
+        number = await api.write("Mau lên")
+        await api.let_go(number)
+        # What it cost was settled with the approval.
+        await put(900, paid=True)
+        report = await api.through(number)
+        sent = shop.api.calls_of("sendMessage")
+        assert (report["sent"], report["cost"], report["stars"]) == (90, 4_500, 6)
+        assert all(call.params.get("allow_paid_broadcast") for call in sent)
+        # For nothing, 90 take two seconds and more.
+        assert max(call.at for call in sent) - min(call.at for call in sent) < 1.9
+        assert 0 < pace.charged <= 60
+        # Switched off it ends at once, also for what was approved before.
+        await put(50, paid=False)
+        campaign = await shop.store.read(campaigns.get, number)
+        assert campaign.paid
+        assert not (await shop.store.read(of_campaign, campaign)).paid
+        number = await api.write("Từ từ")
+        await api.let_go(number)
+        await shop.api.wait_calls(95, method="sendMessage")
+        await api.call("POST", f"/campaigns/{number}/stop")
+        assert not [one for one in shop.api.calls_of("sendMessage")[90:] if one.params.get("allow_paid_broadcast")]
+        assert shop.api.refused == []
 
 
 async def test_pause_and_stop_act_at_once_and_a_withdrawn_yes_counts(database_url: str) -> None:

@@ -21,6 +21,7 @@ from bot.messengers import telegram
 from bot.messengers.messenger import Ready
 from bot.messengers.telegram import Telegram
 from bot.outgoing import OutboxSession, outbox_bot
+from bot.queues import Queues
 from handlers.chat.talk import Kept
 from loyalty.customers import customers
 from store import leases, outbox
@@ -29,6 +30,7 @@ from store.clock import SetClock
 from store.engine import Store, open_store
 from store.outbox import Call, Ended, Purpose
 from tests.botapi import BotApiServer, Person
+from tests.conftest import NOON
 from tests.running import Running, running
 
 ACCOUNT = "telegram:42"
@@ -490,6 +492,38 @@ async def test_no_second_holds_more_than_the_rate_and_replies_are_not_held_back(
         # Replies are counted: while they fill the second, no offer leaves.
         first = every.index(next(call.at for call in shop.api.calls_of("sendMessage", chat=lan.id)))
         assert not [at for at in offers if every[first] < at < every[first] + 0.9]
+
+
+def test_what_is_paid_for_leaves_faster_and_holds_up_nothing_else() -> None:
+    messenger = Telegram("42:TEST", "http://127.0.0.1", 3)
+    messenger.paid_rate = 20
+    queues = Queues(messenger, SetClock(NOON))
+
+    def add(first: int, count: int, purpose: Purpose, **more: Any) -> None:
+        for number in range(first, first + count):
+            payload = json.dumps({"chat_id": number, "text": '"allow_paid_broadcast": true'} | more)
+            queues.add(Call(number, ACCOUNT, number, "sendMessage", payload, int(purpose)))
+
+    add(1, 50, Purpose.ADVERTISING, allow_paid_broadcast=True)
+    add(100, 5, Purpose.CARE)
+    # Three for nothing, the rest paid for; not one more in this second.
+    first = queues.pick(10.0, 64)
+    assert [call.id for call in first] == [100, 101, 102, *range(1, 18)]
+    for call in first:
+        queues.left(call, 10.0)
+    assert queues.pick(10.5, 64) == []
+    for call in first:
+        queues.landed(call, 10.6)
+        queues.done(call)
+    # What isn't paid for still has its own share after a second full of what is.
+    second = queues.pick(11.2, 64)
+    assert [call.id for call in second] == [103, 104, *range(18, 36)]
+    # Two chats' 429 within a second: the account rests, then goes on at the rate that is free.
+    for call in second[2:4]:
+        queues.limit(call, 11.3, 1.0)
+    for call in second:
+        queues.done(call)
+    assert len(queues.pick(13.0, 64)) == 3
 
 
 async def test_advertising_to_one_chat_leaves_a_second_between_two(shop: Running) -> None:

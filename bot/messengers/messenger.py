@@ -21,6 +21,9 @@ REPEATABLE = frozenset(
 )  # fmt: skip
 """Calls whose repetition does no harm: where it is unknown whether one arrived, it is sent again."""
 
+PAID = "allow_paid_broadcast"
+"""The parameter by which a message may leave faster than is free (`Messenger.paid_rate`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -67,6 +70,8 @@ class Messenger(BaseSession):
     repeatable: frozenset[str] = REPEATABLE
     rate: int = 30
     """Messages a second that are no replies."""
+    paid_rate: int | None = None
+    """The same of those that are paid for; None: there is no such thing."""
     chat_gap: float = 1.0
     """Seconds between two messages to one chat that are no replies."""
     albums: bool = False

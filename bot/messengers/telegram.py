@@ -16,10 +16,11 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from bot.held import Held
 from bot.messengers.messenger import Messenger, Ready
 from bot.topics import judged
 from handlers.chat.talk import Can
-from store import leases
+from loyalty.outreach.campaigns import costs
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
 from store.media import File
@@ -54,6 +55,7 @@ class Telegram(Messenger):
     can = Can(share_phone=True, own_page=False)
     albums = True
     group_rate = 18
+    paid_rate = costs.PAID_RATE
 
     def __init__(self, token: str, api_url: str, rate: int) -> None:
         super().__init__()
@@ -212,35 +214,23 @@ class Telegram(Messenger):
     async def poll(self, store: Store, take: Take, owner: str) -> None:
         """Ask for updates for ever, in the one process that holds the lease; the offset moves after a batch is stored."""
         offset = 0
-        lease = f"poller:{self.account}"
+        held = Held(store, f"poller:{self.account}", owner)
         deleted = False
         while True:
             try:
-                if await store.write(leases.hold, lease, owner) is None:
+                if not await held.mine():
                     await asyncio.sleep(AGAIN_SECONDS)
                     continue
                 if not deleted:
                     await self.call("deleteWebhook")
                     deleted = True
-                batch = await self._renewing(store, lease, owner, self._get_updates(offset))
+                batch = await held.during(self._get_updates(offset))
                 if batch:
                     await self._take_batch(batch, take)
                     offset = max(int(update["update_id"]) for update in batch) + 1
             except (ConnectionError, StoreUnreachableError, MovedError) as error:
                 log.warning("polling goes on in a moment", account=self.account, error=str(error))
                 await asyncio.sleep(AGAIN_SECONDS)
-
-    async def _renewing(self, store: Store, lease: str, owner: str, work: Any) -> Any:
-        """Await something slow while the lease is kept."""
-        task = asyncio.ensure_future(work)
-        try:
-            while not task.done():
-                await asyncio.wait({task}, timeout=leases.RENEW_SECONDS)
-                if not task.done() and await store.write(leases.hold, lease, owner) is None:
-                    raise StoreUnreachableError("another process polls now")
-            return task.result()
-        finally:
-            task.cancel()
 
     async def _get_updates(self, offset: int) -> list[dict[str, Any]]:
         params = {"offset": offset, "limit": POLL_LIMIT, "timeout": POLL_SECONDS, "allowed_updates": ALLOWED_UPDATES}

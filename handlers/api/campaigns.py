@@ -76,7 +76,10 @@ class Report(BaseModel):
     redeemed: int = Field(description="Vouchers of it that were used.")
     orders: int = Field(description="Orders of those it was sent to, within 7 days.")
     revenue: int = Field(description="đồng of those orders, refunds taken off.")
-    cost: int = Field(description="đồng that the messengers charge.")
+    cost: int = Field(
+        description="đồng that the messengers charge, at the shop's prices of the day when it was approved."
+    )
+    stars: int = Field(description="Telegram's Stars for what went faster than is free, about.")
 
 
 class Answered(BaseModel):
@@ -84,7 +87,7 @@ class Answered(BaseModel):
         "id": 12, "name": "We miss you", "purpose": "advertising", "state": "done", "hold_out": 10, "send_at": None, "voucher_program": 7, "report": {
             "planned": 412, "held_out": 41, "sent": 350, "failed": 1, "unknown": 0, "skipped": {"no_consent": 20},
             "opted_out": 1,
-            "clicks": 88, "redeemed": 31, "orders": 47, "revenue": 4_120_000, "cost": 0,
+            "clicks": 88, "redeemed": 31, "orders": 47, "revenue": 4_120_000, "cost": 0, "stars": 0,
         },
     })  # fmt: skip
 
@@ -112,6 +115,7 @@ def _answered(session: Session, campaign: Campaign) -> Answered:
             planned=found.planned, held_out=found.held_out, sent=found.sent, failed=found.failed,
             unknown=found.unknown, skipped=found.skipped, opted_out=found.opted_out, clicks=found.clicks, redeemed=found.redeemed,
             orders=found.bought.orders, revenue=found.bought.revenue, cost=found.cost,
+            stars=found.stars,
         ),
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from .errors import Json, Refusal, bad
 from .faults import Fault, Faults
 from .files import Files, Upload
 from .limits import METHOD_LIMITS, hold
+from .pace import Pace
 from .updates import Updates
 from .webhook import Webhook
 
@@ -84,6 +85,8 @@ class World:
     ahead: float = 0.0
     thread_ignored: bool = False
     on_call: Callable[[str, Json], None] | None = None
+    #: How fast messages may come; None: as fast as they like.
+    pace: Pace | None = None
 
     def __post_init__(self) -> None:
         self._waiters: set[asyncio.Future[None]] = set()
@@ -210,6 +213,8 @@ class World:
                     field_name not in ("text", "caption") or "parse_mode" not in method.fields
                 ):
                     hold(field_name, checked[field_name], limit)
+            if self.pace is not None and method.name.startswith("send"):
+                self.pace.take(checked)
             if method.name == "getUpdates":
                 return await self.updates.poll(checked), fault
             if method.name == "setWebhook":

@@ -18,7 +18,7 @@ from sqlalchemy import JSON, ForeignKey, Index, Text, and_, exists, or_, select,
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.outreach import deliveries
-from loyalty.outreach.campaigns import terms
+from loyalty.outreach.campaigns import costs, terms
 from loyalty.outreach.segments import criteria, segments
 from store import audit, shops
 from store.base import Base, BigId, UtcTime, table
@@ -84,6 +84,10 @@ class CampaignRow(Base):
     frozen_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When who is meant was written down to the last."""
     planned: Mapped[int]
+    prices: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True))
+    """đồng a message by messenger, as they were when it was approved."""
+    paid: Mapped[bool]
+    """Telegram is paid to take it faster than is free, while the shop wants that."""
     started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
@@ -114,6 +118,8 @@ class Campaign:
     frozen_to: int
     frozen_at: datetime | None
     planned: int
+    prices: dict[str, int] | None
+    paid: bool
     started_at: datetime | None
     ended_at: datetime | None
 
@@ -159,7 +165,11 @@ def approve(session: Session, campaign_id: int, shop_id: int, actor: str) -> Cam
         return _write(session, campaign, actor, state=CampaignState.PROPOSED.value, proposed_by=actor)
     if campaign.state == CampaignState.PROPOSED and campaign.proposed_by == actor:
         return campaign
-    return _write(session, campaign, actor, state=CampaignState.APPROVED.value, approved_at=moment, approved_by=actor)
+    cost = costs.of(session, shop_id)
+    return _write(
+        session, campaign, actor, state=CampaignState.APPROVED.value, approved_at=moment, approved_by=actor,
+        prices=dict(cost.prices), paid=cost.paid,
+    )  # fmt: skip
 
 
 def _large(session: Session, campaign: Campaign) -> bool:

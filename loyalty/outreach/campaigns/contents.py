@@ -68,6 +68,11 @@ def written(those: Sequence[Button] | Sequence[Picture]) -> list[dict[str, Any]]
     return [asdict(one) for one in those]
 
 
+def messages(pictures: Sequence[Any]) -> int:
+    """Of how many messages it is made: an album counts each of its pictures, and its words follow."""
+    return len(pictures) + 1 if len(pictures) > 1 else 1
+
+
 def check(buttons: Sequence[Button], *, voucher: bool) -> None:
     """Whether buttons can be sent. Raises InvalidError, `buttons` or `buttons.0.words` its field."""
     if len(buttons) > BUTTONS_MAX:

@@ -49,7 +49,7 @@ def add(session: Session, shop_id: int, draft: Draft, actor: str) -> Campaign:
         insert(rows)
         .values(
             **values, shop_id=shop_id, state=CampaignState.DRAFT.value, created_at=now(session), created_by=actor, frozen_to=0,
-            planned=0,
+            planned=0, paid=False,
         )
         .returning(rows.c.id)
     ).scalar_one()  # fmt: skip

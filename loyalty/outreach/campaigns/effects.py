@@ -28,6 +28,8 @@ class Effect:
     reached: int
     skipped: dict[Reason, int]
     exact: bool
+    by_messenger: dict[str, int]
+    """Of those reached, how many by each."""
     sample: list[Person]
     reader: Reach | None
     """The newest of those who would hear it."""
@@ -42,8 +44,10 @@ def of(session: Session, criteria_: Any, purpose: Purpose, zone: str, shop_id: i
     own = directory.among(session, shop_id, found.sample)
     why = Counter(one for one in judged.values() if isinstance(one, Reason))
     looked = len(found.sample) or 1
+    doors = Counter(one.account.partition(":")[0] for one in reach)
     skipped = {reason: round(number * found.count / looked) for reason, number in why.most_common()}
     return Effect(
         found.count, max(0, found.count - sum(skipped.values())), skipped, found.count == len(found.sample),
+        {name: round(number * found.count / looked) for name, number in doors.items()},
         segments.shown(session, own[:SHOWN]), next((one for one in reach if one.customer_id in set(own)), None),
     )  # fmt: skip

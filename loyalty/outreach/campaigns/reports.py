@@ -1,7 +1,7 @@
 """Reports: what a campaign came to, person by person, and what it earned beside those who were held out.
 
 An order belongs to a campaign when the person placed it within the window after the message left (for who was held out:
-after sending began). Cost is what the messengers charge; Telegram and the web chat are free.
+after sending began). Cost is what the messengers charge, at the prices of the day when it was approved.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from loyalty.customers.customers import customers
 from loyalty.orders.orders import orders
 from loyalty.orders.real import REAL
 from loyalty.outreach import consents, deliveries, links
-from loyalty.outreach.campaigns import comparing
+from loyalty.outreach.campaigns import comparing, contents, costs
 from loyalty.outreach.campaigns.campaigns import Campaign
 from loyalty.outreach.campaigns.comparing import Difference
 from loyalty.outreach.campaigns.freezing import A, B
@@ -33,9 +33,7 @@ WINDOW = timedelta(days=7)
 """How long after its message an order counts as the campaign's."""
 WEB = "web"
 """The account of the web chat, which knows how far somebody has read."""
-PRICES: Mapping[str, int] = {}
-"""đồng for a message, by messenger; those that aren't here are free."""
-_QUARTER = 900_000_000
+_SECOND, _QUARTER = 1_000_000, 900_000_000
 _events = table(events.Event)
 _COMPLAINED = and_(_events.c.kind == "ticket_opened", _events.c.data["topic"].as_string() == "complaint")
 
@@ -101,6 +99,8 @@ class Report:
     messengers: list[ByMessenger]
     opened: list[tuple[str, int]]
     """How many people opened each address, or tapped each button (`button:` and its place), the most first."""
+    stars: int = 0
+    """Telegram's Stars for what went faster than is free, about: by the seconds in which its answers came."""
 
     @property
     def cost(self) -> int:
@@ -183,12 +183,25 @@ def of(session: Session, campaign: Campaign) -> Report:
         versus=comparing.difference(first.bought.people, first.people, second.bought.people, second.people)
         if second
         else None,
-        messengers=_messengers(session, mine),
+        messengers=_messengers(session, mine, campaign.prices or {}),
         opened=links.opened(session, CAMPAIGN, campaign.id),
+        stars=_stars(session, campaign, mine) if campaign.paid else 0,
     )  # fmt: skip
 
 
-def _messengers(session: Session, mine: ColumnElement[bool]) -> list[ByMessenger]:
+def _stars(session: Session, campaign: Campaign, mine: ColumnElement[bool]) -> int:
+    d = deliveries.deliveries.c
+    each = func.count() * contents.messages(contents.pictures_of(campaign.pictures))
+    rows = session.execute(
+        select(each)
+        .where(mine, d.state == SENT, d.account.startswith("telegram:"))
+        .group_by(type_coerce(d.ended_at, BigInteger) // _SECOND)
+        .having(each > costs.FREE_RATE)
+    )
+    return costs.stars(sum(sent - costs.FREE_RATE for sent in rows.scalars()))
+
+
+def _messengers(session: Session, mine: ColumnElement[bool], prices: Mapping[str, int]) -> list[ByMessenger]:
     d, w = deliveries.deliveries, table(WebChat)
     seen = func.sum(case((and_(d.c.account == WEB, w.c.seen_number >= d.c.message), 1), else_=0))
     rows = session.execute(
@@ -201,7 +214,7 @@ def _messengers(session: Session, mine: ColumnElement[bool]) -> list[ByMessenger
     found = []
     for account, sent, read in rows:
         name = str(account).partition(":")[0]
-        found.append(ByMessenger(name, sent, int(read) if account == WEB else None, sent * PRICES.get(name, 0)))
+        found.append(ByMessenger(name, sent, int(read) if account == WEB else None, sent * prices.get(name, 0)))
     return found
 
 

@@ -675,6 +675,8 @@ def upgrade() -> None:
         ),
         sa.Column("frozen_at", sa.BigInteger(), nullable=True),
         sa.Column("planned", sa.BigInteger(), nullable=False),
+        sa.Column("prices", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("paid", sa.Boolean(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=True),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["program_id"], ["voucher_programs.id"], name=op.f("fk_campaigns_program_id")),

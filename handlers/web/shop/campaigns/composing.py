@@ -20,7 +20,7 @@ from handlers.web.shop.offer_form import Filled
 from handlers.words import Words
 from loyalty.customers import customers
 from loyalty.outreach import templates
-from loyalty.outreach.campaigns import campaigns, contents, drafts, effects
+from loyalty.outreach.campaigns import campaigns, contents, costs, drafts, effects
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
 from loyalty.outreach.campaigns.contents import Button
 from loyalty.outreach.campaigns.drafts import Draft
@@ -230,14 +230,20 @@ def _effect(session: Session, request: web.Request, form: Mapping[str, str]) -> 
     except (CriteriaError, InvalidError, NotFoundError):
         return None
     people = found.reached * (100 - hold_out) // 100
-    seconds = people / request.config_dict[site.SITE].rate
+    cost = costs.of(session, here.shop.id)
+    heard = {name: number * (100 - hold_out) // 100 for name, number in found.by_messenger.items()}
+    rate = costs.PAID_RATE if cost.paid else request.config_dict[site.SITE].rate
+    pictures = _pictures(session, form, here)
+    # How many of them are beyond the free ones only the sending tells: said is the most that it may come to.
+    beyond = max(0, heard.get("telegram", 0) * contents.messages(pictures) - costs.FREE_RATE) if cost.paid else 0
+    price = sum(number * cost.prices.get(name, 0) for name, number in heard.items())
     reader = found.reader or _nobody(said)
     halves = [("", said("What they read"))] + (
         [("_b", said("What the other half reads"))] if _written(form, "_b") else []
     )
     return {
-        "pictures": _pictures(session, form, here), "found": found, "held_out": found.reached - people, "people": people, "reader": reader,
-        "line": facts.sending(said, people, seconds), "reasons": facts.reasons(said),
+        "pictures": pictures, "found": found, "held_out": found.reached - people, "people": people, "reader": reader,
+        "line": facts.sending(said, people, people / rate, price, costs.stars(beyond)), "reasons": facts.reasons(said),
         "readers": [(label, *_read_as(session, form, half, reader, purpose, here)) for half, label in halves],
     }  # fmt: skip
 

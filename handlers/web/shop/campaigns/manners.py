@@ -14,11 +14,14 @@ from sqlalchemy.orm import Session
 from handlers.web import site, uploads
 from handlers.web.shop import fields, frame
 from handlers.web.shop.campaigns import composing
+from handlers.web.shop.campaigns import said as facts
 from handlers.web.shop.importing import problem_of_file
 from handlers.words import Words
 from loyalty.orders import sheets
 from loyalty.orders.sheets import SheetError
 from loyalty.outreach import do_not_call, manners
+from loyalty.outreach.campaigns import costs
+from loyalty.outreach.campaigns.costs import Costs
 from loyalty.outreach.manners import Rules
 from loyalty.outreach.segments import matching
 from store.errors import ForbiddenError, InvalidError
@@ -36,9 +39,9 @@ async def _page(
     request: web.Request, form: Mapping[str, str], errors: Mapping[str, str], status: int = 200
 ) -> web.Response:
     def look(session: Session) -> dict[str, Any]:
-        kept = manners.rules(session)
+        kept, cost = manners.rules(session), costs.of(session, frame.frame_of(request).shop.id)
         return {
-            "form": {**_filled(kept), **form}, "kept": kept, "numbers": do_not_call.size(session),
+            "form": {**_filled(kept), **_priced(cost), **form}, "messengers": facts.messengers(site.words_of(request)), "kept": kept, "numbers": do_not_call.size(session),
             "brought": do_not_call.brought(session),
         }  # fmt: skip
 
@@ -52,6 +55,11 @@ def _filled(kept: Rules) -> dict[str, str]:
     }
     caps = {name: str(getattr(kept, name) or "") for name in ("care_cap", "ads_cap", "week_cap")}
     return clocks | caps
+
+
+def _priced(cost: Costs) -> dict[str, str]:
+    prices = {f"price_{name}": str(cost.prices.get(name, 0)) for name in costs.MESSENGERS}
+    return prices | ({"paid": "on"} if cost.paid else {})
 
 
 def _read(form: Mapping[str, str]) -> Rules:
@@ -79,6 +87,23 @@ async def save(request: web.Request) -> web.StreamResponse:
     except InvalidError as error:
         return await _page(request, form, {error.field: _problem(said, error)}, status=422)
     return await frame.done(request, PATH, said("Saved. It holds from the next message on."))
+
+
+async def save_costs(request: web.Request) -> web.StreamResponse:
+    """What sending costs at this shop, and whether Telegram is paid to be quicker."""
+    here, said, form = frame.frame_of(request), site.words_of(request), await fields.read(request)
+    _need_all(here)
+
+    def write(session: Session) -> None:
+        prices = {name: fields.number(form, f"price_{name}") or 0 for name in costs.MESSENGERS}
+        costs.change(session, here.shop.id, Costs(prices, "paid" in form), here.actor)
+
+    try:
+        await site.store_of(request).write(write)
+    except InvalidError as error:
+        words = said("A whole number of đồng, {n} at most.", n=said.number(costs.PRICE_MAX))
+        return await _page(request, {"paid": "", **form}, {error.field: words}, status=422)
+    return await frame.done(request, PATH, said("Saved. It holds for campaigns that are approved from now on."))
 
 
 def _problem(said: Words, error: InvalidError) -> str:

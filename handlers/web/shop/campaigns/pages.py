@@ -225,6 +225,7 @@ async def export(request: web.Request) -> web.StreamResponse:
         (said("Orders"), report.bought.orders), (said("Revenue"), report.bought.revenue),
         (said("Held out who bought"), report.beside.people), (said("Revenue of those held out"), report.beside.revenue),
         (said("Discounts by its vouchers"), report.discounts), (said("Cost of sending"), report.cost),
+        *([(said("Telegram's Stars, about"), report.stars)] if report.stars else []),
         *((said("Sent by {messenger}", messenger=names[one.name]), one.sent) for one in report.messengers),
         *((said("Read on {messenger}", messenger=names[one.name]), one.read) for one in report.messengers if one.read is not None),
         (said("Said stop"), report.opted_out), (said("Complained"), report.complained),

@@ -20,6 +20,7 @@ def add_campaigns(app: web.Application) -> None:
     add.add_get(manners.PATH, shop(manners.page))
     add.add_post(manners.PATH, shop(manners.save))
     add.add_post(f"{manners.PATH}/do-not-call", shop(manners.upload))
+    add.add_post(f"{manners.PATH}/costs", shop(manners.save_costs))
     add.add_get(f"/shop/campaigns/{ID}", shop(pages.one))
     add.add_post(f"/shop/campaigns/{ID}", shop(composing.save))
     add.add_get(f"/shop/campaigns/{ID}/progress", shop(pages.progress))

@@ -44,10 +44,13 @@ def span(said: Words, seconds: float) -> str:
     return said.plural("about {n} hour", "about {n} hours", round(minutes / 60))
 
 
-def sending(said: Words, people: int, seconds: float) -> str:
-    """What letting it go does, in one line."""
+def sending(said: Words, people: int, seconds: float, cost: int, stars: int) -> str:
+    """What letting it go does, in one line; `cost` in đồng."""
+    money = said.money(cost) if cost else said("free of charge")
+    paid = said.plural("at most {n} Star", "at most {n} Stars", stars)
+    price = (said("{money} and {stars}", money=money, stars=paid) if cost else paid) if stars else money
     takes = span(said, seconds)
-    return said.plural("Send to {n} customer, {span}, free of charge", "Send to {n} customers, {span}, free of charge", people, span=takes)  # fmt: skip
+    return said.plural("Send to {n} customer, {span}, {price}", "Send to {n} customers, {span}, {price}", people, span=takes, price=price)  # fmt: skip
 
 
 def share(said: Words, fraction: float, *, signed: bool = False) -> str:
