@@ -20,12 +20,13 @@ log = structlog.get_logger()
 
 async def digest_loop(store: Store) -> None:
     """Tell who is due. Each is told once, however many processes do this."""
-    while True:
-        try:
-            await tell_due(store)
-        except (MovedError, StoreUnreachableError) as error:
-            log.warning("the digest waits a moment", error=str(error))
-        await asyncio.sleep(LOOK_SECONDS)
+    async with store.hub.listen() as heard:
+        while True:
+            try:
+                await tell_due(store)
+            except (MovedError, StoreUnreachableError) as error:
+                log.warning("the digest waits a moment", error=str(error))
+            await heard.within(LOOK_SECONDS)
 
 
 async def tell_due(store: Store) -> int:

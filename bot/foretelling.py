@@ -4,9 +4,9 @@ import asyncio
 
 import structlog
 
-from bot.held import holding
+from bot.held import Held
 from loyalty.insights import outlooks, prospects
-from store import apart, leases
+from store import apart
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
 
@@ -20,22 +20,27 @@ log = structlog.get_logger()
 
 async def outlook_loop(store: Store, owner: str) -> None:
     """Make what outlooks are due, in one process at a time."""
-    while True:
-        try:
-            if await store.read(outlooks.waiting) and await store.write(leases.hold, LEASE, owner) is not None:
-                await foretell(store, owner)
-        except (MovedError, StoreUnreachableError) as error:
-            log.warning("the outlook waits a moment", error=str(error))
-        await asyncio.sleep(LOOK_SECONDS)
+    async with store.hub.listen() as heard:
+        while True:
+            try:
+                if await store.read(outlooks.waiting):
+                    await foretell(store, owner)
+            except (MovedError, StoreUnreachableError) as error:
+                log.warning("the outlook waits a moment", error=str(error))
+            await heard.within(LOOK_SECONDS)
 
 
 async def foretell(store: Store, owner: str) -> None:
-    """Make what outlooks are due, and write down everybody's prospects, from where it stopped."""
+    """Make what outlooks are due, and write down everybody's prospects, from where it stopped; nothing while another process
+    does.
+    """
+    held = Held(store, LEASE, owner)
+    if not await held.mine():
+        return
     for shop_id in await store.read(outlooks.due):
-        day, material = await holding(store, LEASE, owner, store.read(outlooks.look, shop_id))
+        day, material = await held.during(store.read(outlooks.look, shop_id))
         run = apart.run if len(material.ahead.histories) >= ALONE_FROM else asyncio.to_thread
-        made = await holding(store, LEASE, owner, run(outlooks.make, material))
+        made = await held.during(run(outlooks.make, material))
         await store.write(outlooks.keep, shop_id, day, made)
-    while (part := await store.read(prospects.part)) is not None:
-        await store.write(leases.hold, LEASE, owner)
+    while await held.mine() and (part := await store.read(prospects.part)) is not None:
         await store.write(prospects.put, part, await asyncio.to_thread(prospects.judged, part))

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from store import leases
 from store.engine import Store
+from store.errors import MovedError
 
 T = TypeVar("T")
 
@@ -29,14 +30,16 @@ class Held:
             self._renew_at = moment + leases.RENEW_SECONDS
         return True
 
-
-async def holding(store: Store, lease: str, owner: str, work: Awaitable[T]) -> T:
-    """Await it while a lease is kept."""
-    task = asyncio.ensure_future(work)
-    try:
-        while not task.done():
-            await asyncio.wait({task}, timeout=leases.RENEW_SECONDS)
-            await store.write(leases.hold, lease, owner)
-        return task.result()
-    finally:
-        task.cancel()
+    async def during(self, work: Awaitable[T]) -> T:
+        """Await what takes long while the lease is kept. Raises MovedError, the work broken off, once another has it: two
+        who do the same at the same time is what a lease is against.
+        """
+        task = asyncio.ensure_future(work)
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=leases.RENEW_SECONDS)
+                if not task.done() and not await self.mine():
+                    raise MovedError(f"another process has {self._name!r} now")
+            return task.result()
+        finally:
+            task.cancel()

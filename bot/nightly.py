@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy.orm import Session
 
-from bot.held import holding
+from bot.held import Held
 from bot.settings import Settings
 from store import leases, options
 from store.engine import Store
@@ -36,14 +36,15 @@ Save = Callable[[Path], Awaitable[str | None]]
 async def backup_loop(store: Store, settings: Settings, owner: str) -> None:
     """Save the database every night, in one process at a time."""
     since = store.clock.now()
-    while True:
-        try:
-            late = await store.read(due, settings.timezone, since)
-            if late and await store.write(leases.hold, LEASE, owner) is not None:
-                await save(store, settings, owner)
-        except (MovedError, StoreUnreachableError) as error:
-            log.warning("the backup waits a moment", error=str(error))
-        await asyncio.sleep(LOOK_SECONDS)
+    async with store.hub.listen() as heard:
+        while True:
+            try:
+                late = await store.read(due, settings.timezone, since)
+                if late and await store.write(leases.hold, LEASE, owner) is not None:
+                    await save(store, settings, owner)
+            except (MovedError, StoreUnreachableError) as error:
+                log.warning("the backup waits a moment", error=str(error))
+            await heard.within(LOOK_SECONDS)
 
 
 def due(session: Session, zone: str, since: datetime) -> bool:
@@ -71,7 +72,7 @@ async def save(store: Store, settings: Settings, owner: str, by: Save | None = N
     path = folder / moment.astimezone(ZoneInfo(settings.timezone)).strftime(NAME)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        problem = await holding(store, LEASE, owner, (by or _process(settings))(path))
+        problem = await Held(store, LEASE, owner).during((by or _process(settings))(path))
     except OSError as error:
         problem = f"{type(error).__name__}: {error}"
     kept = await store.read(options.get, options.BACKUP) or {}

@@ -43,7 +43,7 @@ class ConflictError(RuleError):
 
 
 class MovedError(Exception):
-    """Another replica changed the conversation in the meantime: the work runs again."""
+    """Another replica came in between (changed the conversation, took the lease): the work runs again."""
 
 
 class StoreUnreachableError(Exception):

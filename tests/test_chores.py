@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
-from bot import chores
+from bot import chores, nightly
+from bot.digest import digest_loop
+from bot.foretelling import outlook_loop
+from bot.settings import Settings
 from loyalty.customers import customers
+from loyalty.insights import digests, outlooks
 from store import notices
 from store.base import raw
 from store.clock import SetClock
@@ -46,6 +51,37 @@ async def test_a_rule_that_fails_holds_up_no_other(
         await asyncio.gather(loop, return_exceptions=True)
         await store.close()
     assert done == ["failing", "due", "due", "failing", "sweep"]
+
+
+async def test_who_waits_for_a_night_or_a_morning_hears_a_clock_that_jumps(
+    sqlite_url: str, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: asyncio.Queue[str] = asyncio.Queue()
+
+    def looks(name: str) -> Callable[..., bool]:
+        def look(*_: object) -> bool:
+            looked.put_nowait(name)
+            return False
+
+        return look
+
+    monkeypatch.setattr(outlooks, "waiting", looks("outlook"))
+    monkeypatch.setattr(digests, "unknown", looks("digest"))
+    monkeypatch.setattr(nightly, "due", looks("backup"))
+    store = open_store(sqlite_url, clock, strict=True)
+    settings = Settings(_env_file=None, database_url=sqlite_url, secret_key="s" * 40)
+    loops = asyncio.gather(
+        outlook_loop(store, "me"), digest_loop(store), nightly.backup_loop(store, settings, "me"), return_exceptions=True
+    )
+    try:
+        async with asyncio.timeout(5):
+            for _ in range(2):
+                assert {await looked.get() for _ in range(3)} == {"outlook", "digest", "backup"}
+                clock.advance(timedelta(days=1))
+    finally:
+        loops.cancel()
+        await asyncio.gather(loops, return_exceptions=True)
+        await store.close()
 
 
 async def test_a_notice_that_cannot_be_put_into_words_holds_up_no_other(sqlite_url: str, clock: SetClock) -> None:

@@ -18,6 +18,7 @@ from loyalty.insights.forecast import Known
 from loyalty.orders.orders import orders
 from loyalty.outreach.segments import criteria, segments
 from loyalty.outreach.segments.ready import READY
+from store import leases
 from store.clock import SetClock
 from store.engine import Store
 
@@ -150,6 +151,9 @@ async def test_a_night_goes_on_where_it_stopped(
     )
     part = await store.read(prospects.part)
     assert part is not None
+    await foretell(store, "there")
+    assert len(looked) == 2, "it is another's turn yet"
+    clock.advance(leases.FREE_AFTER + timedelta(seconds=1))
     await foretell(store, "there")
     assert looked[:4] == [0, numbers[49], numbers[49], numbers[100]]
     assert set(await store.read(kept)) == set(numbers) - {gone}
