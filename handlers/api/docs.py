@@ -1,7 +1,10 @@
 """The documentation at /api/docs: one calm page, made from the description alone."""
 
+import asyncio
 import json
 import secrets
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +24,36 @@ VERIFY = (HERE / "verify.py.txt").read_text()
 _IN_PATHS = {"id": "7", "external_id": "HD-1042", "code": "K7MD-2QXW-9HPTA"}
 
 
-def page(spec: dict[str, Any], public_url: str) -> Handler:
-    """The handler that shows a description to people."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([HERE, TEMPLATES, TEMPLATES / "templates"]), autoescape=True,
-        extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-    environment.filters["code"] = _code_marks
-    template = environment.get_template("docs.html")
-    groups = [(tag["name"], _operations(spec, tag["name"], public_url)) for tag in spec["tags"]]
+def page(described: Callable[[], dict[str, Any]], public_url: str) -> Handler:
+    """The handler that shows a description to people. What it shows is made when somebody first looks."""
+
+    @cache
+    def shown() -> tuple[jinja2.Template, dict[str, Any], list[tuple[str, list[dict[str, Any]]]]]:
+        spec = described()
+        groups = [(tag["name"], _operations(spec, tag["name"], public_url)) for tag in spec["tags"]]
+        return _template(), spec["info"], groups
 
     async def show(request: web.Request) -> web.Response:
+        template, info, groups = await asyncio.to_thread(shown)
         html = template.render(
             lang="en", csp_nonce=request.get(NONCE) or secrets.token_urlsafe(12), brand=DEFAULT_BRAND,
-            on_brand=readable_on(DEFAULT_BRAND), theme=request.cookies.get("theme", ""), info=spec["info"],
+            on_brand=readable_on(DEFAULT_BRAND), theme=request.cookies.get("theme", ""), info=info,
             groups=groups, problems=KINDS, public_url=public_url, happenings=_happenings(), verify=VERIFY,
             happening=json.dumps(EXAMPLE, indent=2, ensure_ascii=False),
         )  # fmt: skip
         return web.Response(text=html, content_type="text/html")
 
     return show
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([HERE, TEMPLATES, TEMPLATES / "templates"]), autoescape=True,
+        extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    environment.filters["code"] = _code_marks
+    return environment.get_template("docs.html")
 
 
 def _happenings() -> list[tuple[str, str, str]]:

@@ -1,7 +1,9 @@
 """Routes: the API on an aiohttp application. For each call: the key first, then the path, then the body."""
 
+import asyncio
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import structlog
 from aiohttp import hdrs, web
@@ -51,19 +53,24 @@ def setup_api(app: web.Application, site: Site) -> None:
     """Add the API, its description and its documentation, and what watches the program."""
     app[LIMITER] = Limiter()
     app[METRICS] = Metrics()
-    spec = document(CALLS, BASE)
-
-    async def description(_request: web.Request) -> web.Response:
-        return web.json_response(spec)
-
-    app.router.add_get(f"{BASE}/openapi.json", description)
-    app.router.add_get("/api/docs", page(spec, site.public_url))
+    app.router.add_get(f"{BASE}/openapi.json", _description)
+    app.router.add_get("/api/docs", page(described, site.public_url))
     app.router.add_get("/api/docs.css", stylesheet)
     for call in CALLS:
         add = app.router.add_get if call.method == hdrs.METH_GET else partial(app.router.add_route, call.method)
         add(BASE + call.path, _route(call, site))
     app.router.add_route(hdrs.METH_ANY, BASE + "{tail:(/.*)?}", _elsewhere(site))
     setup_health(app, site.store, app[METRICS])
+
+
+@cache
+def described() -> dict[str, Any]:
+    """The description, made when it is first asked for: it takes a quarter of a second that no start should wait for."""
+    return document(CALLS, BASE)
+
+
+async def _description(_request: web.Request) -> web.Response:
+    return web.json_response(await asyncio.to_thread(described))
 
 
 def _route(call: Call, site: Site) -> Handler:
