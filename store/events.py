@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.base import Base, BigId, UtcTime, raw, raw_many, table
 from store.clock import now
+from store.prepared import Prepared
 from store.signals import signal
 
 NUMBERED = "numbered"
@@ -66,15 +67,14 @@ class Happened:
 
 
 events, cursors = table(Event), table(EventCursor)
+_ADD = Prepared(insert(events))
 
 
 def happened(
     session: Session, kind: str, *, customer_id: int | None = None, shop_id: int | None = None, **data: Any
 ) -> None:
     """Write down that something happened now."""
-    session.execute(
-        insert(events).values(at=now(session), kind=kind, customer_id=customer_id, shop_id=shop_id, data=data)
-    )
+    _ADD(session, at=now(session), kind=kind, customer_id=customer_id, shop_id=shop_id, data=data)
     signal(session, TOPIC)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from store.base import Base, BigId, UtcTime, raw, table, to_micros
 from store.clock import now
 from store.outbox import Purpose
+from store.prepared import Prepared
 from store.signals import signal
 
 
@@ -43,6 +44,9 @@ class NoticeRow(Base):
     state: Mapped[str] = mapped_column(Text)
     """waiting, queued (it is in the outbox), skipped (see `reason`), replaced."""
     reason: Mapped[str | None] = mapped_column(Text)
+
+
+_ADD = Prepared(insert(table(NoticeRow)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +88,10 @@ def tell(
             .where(NoticeRow.replaces == replaces, NoticeRow.state == "waiting")
             .values(state="replaced")
         )
-    session.execute(
-        insert(table(NoticeRow)).values(
-            at=now(session), due_at=due_at or now(session), kind=kind, customer_id=customer_id, staff_id=staff_id,
-            shop_id=shop_id, params=params, purpose=int(purpose), replaces=replaces, rule=rule, subject=subject,
-            state="waiting",
-        )
+    _ADD(
+        session, at=now(session), due_at=due_at or now(session), kind=kind, customer_id=customer_id, staff_id=staff_id,
+        shop_id=shop_id, params=params, purpose=int(purpose), replaces=replaces, rule=rule, subject=subject,
+        state="waiting",
     )  # fmt: skip
     signal(session, "notices")
 

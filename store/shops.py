@@ -4,11 +4,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, Text, insert, select, update
+from sqlalchemy import JSON, Text, bindparam, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.base import Base, BigId, raw, table
 from store.errors import InvalidError, NotFoundError
+from store.prepared import Prepared
 from store.text import fold
 
 NAME_CHARS_MAX = 60
@@ -60,6 +61,7 @@ class Shop:
 
 shops = table(ShopRow)
 _FIELDS = tuple(shops.c[name] for name in Shop.__dataclass_fields__)
+_GET = Prepared(select(*_FIELDS).where(shops.c.id == bindparam("shop")))
 COLUMNS = ", ".join(f"s.{name}" for name in Shop.__dataclass_fields__)
 FIRST_JOIN = "LEFT JOIN shops s ON s.id = (SELECT min(id) FROM shops)"
 """The first shop as a part of a larger look."""
@@ -91,10 +93,10 @@ def add(session: Session, name: str, *, timezone: str, language: str, brand: str
 
 def get(session: Session, shop_id: int) -> Shop:
     """One shop; raises NotFoundError."""
-    row = session.execute(select(*_FIELDS).where(shops.c.id == shop_id)).first()
-    if row is None:
+    found = _GET(session, shop=shop_id)
+    if not found:
         raise NotFoundError("shop", shop_id)
-    return Shop(*row)
+    return Shop(*found[0])
 
 
 def every(session: Session) -> list[Shop]:

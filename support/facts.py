@@ -1,11 +1,20 @@
 """Facts: how a customer's requests stand, kept on the customer for segments and manners, which may not look up here."""
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from loyalty.customers import facts
+from store.prepared import Prepared
 from support.complaints.complaints import complaints
 from support.tickets import ACTIVE, Ticket, tickets
+
+_HERS = tickets.c.customer_id == bindparam("customer")
+_TICKETS = Prepared(select(func.count()).where(_HERS, tickets.c.state.in_(ACTIVE)))
+_COMPLAINTS = Prepared(
+    select(func.count()).where(
+        complaints.c.ticket_id.in_(select(tickets.c.id).where(_HERS)), complaints.c.outcome.is_(None)
+    )
+)
 
 
 def opened(session: Session, ticket: Ticket) -> None:
@@ -32,13 +41,8 @@ def complaint_changed(session: Session, ticket: Ticket) -> None:
 
 
 def _count_tickets(session: Session, customer_id: int) -> None:
-    t = tickets.c
-    open_now = select(func.count()).where(t.customer_id == customer_id, t.state.in_(ACTIVE))
-    facts.put(session, customer_id, facts.OPEN_TICKETS, session.execute(open_now).scalar_one())
+    facts.put(session, customer_id, facts.OPEN_TICKETS, _TICKETS(session, customer=customer_id)[0][0])
 
 
 def _count_complaints(session: Session, customer_id: int) -> None:
-    t, c = tickets.c, complaints.c
-    mine = select(t.id).where(t.customer_id == customer_id)
-    open_now = select(func.count()).where(c.ticket_id.in_(mine), c.outcome.is_(None))
-    facts.put(session, customer_id, facts.OPEN_COMPLAINTS, session.execute(open_now).scalar_one())
+    facts.put(session, customer_id, facts.OPEN_COMPLAINTS, _COMPLAINTS(session, customer=customer_id)[0][0])

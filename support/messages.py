@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Text, UniqueConstraint, insert, select, update
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Text, UniqueConstraint, bindparam, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store import media, notices
@@ -14,6 +14,7 @@ from store.clock import now
 from store.errors import InvalidError, NotFoundError
 from store.media import File
 from store.outbox import Purpose
+from store.prepared import Prepared
 from store.staff import Member, Right
 from store.text import fold
 from support import drafts, hooks, mentions, seen, tickets
@@ -108,6 +109,15 @@ class Source:
     message: int
 
 
+class Found(NamedTuple):
+    """A message that stands somewhere on a messenger."""
+
+    id: int
+    ticket_id: int
+    seq: int
+    who: str
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """Where a customer's message stands; `new` unless it was there before."""
@@ -121,6 +131,16 @@ ticket_messages = table(TicketMessageRow)
 ticket_files = table(TicketFileRow)
 places = table(PlaceRow)
 attachments = table(media.Attachment)
+_FOUND = tuple(ticket_messages.c[name] for name in ("id", "ticket_id", "seq", "who"))
+_SAID, _ARRIVED = (
+    Prepared(
+        select(*_FOUND).where(
+            at.account == bindparam("account"), at.chat == bindparam("chat"), at.message == bindparam("message"), *also
+        )
+    )
+    for at, also in ((ticket_messages.c, ()), (places.c, (places.c.message_id == ticket_messages.c.id,)))
+)
+_ADD = Prepared(insert(ticket_messages).returning(ticket_messages.c.id))
 
 
 # ── The customer ───────────────────────────────────────────────────────────────────────────────────
@@ -233,21 +253,11 @@ def note(
     return message_id
 
 
-def by_source(session: Session, source: Source) -> Any:
-    """(id, ticket_id, seq, who) of the message that stands there on a messenger, or None."""
-    m, p = ticket_messages.c, places.c
-    columns = (m.id, m.ticket_id, m.seq, m.who)
-    found = session.execute(
-        select(*columns).where(m.account == source.account, m.chat == source.chat, m.message == source.message)
-    ).first()
-    return (
-        found
-        or session.execute(
-            select(*columns)
-            .join(places, p.message_id == m.id)
-            .where(p.account == source.account, p.chat == source.chat, p.message == source.message)
-        ).first()
-    )
+def by_source(session: Session, source: Source) -> Found | None:
+    """The message that stands there on a messenger."""
+    where = asdict(source)
+    found = _SAID(session, **where) or _ARRIVED(session, **where)
+    return Found(*found[0]) if found else None
 
 
 def places_of(session: Session, message_id: int) -> list[tuple[Source, str]]:
@@ -293,15 +303,9 @@ def _add(
 ) -> tuple[int, int]:
     """Add a message to a held ticket; its number and its place."""
     seq, at = tickets.next_seq(session, ticket), now(session)
-    message_id = int(
-        session.execute(
-            insert(ticket_messages)
-            .values(
-                ticket_id=ticket.id, seq=seq, changed=ticket.changed, who=who, at=at, text=text, folded=fold(text),
-                history=[], calls={}, **values,
-            )
-            .returning(ticket_messages.c.id)
-        ).scalar_one()
+    [(message_id,)] = _ADD(
+        session, ticket_id=ticket.id, seq=seq, changed=ticket.changed, who=who, at=at, text=text, folded=fold(text),
+        history=[], calls={}, **values,
     )  # fmt: skip
     if files:
         ids = [media.attach(session, file, f"ticket:{ticket.id}") for file in files]

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, insert, select, text, update
+from sqlalchemy import JSON, ForeignKey, Index, Text, bindparam, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers import claims, customers
@@ -19,6 +19,7 @@ from store import events, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, ForbiddenError, NotFoundError
+from store.prepared import Prepared
 from store.signals import signal
 from store.staff import Member, Right
 from store.text import fold
@@ -176,6 +177,40 @@ class TicketStateError(ConflictError):
 tickets = table(TicketRow)
 ticket_events = table(TicketEventRow)
 _FIELDS = tuple(tickets.c[name] for name in Ticket.__dataclass_fields__)
+_one = tickets.c.id == bindparam("which")
+_of_customer = tickets.c.customer_id == bindparam("customer")
+_by_newest = tickets.c.id.desc()
+_GET = Prepared(select(*_FIELDS).where(_one))
+_CURRENT = Prepared(
+    select(*_FIELDS)
+    .where(_of_customer, tickets.c.state.in_(ACTIVE))
+    .order_by(tickets.c.updated_at.desc(), _by_newest)
+    .limit(1)
+)
+_MEANT = Prepared(select(*_FIELDS).where(_one, _of_customer, tickets.c.state.in_(ACTIVE)))
+_REOPENS = Prepared(
+    select(tickets.c.id)
+    .where(_of_customer, tickets.c.state == State.RESOLVED, tickets.c.closes_at > bindparam("at"))
+    .order_by(tickets.c.resolved_at.desc(), _by_newest)
+    .limit(1)
+)
+_BEFORE = Prepared(
+    select(tickets.c.id)
+    .where(_of_customer, tickets.c.shop_id == bindparam("shop"), tickets.c.merged_into.is_(None))
+    .order_by(_by_newest)
+    .limit(1)
+)
+_HOLD = Prepared(update(tickets).where(_one).returning(*_FIELDS))
+_WRITE = Prepared(update(tickets).where(_one))
+_STEP = Prepared(
+    update(tickets).where(_one).values(last_seq=tickets.c.last_seq + bindparam("count")).returning(tickets.c.last_seq)
+)
+_OPEN, _LOG = Prepared(insert(tickets)), Prepared(insert(ticket_events))
+_STILL = Prepared(
+    select(customers.customers.c.merged_into)
+    .where(customers.customers.c.id == bindparam("customer"))
+    .with_for_update(key_share=True)
+)
 
 
 # ── What a customer does ───────────────────────────────────────────────────────────────────────────
@@ -183,13 +218,8 @@ _FIELDS = tuple(tickets.c[name] for name in Ticket.__dataclass_fields__)
 
 def current(session: Session, customer_id: int) -> Ticket | None:
     """The customer's ticket that is not yet resolved (the one they wrote to last, where a merge left two)."""
-    row = session.execute(
-        select(*_FIELDS)
-        .where(tickets.c.customer_id == customer_id, tickets.c.state.in_(ACTIVE))
-        .order_by(tickets.c.updated_at.desc(), tickets.c.id.desc())
-        .limit(1)
-    ).first()
-    return Ticket(*row) if row else None
+    found = _CURRENT(session, customer=customer_id)
+    return Ticket(*found[0]) if found else None
 
 
 def open_or_join(
@@ -203,29 +233,15 @@ def open_or_join(
     """
     topics.check(session, shop_id, topic)
     customer_id = lock_customer(session, customer_id)
-    t = tickets.c
     ticket = current(session, customer_id)
     if ticket is not None and answered not in {None, ticket.id}:
-        meant = session.execute(
-            select(*_FIELDS).where(t.id == answered, t.customer_id == customer_id, t.state.in_(ACTIVE))
-        ).first()
-        ticket = Ticket(*meant) if meant else ticket
+        meant = _MEANT(session, which=answered, customer=customer_id)
+        ticket = Ticket(*meant[0]) if meant else ticket
     if ticket is not None:
         return Joined(ticket, opened=False, reopened=False)
-    row = session.execute(
-        select(t.id)
-        .where(t.customer_id == customer_id, t.state == State.RESOLVED, t.closes_at > now(session))
-        .order_by(t.resolved_at.desc(), t.id.desc())
-        .limit(1)
-    ).first()
-    if row is not None:
-        return Joined(reopen(session, hold(session, row.id), None), opened=False, reopened=True)
-    before = session.execute(
-        select(t.id)
-        .where(t.customer_id == customer_id, t.shop_id == shop_id, t.merged_into.is_(None))
-        .order_by(t.id.desc())
-        .limit(1)
-    ).scalar()
+    for (resolved,) in _REOPENS(session, customer=customer_id, at=now(session)):
+        return Joined(reopen(session, hold(session, resolved), None), opened=False, reopened=True)
+    before = next((one for (one,) in _BEFORE(session, customer=customer_id, shop=shop_id)), None)
     ticket = begin(session, customer_id, shop_id, topic=topic, follows=before)
     return Joined(ticket, opened=True, reopened=False)
 
@@ -260,10 +276,10 @@ def view(session: Session, ticket_id: int, member: Member) -> Ticket:
 
 def get(session: Session, ticket_id: int) -> Ticket:
     """A ticket; raises NotFoundError."""
-    row = session.execute(select(*_FIELDS).where(tickets.c.id == ticket_id)).first()
-    if row is None:
+    found = _GET(session, which=ticket_id)
+    if not found:
         raise NotFoundError("ticket", ticket_id)
-    return Ticket(*row)
+    return Ticket(*found[0])
 
 
 def hold(session: Session, ticket_id: int, member: Member | None = None) -> Ticket:
@@ -273,9 +289,7 @@ def hold(session: Session, ticket_id: int, member: Member | None = None) -> Tick
     """
     ticket = get(session, ticket_id) if member is None else view(session, ticket_id, member)
     changed = turns.take(session, f"desk:{ticket.shop_id}")
-    fresh = session.execute(
-        update(tickets).where(tickets.c.id == ticket_id).values(changed=changed).returning(*_FIELDS)
-    ).one()
+    [fresh] = _HOLD(session, which=ticket_id, changed=changed)
     signal(session, f"desk:{ticket.shop_id}")
     signal(session, f"ticket:{ticket_id}")
     return Ticket(*fresh)
@@ -283,28 +297,19 @@ def hold(session: Session, ticket_id: int, member: Member | None = None) -> Tick
 
 def write(session: Session, ticket: Ticket, **values: Any) -> None:
     """Change fields of a ticket that is held."""
-    session.execute(update(tickets).where(tickets.c.id == ticket.id).values(**values))
+    _WRITE(session, which=ticket.id, **values)
 
 
 def next_seq(session: Session, ticket: Ticket, count: int = 1) -> int:
     """The number of the next line of a held ticket's thread, of the next lines' last one where there are more."""
-    return int(
-        session.execute(
-            update(tickets)
-            .where(tickets.c.id == ticket.id)
-            .values(last_seq=tickets.c.last_seq + count)
-            .returning(tickets.c.last_seq)
-        ).scalar_one()
-    )
+    return int(_STEP(session, which=ticket.id, count=count)[0][0])
 
 
 def log(session: Session, ticket: Ticket, kind: str, staff_id: int | None, /, **data: Any) -> None:
     """Write into a held ticket's thread what happened to it."""
-    session.execute(
-        insert(ticket_events).values(
-            ticket_id=ticket.id, seq=next_seq(session, ticket), changed=ticket.changed, at=now(session), kind=kind,
-            staff_id=staff_id, data=data,
-        )
+    _LOG(
+        session, ticket_id=ticket.id, seq=next_seq(session, ticket), changed=ticket.changed, at=now(session), kind=kind,
+        staff_id=staff_id, data=data,
     )  # fmt: skip
 
 
@@ -364,7 +369,7 @@ def begin(
         closes_at=None, merged_into=None, team_id=None, severity=None,
     )  # fmt: skip
     values = {name: getattr(ticket, name) for name in Ticket.__dataclass_fields__}
-    session.execute(insert(tickets).values(**values, folded=folded(session, customer_id, "")))
+    _OPEN(session, **values, folded=folded(session, customer_id, ""))
     if follows is not None:
         links.put(session, number, follows, links.Kind.FOLLOWS)
     log(session, ticket, "opened", by, topic=topic, **({"follows": follows} if follows is not None else {}))
@@ -400,12 +405,7 @@ def lock_customer(session: Session, customer_id: int) -> int:
     """
     for _ in range(10):
         customer_id = customers.resolve(session, customer_id)
-        merged_into = session.execute(
-            select(customers.customers.c.merged_into)
-            .where(customers.customers.c.id == customer_id)
-            .with_for_update(key_share=True)
-        ).scalar()
-        if merged_into is None:
+        if all(merged_into is None for (merged_into,) in _STILL(session, customer=customer_id)):
             return customer_id
     raise ForbiddenError("merged without end")
 

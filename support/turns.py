@@ -2,11 +2,12 @@
 one name (a shop's desk) stands one after the other.
 """
 
-from sqlalchemy import Text, insert, update
+from sqlalchemy import Text, bindparam, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.base import Base, table
+from store.prepared import Prepared
 
 
 class CounterRow(Base):
@@ -19,20 +20,23 @@ class CounterRow(Base):
 
 
 counters = table(CounterRow)
+_STEP = Prepared(
+    update(counters)
+    .where(counters.c.name == bindparam("counted"))
+    .values(value=counters.c.value + 1)
+    .returning(counters.c.value)
+)
 
 
 def take(session: Session, name: str, first: int = 1) -> int:
     """The next number of a counter, whose row this work holds from now on."""
-    step = (
-        update(counters).where(counters.c.name == name).values(value=counters.c.value + 1).returning(counters.c.value)
-    )
-    value = session.execute(step).scalar()
-    if value is None:
+    given = _STEP(session, counted=name)
+    if not given:
         try:
             with session.begin_nested():
                 session.execute(insert(counters).values(name=name, value=first - 1))
         except IntegrityError:
             # Another replica has just begun the same count.
             pass
-        value = session.execute(step).scalar_one()
-    return int(value)
+        given = _STEP(session, counted=name)
+    return int(given[0][0])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, Text, insert, select, text, update
+from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, Text, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -16,6 +16,7 @@ from store import events, secret
 from store.base import Base, BigId, UtcTime, raw, table, to_micros
 from store.clock import now
 from store.errors import InvalidError, MovedError, NotFoundError
+from store.prepared import Prepared
 from store.text import fold
 
 NAME_CHARS_MAX = 80
@@ -127,6 +128,8 @@ class Identity:
 customers = table(CustomerRow)
 identities = table(IdentityRow)
 _FIELDS = tuple(customers.c[name] for name in Customer.__dataclass_fields__)
+_MERGED = Prepared(select(customers.c.merged_into).where(customers.c.id == bindparam("which")))
+_GET = Prepared(select(*_FIELDS, customers.c.merged_into).where(customers.c.id == bindparam("which")))
 _UNSHOWN = {"Cc", "Cs", "Co", "Cn"}
 _BIDI = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"}
 
@@ -205,22 +208,21 @@ def find_or_create(session: Session, phone: str, **values: Any) -> tuple[int, bo
 def resolve(session: Session, customer_id: int) -> int:
     """The number under which a customer lives on after merges; raises NotFoundError."""
     for _ in range(10):
-        row = session.execute(
-            select(customers.c.id, customers.c.merged_into).where(customers.c.id == customer_id)
-        ).first()
-        if row is None:
+        found = _MERGED(session, which=customer_id)
+        if not found:
             break
-        if row.merged_into is None:
-            return int(row.id)
-        customer_id = row.merged_into
+        [(merged_into,)] = found
+        if merged_into is None:
+            return customer_id
+        customer_id = merged_into
     raise NotFoundError("customer", customer_id)
 
 
 def get(session: Session, customer_id: int) -> Customer:
     """A customer, followed through merges; raises NotFoundError."""
-    row = session.execute(select(*_FIELDS, customers.c.merged_into).where(customers.c.id == customer_id)).first()
-    if row is not None and row.merged_into is None:
-        return Customer(*row[:-1])
+    for *fields, merged_into in _GET(session, which=customer_id):
+        if merged_into is None:
+            return Customer(*fields)
     return get(session, resolve(session, customer_id))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Text, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import ROWS, Base, BigId, UtcTime, raw, table, to_micros, upsert
+from store.base import ROWS, Base, BigId, UtcTime, raw, table, to_micros
 from store.clock import now
 
 OPEN_COMPLAINTS = "open_complaints"
@@ -37,12 +37,7 @@ facts = table(FactRow)
 
 def put(session: Session, customer_id: int, name: str, value: int) -> None:
     """Set a customer's fact."""
-    values = {"value": value, "at": now(session)}
-    session.execute(
-        upsert(session, facts)
-        .values(name=name, customer_id=customer_id, **values)
-        .on_conflict_do_update(index_elements=["name", "customer_id"], set_=values)
-    )
+    put_many(session, name, [(customer_id, value)])
 
 
 def put_many(session: Session, name: str, values: Sequence[tuple[int, int]]) -> None:

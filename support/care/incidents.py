@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ForeignKey, Index, Text, delete, func, insert, select, text, update
+from sqlalchemy import ForeignKey, Index, Text, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers import claims
@@ -18,6 +18,7 @@ from store import audit, notices, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import midnight, now
 from store.errors import ConflictError, InvalidError, NotFoundError
+from store.prepared import Prepared
 from store.staff import Member, Right
 from support import tickets
 from support.tickets import Ticket
@@ -99,6 +100,16 @@ class IncidentOverError(ConflictError):
 
 
 incidents, touched_people = table(IncidentRow), table(TouchedRow)
+_ANSWERED = Prepared(
+    select(touched_people.c.incident_id, incidents.c.title)
+    .join(incidents, incidents.c.id == touched_people.c.incident_id)
+    .where(
+        touched_people.c.customer_id == bindparam("customer"), touched_people.c.ticket_id.is_(None),
+        touched_people.c.told_at.is_not(None), incidents.c.shop_id == bindparam("shop"), incidents.c.closed_at.is_(None),
+    )
+    .order_by(touched_people.c.incident_id.desc())
+    .limit(1)
+)  # fmt: skip
 _FIELDS = tuple(
     incidents.c[name] for name in ("id", "shop_id", "title", "words", "over", "opened_at", "closed_at")
 )  # fmt: skip
@@ -210,24 +221,14 @@ def tell_due(session: Session) -> int:
 
 def customer_said(session: Session, ticket: Ticket, message_id: int, said: str) -> None:  # noqa: ARG001
     """What a customer writes after they heard of an incident hangs their ticket on it, once."""
-    t, i = touched_people.c, incidents.c
-    row = session.execute(
-        select(t.incident_id, i.title)
-        .join(incidents, i.id == t.incident_id)
-        .where(
-            t.customer_id == ticket.customer_id, t.ticket_id.is_(None), t.told_at.is_not(None),
-            i.shop_id == ticket.shop_id, i.closed_at.is_(None),
-        )
-        .order_by(t.incident_id.desc())
-        .limit(1)
-    ).first()  # fmt: skip
-    if row is not None:
+    t = touched_people.c
+    for incident_id, title in _ANSWERED(session, customer=ticket.customer_id, shop=ticket.shop_id):
         session.execute(
             update(touched_people)
-            .where(t.incident_id == row.incident_id, t.customer_id == ticket.customer_id)
+            .where(t.incident_id == incident_id, t.customer_id == ticket.customer_id)
             .values(ticket_id=ticket.id)
         )
-        _noted(session, ticket, row.incident_id, row.title, None)
+        _noted(session, ticket, incident_id, title, None)
 
 
 def of_shop(session: Session, shop_id: int) -> list[Incident]:

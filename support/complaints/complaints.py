@@ -7,12 +7,12 @@ begins in `opening`, its level is in `grading`, what is found out in `findings`,
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, select, text, update
+from sqlalchemy import JSON, ForeignKey, Index, Text, bindparam, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers import customers
@@ -20,6 +20,7 @@ from store import events
 from store.base import Base, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
+from store.prepared import Prepared
 from store.staff import Member
 from support import hooks, tickets
 from support.complaints.severity import Fact, Level, Why
@@ -153,12 +154,15 @@ class ComplaintOverError(ConflictError):
 
 complaints = table(ComplaintRow)
 _FIELDS = tuple(complaints.c[name] for name in Complaint.__dataclass_fields__)
+_FACTS = list(Complaint.__dataclass_fields__).index("facts")
+_FIND = Prepared(select(*_FIELDS).where(complaints.c.ticket_id == bindparam("ticket")))
+_PUT = Prepared(update(complaints).where(complaints.c.ticket_id == bindparam("ticket")))
 
 
 def find(session: Session, ticket_id: int) -> Complaint | None:
     """The complaint that a ticket is; None where it is none."""
-    row = session.execute(select(*_FIELDS).where(complaints.c.ticket_id == ticket_id)).first()
-    return read(row) if row else None
+    found = _FIND(session, ticket=ticket_id)
+    return read(found[0]) if found else None
 
 
 def get(session: Session, ticket_id: int) -> Complaint:
@@ -171,14 +175,14 @@ def get(session: Session, ticket_id: int) -> Complaint:
 
 def read(row: Any) -> Complaint:
     """A row of `complaints` as a value."""
-    values = row._asdict()
-    facts = tuple(Fact(Why(one["why"]), one["said"]) for one in values["facts"])
-    return Complaint(**{**values, "level": Level(values["level"]), "judged": Level(values["judged"]), "facts": facts})
+    raw = Complaint(*row)
+    facts = tuple(Fact(Why(one["why"]), one["said"]) for one in row[_FACTS])
+    return replace(raw, level=Level(raw.level), judged=Level(raw.judged), facts=facts)
 
 
 def put(session: Session, ticket: Ticket, **values: Any) -> Complaint:
     """Change fields of a complaint whose ticket is held."""
-    session.execute(update(complaints).where(complaints.c.ticket_id == ticket.id).values(**values))
+    _PUT(session, ticket=ticket.id, **values)
     if "outcome" in values:
         changed(session, ticket)
     return get(session, ticket.id)

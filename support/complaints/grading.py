@@ -3,15 +3,16 @@
 from dataclasses import asdict
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from loyalty.orders import orders
 from loyalty.orders.orders import Status
-from loyalty.tiers import qualification, tiers
+from loyalty.tiers import qualification
 from store import audit
 from store.clock import now
 from store.errors import InvalidError
+from store.prepared import Prepared
 from store.staff import Member
 from support import tickets
 from support.complaints import complaints, severity, team, terms
@@ -25,6 +26,13 @@ RECENT_ORDER = timedelta(days=30)
 MESSAGES_READ = 20
 _PRIORITIES = {Level.S1: Priority.URGENT, Level.S2: Priority.HIGH}
 _ORDER = list(Priority)
+_m = ticket_messages.c
+_WORDS = Prepared(
+    select(_m.text)
+    .where(_m.ticket_id.in_((bindparam("ticket"), bindparam("also"))), _m.who == CUSTOMER, _m.text != "")
+    .order_by(_m.id)
+    .limit(MESSAGES_READ)
+)
 
 
 def hear(session: Session, ticket: Ticket, known: Complaint) -> None:
@@ -106,16 +114,15 @@ def weigh(session: Session, ticket: Ticket, level: Level) -> None:
 
 def case_of(session: Session, ticket: Ticket, repeats: int | None, also: int | None = None) -> Case:
     """What is known of a ticket's complaint now; the words of the ticket `also` count too."""
-    m, at = ticket_messages.c, now(session)
-    said = session.execute(
-        select(m.text).where(m.ticket_id.in_([ticket.id, also or ticket.id]), m.who == CUSTOMER, m.text != "").order_by(m.id).limit(MESSAGES_READ)
-    ).scalars()  # fmt: skip
+    at = now(session)
+    said = [text for (text,) in _WORDS(session, ticket=ticket.id, also=also or ticket.id)]
     recent = [
         order.total for order in orders.of_customer(session, ticket.customer_id, 5)
         if order.status in {Status.COMPLETED, Status.PENDING} and order.placed_at >= at - RECENT_ORDER
     ]  # fmt: skip
-    tier = qualification.of(session, ticket.customer_id).tier
-    rank = [one.id for one in tiers.every(session)].index(tier.id)
+    ladder, rule = qualification.rules(session)
+    tier = qualification.among(session, ticket.customer_id, ladder, rule).tier
+    rank = [one.id for one in ladder].index(tier.id)
     return Case(
         "\n".join(said), order_value=recent[0] if recent else 0, tier=tier.name, rank=rank, repeats=repeats,
         big_order=terms.of(session, ticket.shop_id).big_order,

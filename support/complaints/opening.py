@@ -5,12 +5,13 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from store import audit, events, notices, shops
 from store.clock import now
 from store.outbox import Purpose
+from store.prepared import Prepared
 from store.staff import Member
 from support import tickets
 from support.complaints import complaints, grading, severity, terms
@@ -19,6 +20,19 @@ from support.complaints.severity import Fact, Level
 from support.deadlines import clocks
 from support.tickets import Ticket
 
+_c, _t = complaints.complaints.c, tickets.tickets.c
+_BEGIN = Prepared(insert(complaints.complaints))
+_EARLIER = Prepared(
+    select(_c.ticket_id)
+    .join(tickets.tickets, _t.id == _c.ticket_id)
+    .where(
+        _t.customer_id == bindparam("customer"), _c.ticket_id.not_in((bindparam("own"), bindparam("rated"))),
+        _c.opened_at > bindparam("since"), _c.outcome.is_distinct_from(Outcome.MISTAKE.value),
+        _c.outcome.is_distinct_from(Outcome.MERGED.value),
+    )
+    .order_by(_c.opened_at.desc(), _c.ticket_id.desc())
+    .limit(1)
+)  # fmt: skip
 COMMENTS = timedelta(minutes=5)
 """Who rated low is asked for a word first; then they hear that somebody in charge sees to it."""
 
@@ -67,12 +81,10 @@ def begin(
     repeats = _earlier(session, ticket, rated)
     judged = severity.judge(grading.case_of(session, ticket, repeats, also=rated))
     level, facts = min(judged.level, least), [asdict(fact) for fact in (*extra, *judged.facts)]
-    session.execute(
-        insert(complaints.complaints).values(
-            ticket_id=ticket.id, shop_id=ticket.shop_id, level=int(level), judged=int(level), facts=facts, set_by=None,
-            set_reason="", origin=origin.value, stage=Stage.RECEIVED.value, remedy=None, remedy_words="", cause="",
-            repeats=repeats, rated_ticket=rated, opened_at=now(session), tries=0,
-        )
+    _BEGIN(
+        session, ticket_id=ticket.id, shop_id=ticket.shop_id, level=int(level), judged=int(level), facts=facts, set_by=None,
+        set_reason="", origin=origin.value, stage=Stage.RECEIVED.value, remedy=None, remedy_words="", cause="",
+        repeats=repeats, rated_ticket=rated, opened_at=now(session), tries=0,
     )  # fmt: skip
     tickets.log(session, ticket, "complaint_stage", by, stage=Stage.RECEIVED.value, origin=origin.value)
     complaints.stage(session, ticket, Stage.ACKNOWLEDGED, None)
@@ -102,16 +114,6 @@ def _acknowledge(session: Session, ticket: Ticket, rated: int | None) -> None:
 
 def _earlier(session: Session, ticket: Ticket, rated: int | None) -> int | None:
     """The customer's last complaint before this one that is not longer ago than the shop says."""
-    c, t = complaints.complaints.c, tickets.tickets.c
     since = now(session) - timedelta(days=terms.of(session, ticket.shop_id).repeat_days)
-    found: int | None = session.execute(
-        select(c.ticket_id)
-        .join(tickets.tickets, t.id == c.ticket_id)
-        .where(
-            t.customer_id == ticket.customer_id, c.ticket_id != ticket.id, c.opened_at > since,
-            c.outcome.is_distinct_from(Outcome.MISTAKE.value), c.outcome.is_distinct_from(Outcome.MERGED.value), c.ticket_id != (rated or 0),
-        )
-        .order_by(c.opened_at.desc(), c.ticket_id.desc())
-        .limit(1)
-    ).scalar()  # fmt: skip
-    return found
+    found = _EARLIER(session, customer=ticket.customer_id, own=ticket.id, rated=rated or 0, since=since)
+    return found[0][0] if found else None

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, insert, select, update
+from sqlalchemy import JSON, ForeignKey, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store import audit
 from store.base import Base, table
 from store.errors import InvalidError
+from store.prepared import Prepared
 from store.staff import Member, Role
 
 MONEY_MAX = 1_000_000_000
@@ -76,14 +77,15 @@ RANGES = {
 }  # fmt: skip
 terms = table(TermsRow)
 _FIELDS = tuple(terms.c[name] for name in Terms.__dataclass_fields__)
+_OF = Prepared(select(*_FIELDS).where(terms.c.shop_id == bindparam("shop")))
 
 
 def of(session: Session, shop_id: int) -> Terms:
     """A shop's terms; those of a new one until they are changed."""
-    row = session.execute(select(*_FIELDS).where(terms.c.shop_id == shop_id)).first()
-    if row is None:
+    found = _OF(session, shop=shop_id)
+    if not found:
         return Terms()
-    values = row._asdict()
+    values = dict(zip(Terms.__dataclass_fields__, found[0], strict=True))
     limits = {role: Limit(*values["limits"].get(role, asdict(DEFAULT_LIMITS[role]).values())) for role in LIMITED}
     return Terms(**{**values, "limits": limits, "causes": tuple(values["causes"])})
 

@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, func, insert, select
+from sqlalchemy import JSON, ForeignKey, Index, Text, bindparam, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -18,6 +18,7 @@ from store import shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import InvalidError
+from store.prepared import Prepared
 from support.deadlines import calculator
 from support.deadlines.calculator import DAY_MINUTES, Day, Hours, Shift
 
@@ -52,7 +53,15 @@ class RecountRow(Base):
 
 
 calendars, recounts = table(CalendarRow), table(RecountRow)
-_zones = table(shops.ShopRow)
+_HOURS = (shops.shops.c.timezone, calendars.c.week, calendars.c.country, calendars.c.days)
+_HERS = shops.shops.c.id == calendars.c.shop_id
+_LATEST = Prepared(
+    select(calendars.c.id, *_HOURS)
+    .where(_HERS, calendars.c.shop_id == bindparam("shop"))
+    .order_by(calendars.c.id.desc())
+    .limit(1)
+)
+_VERSION = Prepared(select(*_HOURS).where(_HERS, calendars.c.id == bindparam("which")))
 
 
 def is_open(session: Session, shop_id: int, at: datetime) -> bool:
@@ -75,39 +84,22 @@ def hours(session: Session, shop_id: int) -> Hours | None:
 
 def latest(session: Session, shop_id: int) -> tuple[int, Hours] | None:
     """The number and the hours of a shop's newest calendar. On the way of a ticket's first message."""
-    c = calendars.c
-    row = session.execute(
-        select(c.id, c.week, c.country, c.days, _zones.c.timezone)
-        .join(_zones, _zones.c.id == c.shop_id)
-        .where(c.shop_id == shop_id)
-        .order_by(c.id.desc())
-        .limit(1)
-    ).first()
-    return (row.id, _hours(row)) if row else None
+    found = _LATEST(session, shop=shop_id)
+    return (found[0][0], _hours(*found[0][1:])) if found else None
 
 
 def of_shops(session: Session, shop_ids: Sequence[int]) -> dict[int, Hours]:
     """The hours of several shops as they are now; one that has told none is left out."""
     c = calendars.c
     newest = select(func.max(c.id)).where(c.shop_id.in_(shop_ids)).group_by(c.shop_id)
-    rows = session.execute(
-        select(c.shop_id, c.week, c.country, c.days, _zones.c.timezone)
-        .join(_zones, _zones.c.id == c.shop_id)
-        .where(c.id.in_(newest))
-    )
-    return {row.shop_id: _hours(row) for row in rows}
+    rows = session.execute(select(c.shop_id, *_HOURS).where(_HERS, c.id.in_(newest)))
+    return {row[0]: _hours(*row[1:]) for row in rows}
 
 
 def version(session: Session, calendar_id: int) -> Hours:
     """The hours by one version of a calendar."""
-    c = calendars.c
-    return _hours(
-        session.execute(
-            select(c.week, c.country, c.days, _zones.c.timezone)
-            .join(_zones, _zones.c.id == c.shop_id)
-            .where(c.id == calendar_id)
-        ).one()
-    )
+    [found] = _VERSION(session, which=calendar_id)
+    return _hours(*found)
 
 
 def closing(hours: Hours, at: datetime) -> time:
@@ -157,10 +149,10 @@ def countries() -> frozenset[str]:
     return frozenset(holidays.list_supported_countries(include_aliases=False))
 
 
-def _hours(row: Any) -> Hours:
+def _hours(zone: str, week: list[Any], country: str, days: dict[str, Any]) -> Hours:
     return Hours(
-        row.timezone, tuple(_day(shifts) for shifts in row.week), row.country,
-        {date.fromisoformat(day): _day(shifts) for day, shifts in row.days.items()},
+        zone, tuple(_day(shifts) for shifts in week), country,
+        {date.fromisoformat(day): _day(shifts) for day, shifts in days.items()},
     )  # fmt: skip
 
 

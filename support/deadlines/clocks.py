@@ -10,13 +10,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Text, UniqueConstraint, and_, delete, insert, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    Text,
+    UniqueConstraint,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.customers.customers import customers
 from store import events
 from store.base import MICROSECOND, Base, BigId, UtcTime, table
 from store.clock import now
+from store.prepared import Prepared
 from store.staff import StaffRow
 from support import tickets
 from support.deadlines import alerts, calendars, escalations, policies
@@ -116,6 +130,14 @@ class Pressing:
 clocks = table(ClockRow)
 _staff = table(StaffRow)
 _FIELDS = tuple(clocks.c[name] for name in Clock.__dataclass_fields__)
+_of_ticket = clocks.c.ticket_id == bindparam("ticket")
+_ANSWER_BY = Prepared(
+    select(clocks.c.due_at)
+    .join(policies.policies, policies.policies.c.id == clocks.c.policy_id)
+    .where(_of_ticket, clocks.c.kind == FIRST, clocks.c.state == RUNNING, policies.policies.c.told)
+)
+_BEGIN = Prepared(insert(clocks))
+_TIER = Prepared(select(customers.c.tier_id).where(customers.c.id == bindparam("customer")))
 
 
 def of(session: Session, ticket_ids: Sequence[int]) -> list[Clock]:
@@ -144,12 +166,7 @@ def pressing(session: Session, ticket_ids: Sequence[int]) -> dict[int, Pressing]
 
 def answer_by(session: Session, ticket_id: int) -> datetime | None:
     """By when its customer may be told that they have a first answer; None where the shop doesn't say so."""
-    c, p = clocks.c, policies.policies.c
-    return session.execute(
-        select(c.due_at)
-        .join(policies.policies, p.id == c.policy_id)
-        .where(c.ticket_id == ticket_id, c.kind == FIRST, c.state == RUNNING, p.told)
-    ).scalar()
+    return next((due_at for (due_at,) in _ANSWER_BY(session, ticket=ticket_id)), None)
 
 
 # ── What happens to a ticket ───────────────────────────────────────────────────────────────────────
@@ -302,17 +319,14 @@ def _begin(
     if not policy.on:
         return
     at = now(session)
-    tier_id = session.execute(select(customers.c.tier_id).where(customers.c.id == ticket.customer_id)).scalar()
-    rows = []
+    [(tier_id,)] = _TIER(session, customer=ticket.customer_id)
     for kind in kinds:
         timer = Timer(policy.allowance(kind, ticket.priority, tier_id), spent).start(at)
-        rows.append({
-            "ticket_id": ticket.id, "shop_id": ticket.shop_id, "kind": kind, "number": number, "state": RUNNING,
-            "policy_id": policy.id, "calendar_id": calendar[0], "tier_id": tier_id, "started_at": at,
-            "due_at": timer.due(calendar[1]), "rings_at": timer.due(calendar[1], policy.warn_percent),
-            **_columns(timer),
-        })  # fmt: skip
-    session.execute(insert(clocks), rows)
+        _BEGIN(
+            session, ticket_id=ticket.id, shop_id=ticket.shop_id, kind=kind, number=number, state=RUNNING,
+            policy_id=policy.id, calendar_id=calendar[0], tier_id=tier_id, started_at=at,
+            due_at=timer.due(calendar[1]), rings_at=timer.due(calendar[1], policy.warn_percent), **_columns(timer),
+        )  # fmt: skip
 
 
 def _write(session: Session, clock: Clock, state: str, timer: Timer, **values: Any) -> None:

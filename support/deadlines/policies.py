@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, insert, select
+from sqlalchemy import JSON, ForeignKey, Index, bindparam, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import InvalidError
+from store.prepared import Prepared
 from support.tickets import Priority
 
 FIRST, NEXT, RESOLUTION = KINDS = ("first", "next", "resolution")
@@ -89,20 +90,25 @@ class PolicyRow(Base):
 
 
 policies = table(PolicyRow)
+_FIELDS = tuple(policies.c[name] for name in ("id", "is_on", "targets", "tiers", "warn_percent", "ladder", "told"))
+_CURRENT = Prepared(
+    select(*_FIELDS).where(policies.c.shop_id == bindparam("shop")).order_by(policies.c.id.desc()).limit(1)
+)
+_VERSION = Prepared(select(*_FIELDS).where(policies.c.id == bindparam("which")))
 
 
 def current(session: Session, shop_id: int) -> Policy:
     """A shop's newest version."""
-    p = policies.c
-    row = session.execute(select(policies).where(p.shop_id == shop_id).order_by(p.id.desc()).limit(1)).first()
-    return _policy(row) if row else Policy()
+    found = _CURRENT(session, shop=shop_id)
+    return _policy(*found[0]) if found else Policy()
 
 
 def version(session: Session, policy_id: int | None) -> Policy:
     """One version, None for the one that new shops have."""
     if policy_id is None:
         return Policy()
-    return _policy(session.execute(select(policies).where(policies.c.id == policy_id)).one())
+    [found] = _VERSION(session, which=policy_id)
+    return _policy(*found)
 
 
 def save(session: Session, shop_id: int, policy: Policy) -> int | None:
@@ -167,8 +173,8 @@ def _values(session: Session, policy_id: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _policy(row: Any) -> Policy:
+def _policy(number: int, on: bool, targets: Any, tiers: Any, warn_percent: int, ladder: Any, told: bool) -> Policy:
     return Policy(
-        row.id, row.is_on, row.targets, {int(tier_id): targets for tier_id, targets in row.tiers.items()},
-        row.warn_percent, tuple(Level(who, after) for who, after in row.ladder), row.told,
+        number, on, targets, {int(tier_id): own for tier_id, own in tiers.items()}, warn_percent,
+        tuple(Level(who, after) for who, after in ladder), told,
     )  # fmt: skip

@@ -4,12 +4,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Text, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, ForeignKey, Index, Text, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from store import audit, staff
 from store.base import Base, BigId, table
 from store.errors import ForbiddenError, InvalidError, NotFoundError
+from store.prepared import Prepared
 from store.staff import Member, Right
 from store.text import fold
 
@@ -53,6 +54,11 @@ class Team:
 
 team_table = table(TeamRow)
 members = table(TeamMemberRow)
+_ON = Prepared(
+    select(team_table.c.id)
+    .where(or_(team_table.c.shop_id == bindparam("shop"), team_table.c.shop_id.is_(None)))
+    .limit(1)
+)
 
 
 def anywhere(session: Session) -> bool:
@@ -62,7 +68,7 @@ def anywhere(session: Session) -> bool:
 
 def on(session: Session, shop_id: int) -> bool:
     """Whether tickets of a shop are routed."""
-    return session.execute(select(team_table.c.id).where(_of(shop_id)).limit(1)).first() is not None
+    return bool(_ON(session, shop=shop_id))
 
 
 def of(session: Session, shop_id: int) -> list[Team]:
