@@ -1,5 +1,6 @@
 """Bonuses: paid once for each cause by the plan in force then, off by default."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -110,6 +111,22 @@ async def test_a_streak_pays_for_n_days_within_m_and_then_begins_anew(store: Sto
         seen.append(await available(store, lan))
     # Days 9, 11, 15; then 16, 17, 18; the 19th begins the third.
     assert seen == [0, 0, 0, 0, 0, 40, 40, 40, 80, 80]
+
+
+async def test_a_day_whose_order_came_back_in_part_stays_one_of_a_streak(
+    store: Store, shop: int, clock: SetClock
+) -> None:
+    await plan(store, shop, streak=40, streak_visits=3, streak_days=7)
+    lan = await store.write(customers.create, phone=LAN)
+    for day in range(3):
+        clock.advance(timedelta(days=1))
+        order = OrderInput(9_000, "VND", clock.now(), Status.COMPLETED, phone=LAN)
+        await store.write(orders.put, shop, f"A{day}", order)
+        if day == 1:
+            back = replace(order, status=Status.REFUNDED, refunded=4_000)
+            await store.write(orders.put, shop, f"A{day}", back)
+        await paid(store)
+    assert await available(store, lan) == 40
 
 
 @pytest.mark.parametrize(

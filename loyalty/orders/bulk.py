@@ -46,7 +46,6 @@ _SPECIAL = (
     .outerjoin(referrals.referrals, (_r.friend_id == _c.id) & (_r.state != "refused") & _r.counting)
     .where(_c.phone.in_(bindparam("phones", expanding=True)), _r.id.is_not(None) | _c.merged_into.is_not(None))
 )
-_BOUGHT = (Status.COMPLETED, Status.REFUNDED)
 
 
 @dataclass(slots=True)
@@ -190,7 +189,7 @@ def _worked_out(
     for line in lines:
         order = line.order
         buyer = buyers[order.phone or ""]
-        bought = order.status in _BOUGHT
+        bought = order.status in order_earning.BOUGHT
         refunded = orders.refunded_of(order)
         paid = order.total - refunded if bought else 0
         basket = Basket(order.total, order.total, refunded, order.items)
@@ -243,7 +242,7 @@ def _worked_out(
                     None if expires_at is None else to_micros(expires_at), None if until is None else to_micros(until),
                 ))  # fmt: skip
         buyer.spend += paid
-        if bought and order.total > refunded:
+        if paid:
             buyer.count += 1
             buyer.first_at = order.placed_at if buyer.first_at is None else min(buyer.first_at, order.placed_at)
             buyer.last_at = order.placed_at if buyer.last_at is None else max(buyer.last_at, order.placed_at)

@@ -5,11 +5,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
 from loyalty.orders.orders import Status, orders
+from loyalty.orders.real import REAL
 from loyalty.points import ledger
 from store import paging
 from store.base import like
@@ -143,10 +144,10 @@ def check(session: Session) -> list[ledger.Fault]:
 
 
 def _counted(session: Session) -> list[ledger.Fault]:
-    real = orders.c.status.in_((Status.COMPLETED.value, Status.REFUNDED.value)) & (orders.c.total > orders.c.refunded)
     own = (
         select(
-            orders.c.customer_id, func.sum(orders.c.counted).label("spent"), func.sum(case((real, 1), else_=0)).label("bought")
+            orders.c.customer_id, func.sum(orders.c.counted).label("spent"),
+            func.sum(case((and_(*REAL), 1), else_=0)).label("bought"),
         )
         .group_by(orders.c.customer_id)
         .subquery()

@@ -371,14 +371,13 @@ def settle(session: Session, order_id: int, *, quiet: bool = False, eventful: bo
 
 def _count(session: Session, order: Order, paid: int) -> None:
     """Keep the customer's facts: what they spent, how often, when."""
+    from loyalty.orders.real import REAL
+
     c = customers.customers.c
-    real = (
-        orders.c.customer_id == order.customer_id,
-        orders.c.status.in_((Status.COMPLETED.value, Status.REFUNDED.value)),
-        orders.c.total > orders.c.refunded,
-    )
     count, first, last = session.execute(
-        select(func.count(orders.c.id), func.min(orders.c.placed_at), func.max(orders.c.placed_at)).where(*real)
+        select(func.count(orders.c.id), func.min(orders.c.placed_at), func.max(orders.c.placed_at)).where(
+            orders.c.customer_id == order.customer_id, *REAL
+        )
     ).one()
     session.execute(
         update(customers.customers)

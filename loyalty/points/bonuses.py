@@ -7,7 +7,7 @@ customer's home, of 29 February on the 28th of a year that has none. A bonus sta
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -17,12 +17,13 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from loyalty import programme, rounds
 from loyalty.customers import customers, records
 from loyalty.customers.customers import Customer
-from loyalty.orders import earning, orders
+from loyalty.orders import earning, orders, real
 from loyalty.orders.earning_rules import Bonuses
 from loyalty.points import ledger, points
 from loyalty.rounds import Round
 from store import events, notices, shops
 from store.base import Base, table
+from store.clock import midnight
 from store.errors import NotFoundError
 from store.events import Happened
 from store.outbox import Purpose
@@ -106,8 +107,7 @@ def _visited(session: Session, event: Happened, person: Customer, shop: shops.Sh
     o = orders.orders.c
     placed = session.execute(
         select(o.placed_at).where(
-            o.customer_id == person.id, o.shop_id == shop.id, o.status == orders.Status.COMPLETED.value,
-            o.total > o.refunded, o.placed_at >= datetime.combine(begins, time(), zone),
+            *real.of(shop.id), o.customer_id == person.id, o.placed_at >= midnight(begins, zone),
         )
     ).scalars()  # fmt: skip
     days = sorted({at.astimezone(zone).date() for at in placed})

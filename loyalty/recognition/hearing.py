@@ -26,7 +26,7 @@ def order_settled(session: Session, order_id: int, *, quiet: bool = False, event
 
     `quiet`: nobody is told. Without `eventful` (an import) nothing is started, only what a returned order takes back goes.
     """
-    from loyalty.orders import orders
+    from loyalty.orders import order_earning, orders
 
     order = orders.get(session, order_id)
     if order.customer_id is None:
@@ -35,8 +35,7 @@ def order_settled(session: Session, order_id: int, *, quiet: bool = False, event
     if not parts:
         return
     shop = shops.get(session, order.shop_id)
-    bought = order.status in (orders.Status.COMPLETED, orders.Status.REFUNDED)
-    paid = order.total - order.refunded if bought else 0
+    paid = order.total - order.refunded if order.status in order_earning.BOUGHT else 0
     starts = eventful and paid > 0
     history = visits.of(session, shop, order.customer_id) if parts - {"draws"} else []
     who, placed_at = order.customer_id, order.placed_at

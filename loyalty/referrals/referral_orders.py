@@ -63,18 +63,16 @@ def counted(session: Session, found: Friendship, most: int) -> tuple[list[Counte
     """The first orders that count, and with them those that counted once and still do; both in the order they were placed.
     What is seen for the first time gets its window.
     """
-    from loyalty.orders.orders import IMPORT, Status, orders
+    from loyalty.orders.orders import IMPORT, orders
+    from loyalty.orders.real import PAID, REAL
 
     o, w = orders.c, windows.c
     query = (
-        select(o.id, o.shop_id, (o.total - o.refunded).label("paid"), o.placed_at, o.source, w.due_at, w.point_value)
+        select(o.id, o.shop_id, PAID.label("paid"), o.placed_at, o.source, w.due_at, w.point_value)
         .outerjoin(windows, and_(w.order_id == o.id, w.referral_id == found.id))
-        .where(
-            o.customer_id == found.friend_id, o.status.in_((Status.COMPLETED.value, Status.REFUNDED.value)),
-            o.total > o.refunded, o.placed_at >= counts_from(found.opened_at),
-        )
+        .where(o.customer_id == found.friend_id, *REAL, o.placed_at >= counts_from(found.opened_at))
         .order_by(o.placed_at, o.id)
-    )  # fmt: skip
+    )
     rows = session.execute(query.limit(most)).all()
     first = [_seen(session, found, row, imported=row.source == IMPORT) for row in rows]
     known = {order.id for order in first}
