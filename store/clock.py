@@ -59,3 +59,8 @@ def today(session: Session, zone: str) -> date:
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The moment a calendar day begins in a time zone."""
     return datetime.combine(day, time(), zone)
+
+
+def day_began(session: Session, zone: str) -> datetime:
+    """The moment the calendar day began that it is now in the time zone `zone` (an IANA name)."""
+    return midnight(today(session, zone), ZoneInfo(zone))

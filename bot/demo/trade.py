@@ -3,7 +3,7 @@
 import random
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from loyalty.referrals import referrals
 from loyalty.tiers import tiers
 from loyalty.tiers.tiers import Level
 from store import shops, staff
-from store.clock import now
+from store.clock import midnight, now
 from store.staff import Role
 from support.deadlines import calendars
 
@@ -126,7 +126,7 @@ def people(rng: random.Random) -> list[dict[str, Any]]:
 
 def bought(rng: random.Random, moment: datetime) -> list[Bought]:
     """Some customers come every week, many now and then, some stopped coming months ago: as in a real shop, by day."""
-    today = datetime.combine(moment.astimezone(ZONE), time(), ZONE)
+    today = midnight(moment.astimezone(ZONE), ZONE)
     weights = [rng.paretovariate(1.1) for _ in range(CUSTOMERS)]
     stopped = [rng.random() < 0.25 for _ in range(CUSTOMERS)]
     weights[-NEW:] = [0.0] * NEW

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ForeignKey, Index, Text, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -26,7 +25,7 @@ from loyalty.vouchers.redemptions import Redemption
 from loyalty.vouchers.vouchers import UnknownVoucherError
 from store import audit, notices, secret, shops
 from store.base import Base, BigId, UtcTime, table
-from store.clock import now
+from store.clock import day_began, now
 from store.errors import ConflictError, InvalidError, NotFoundError
 
 KEY_CHARS_MAX = 64
@@ -280,8 +279,7 @@ def _rows(session: Session, *where: object) -> list[Sale]:
 
 def today(session: Session, shop_id: int, staff_id: int) -> list[Sale]:
     """A cashier's sales of this day (the shop's), newest first."""
-    zone = ZoneInfo(shops.get(session, shop_id).timezone)
-    midnight = now(session).astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = day_began(session, shops.get(session, shop_id).timezone)
     return _rows(session, sales.c.shop_id == shop_id, sales.c.staff_id == staff_id, sales.c.at >= midnight)
 
 

@@ -1,7 +1,7 @@
 """Telling customers in time that points are about to expire: 30, 7 and 1 days before, each of them once for a day of expiry."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from loyalty.points import lots
 from loyalty.rounds import Round
 from store import notices
 from store.base import Base, from_micros, table, to_micros
-from store.clock import now
+from store.clock import midnight, now
 from store.outbox import Purpose
 
 DAYS = (30, 7, 1)
@@ -46,7 +46,7 @@ def _step(session: Session, at: Round) -> str | None:
     a customer's lots of one day need not stand together.
     """
     begins, after = (int(part) for part in at.place.split(":")) if at.place else (to_micros(now(session)), 0)
-    ends = datetime.combine(at.day + timedelta(days=DAYS[0] + 1), time(), ZoneInfo(at.shop.timezone))
+    ends = midnight(at.day + timedelta(days=DAYS[0] + 1), ZoneInfo(at.shop.timezone))
     lot = lots.lots.c
     rows = session.execute(
         select(lot.expires_at, lot.id, lot.customer_id)

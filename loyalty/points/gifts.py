@@ -5,7 +5,6 @@ opens a link. What waits is a hold, and goes back to the giver after 7 days. Poi
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ForeignKey, Index, Text, cast, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
@@ -18,7 +17,7 @@ from loyalty.points.ledger import KeyConflictError, Leg
 from loyalty.points.points import POINTS_MAX
 from store import events, notices, secret, shops
 from store.base import Base, BigId, UtcTime, table
-from store.clock import now
+from store.clock import day_began, now
 from store.errors import ConflictError, InvalidError, NotFoundError
 
 OPEN_FOR = timedelta(days=7)
@@ -179,8 +178,7 @@ def _waiting(session: Session, gift_id: int, source: int, shop_id: int, points: 
 
 
 def _within_limits(session: Session, giver_id: int, shop: shops.Shop, points: int) -> None:
-    common, zone = programme.get(session), ZoneInfo(shop.timezone)
-    midnight = now(session).astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    common, midnight = programme.get(session), day_began(session, shop.timezone)
     row = session.execute(
         select(func.count(gifts.c.id).label("given"), func.coalesce(func.sum(gifts.c.points), 0).label("points")).where(
             gifts.c.giver_id == giver_id, gifts.c.at >= midnight, gifts.c.state != GiftState.RETURNED.value

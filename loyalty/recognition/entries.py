@@ -1,9 +1,8 @@
 """Entries: a customer's chances in a lucky draw, got by orders or for points; each is drawn once."""
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ForeignKey, Index, Text, cast, func, insert, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -16,7 +15,7 @@ from loyalty.recognition.prizes import Prize
 from loyalty.recognition.wins import Cause, Win
 from store import events, notices, shops
 from store.base import Base, BigId, UtcTime, table
-from store.clock import now
+from store.clock import day_began, now
 from store.errors import ConflictError, NotFoundError
 from store.shops import Shop
 
@@ -178,8 +177,7 @@ def _room(session: Session, draw: Draw, shop: Shop, customer_id: int) -> int:
     """How many more entries a customer may get today."""
     if draw.per_day is None:
         return drafts.PER_DAY_MAX
-    zone = ZoneInfo(shop.timezone)
-    begins = datetime.combine(now(session).astimezone(zone).date(), time(), zone)
+    begins = day_began(session, shop.timezone)
     got = session.execute(
         select(func.count()).where(
             entries.c.draw_id == draw.id, entries.c.customer_id == customer_id,

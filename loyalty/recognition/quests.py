@@ -5,7 +5,7 @@ How far somebody is stands in `progress`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from loyalty.recognition import prizes
 from loyalty.recognition.prizes import PrizeInput
 from loyalty.recognition.visits import Measure
 from store.base import Base, BigId, UtcTime, table
-from store.clock import now
+from store.clock import midnight, now
 from store.errors import InvalidError, NotFoundError
 
 NAME_CHARS_MAX = 80
@@ -168,7 +168,7 @@ def period(quest: Quest, moment: datetime, zone: str) -> tuple[str, datetime, da
     else:
         first = day.replace(day=1)
         after = (first + timedelta(days=32)).replace(day=1)
-    since, until = (datetime.combine(one, time(), ZoneInfo(zone)) for one in (first, after))
+    since, until = (midnight(one, ZoneInfo(zone)) for one in (first, after))
     return (
         first.isoformat(), max(since, quest.starts_at),
         until if quest.ends_at is None else min(until, quest.ends_at),

@@ -7,10 +7,9 @@ refused waits in a queue with the reason, and the shop may allow it after all. W
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ForeignKey, Index, Text, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
@@ -21,7 +20,7 @@ from loyalty.referrals import referral_orders, referral_rewards, referral_terms
 from loyalty.referrals.referral_orders import Friendship, counts_from
 from store import events, secret, shops
 from store.base import Base, BigId, UtcTime, table
-from store.clock import now
+from store.clock import day_began, now
 from store.errors import NotFoundError
 
 CODE_SIGNS = 8
@@ -232,8 +231,7 @@ def _chain(session: Session, customer_id: int) -> Iterator[int]:
 
 def _today(session: Session, referrer_id: int) -> int:
     """Friends whom a link has brought on this day of the first shop's."""
-    zone = ZoneInfo(shops.every(session)[0].timezone)
-    midnight = datetime.combine(now(session).astimezone(zone).date(), time(), zone)
+    midnight = day_began(session, shops.every(session)[0].timezone)
     return int(
         session.execute(
             select(func.count()).where(

@@ -24,7 +24,7 @@ from loyalty.tiers.tier_rule import Policy, Window
 from loyalty.tiers.tiers import Level, Tier
 from store import notices
 from store.base import MICROSECOND, raw
-from store.clock import now
+from store.clock import day_began, midnight, now
 
 BATCH = 3_000
 """Customers looked at before a commit: a look costs little, a commit the disk's time."""
@@ -149,7 +149,7 @@ def _morning(rule: Policy, moment: datetime) -> datetime:
 
 def _next_night(rule: Policy, moment: datetime) -> datetime:
     tomorrow = moment.astimezone(ZoneInfo(rule.zone)).date() + timedelta(days=1)
-    return datetime.combine(tomorrow, time(), ZoneInfo(rule.zone))
+    return midnight(tomorrow, ZoneInfo(rule.zone))
 
 
 def check(session: Session) -> list[ledger.Fault]:
@@ -161,8 +161,7 @@ def check(session: Session) -> list[ledger.Fault]:
     due = session.execute(select(policies.c.review_at).where(policies.c.id == qualification.ONLY)).scalar()
     if due is not None and due <= moment:
         return []
-    midnight = datetime.combine(moment.astimezone(ZoneInfo(rule.zone)).date(), time(), ZoneInfo(rule.zone))
-    before = midnight.astimezone(UTC) - MICROSECOND
+    before = day_began(session, rule.zone).astimezone(UTC) - MICROSECOND
     faults: list[ledger.Fault] = []
     after = 0
     while (last := _last(session, after)) is not None and len(faults) < ledger.FAULTS_MAX:

@@ -15,12 +15,13 @@ calendar year: to its end).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from loyalty.tiers.tiers import Tier
 from store.base import EPOCH, MICROSECOND
+from store.clock import midnight
 from store.errors import InvalidError
 
 
@@ -241,4 +242,4 @@ def _year_before(day: date) -> date:
 
 
 def _midnight(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(ZoneInfo("UTC"))
+    return midnight(day, ZoneInfo(zone)).astimezone(UTC)

@@ -8,7 +8,6 @@ earlier reservation stands.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
@@ -44,7 +43,7 @@ from loyalty.vouchers.vouchers import (
     VoucherState,
 )
 from store import shops
-from store.clock import now
+from store.clock import day_began, now
 from store.errors import ConflictError, InvalidError
 
 EXTERNAL_ID_CHARS_MAX = 100
@@ -173,8 +172,7 @@ def within(session: Session, offer: Program, customer_id: int | None, shop_id: i
         return
     if customer_id is None and (each is not None or offer.per_customer_day is not None):
         raise CustomerNeededError(f"program {offer.id}")
-    local = now(session).astimezone(ZoneInfo(shops.get(session, shop_id).timezone))
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = day_began(session, shops.get(session, shop_id).timezone)
     r = redemptions.c
     counted = (
         select(func.count())

@@ -9,7 +9,7 @@ A shared code is a row too: it stays open, and what bounds its uses stands in `v
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,7 @@ from loyalty.vouchers import voucher_programs
 from loyalty.vouchers.voucher_programs import Program, programs
 from store import events, notices, secret, shops
 from store.base import Base, BigId, UtcTime, table
-from store.clock import now
+from store.clock import midnight, now, today
 from store.errors import ConflictError, InvalidError, NotFoundError
 
 CODE_SIGNS = 13
@@ -250,9 +250,8 @@ def expiry(session: Session, offer: Program) -> datetime | None:
     """When one that is given now expires: with its programme, or at the end of the last of its days."""
     if offer.valid_days is None:
         return offer.ends_at
-    zone = ZoneInfo(zone_of(session, offer))
-    day = now(session).astimezone(zone).date() + timedelta(days=offer.valid_days + 1)
-    end = datetime.combine(day, time(), zone)
+    zone = zone_of(session, offer)
+    end = midnight(today(session, zone) + timedelta(days=offer.valid_days + 1), ZoneInfo(zone))
     return end if offer.ends_at is None else min(end, offer.ends_at)
 
 

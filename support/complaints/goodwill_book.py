@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ForeignKey, Index, Text, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -17,7 +16,7 @@ from loyalty.vouchers.voucher_programs import Kind as Gives
 from loyalty.vouchers.voucher_programs import Program
 from store import shops, staff
 from store.base import Base, BigId, UtcTime, table
-from store.clock import now
+from store.clock import day_began
 from store.errors import ConflictError, NotFoundError
 from store.staff import Member, Role
 from support.complaints import terms
@@ -148,8 +147,7 @@ _FIELDS = tuple(goodwill.c[name] for name in Goodwill.__dataclass_fields__)
 def room(session: Session, ticket: Ticket, member: Member) -> Room:
     """What a member of staff may still give in a case by themselves."""
     limit = terms.of(session, ticket.shop_id).limit_of(member, ticket.shop_id)
-    zone = ZoneInfo(shops.get(session, ticket.shop_id).timezone)
-    midnight = now(session).astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = day_began(session, shops.get(session, ticket.shop_id).timezone)
     g = goodwill.c
     total = select(func.coalesce(func.sum(g.worth), 0))
     in_case = total.where(g.ticket_id == ticket.id, g.state.in_((State.DONE.value, State.WAITING.value)))

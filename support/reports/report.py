@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Self, TypeVar
 from zoneinfo import ZoneInfo
 
+from store.clock import midnight
 from support.reports import figures
 from support.reports.figures import Bucket, Figures
 from support.reports.rows import Of, Rows
@@ -34,17 +35,17 @@ class Asked:
 
     @property
     def since(self) -> datetime:
-        return self._midnight(self.first)
+        return midnight(self.first, self.clock)
 
     @property
     def until(self) -> datetime:
         """The moment after the last one."""
-        return self._midnight(self.last + timedelta(days=1))
+        return midnight(self.last + timedelta(days=1), self.clock)
 
     @property
     def before(self) -> datetime:
         """Since when as many days lie before these."""
-        return self._midnight(self.first - (self.last - self.first) - timedelta(days=1))
+        return midnight(self.first - (self.last - self.first) - timedelta(days=1), self.clock)
 
     @property
     def key(self) -> str:
@@ -55,9 +56,6 @@ class Asked:
 
     def keeps(self, one: Of) -> bool:
         return one.shop_id == self.shop_id and self.topic in {"", one.topic} and self.agent in {None, one.agent_id}
-
-    def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), self.clock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from store.clock import midnight
 from store.errors import InvalidError
 
 NUMBER_DIGITS_MAX = 15
@@ -62,4 +63,4 @@ def day(fields: Mapping[str, str], name: str, zone: str, *, last: bool = False) 
             raise ValueError  # noqa: TRY301  # one way out for what isn't a day of ours
     except ValueError:
         raise InvalidError(name, "date", text[:40]) from None
-    return datetime.combine(found + timedelta(days=last), time(), ZoneInfo(zone))
+    return midnight(found + timedelta(days=last), ZoneInfo(zone))

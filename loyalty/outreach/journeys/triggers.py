@@ -6,7 +6,7 @@ year, an order's its number; of what happens once in a life it is empty.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from loyalty.orders.orders import Status, orders
 from loyalty.points.lots import lots
 from loyalty.tiers.qualification import watches
 from loyalty.vouchers.vouchers import VoucherState, vouchers
+from store.clock import midnight
 from store.errors import InvalidError
 from store.events import Happened
 
@@ -125,17 +126,14 @@ def _birthday(_session: Session, trigger: Json, day: date, _zone: ZoneInfo) -> S
 def _no_order(_session: Session, trigger: Json, day: date, zone: ZoneInfo) -> Select[Any]:
     """Whose last order was so many days ago (or up to a week more), once for each last order."""
     last = customers.c.last_order_at
-    first, end = (
-        datetime.combine(day - timedelta(days=trigger["days"] + extra), time(), zone)
-        for extra in (CATCH_UP_DAYS - 1, -1)
-    )
+    first, end = (midnight(day - timedelta(days=trigger["days"] + extra), zone) for extra in (CATCH_UP_DAYS - 1, -1))
     return select(customers.c.id, cast(type_coerce(last, BigInteger), String)).where(last >= first, last < end)
 
 
 def _points_expiring(_session: Session, trigger: Json, day: date, zone: ZoneInfo) -> Select[Any]:
     """Whose points expire in so many days, once for each day of expiry."""
     the_day = day + timedelta(days=trigger["days"])
-    begins = datetime.combine(the_day, time(), zone)
+    begins = midnight(the_day, zone)
     lot = lots.c
     # Points expire at the end of their last day: the first moment of the next.
     return select(lot.customer_id, literal(the_day.isoformat())).where(
@@ -146,13 +144,10 @@ def _points_expiring(_session: Session, trigger: Json, day: date, zone: ZoneInfo
 def _voucher_unused(_session: Session, trigger: Json, day: date, zone: ZoneInfo) -> Select[Any]:
     """Who was given a voucher so many days ago (or up to a week more) and hasn't used it, once for each voucher."""
     v = vouchers.c
-    first, end = (
-        datetime.combine(day - timedelta(days=trigger["days"] + extra), time(), zone)
-        for extra in (CATCH_UP_DAYS - 1, -1)
-    )
+    first, end = (midnight(day - timedelta(days=trigger["days"] + extra), zone) for extra in (CATCH_UP_DAYS - 1, -1))
     return select(v.customer_id, cast(v.id, String)).where(
         v.customer_id.is_not(None), v.state == VoucherState.OPEN, v.issued_at >= first, v.issued_at < end,
-        or_(v.expires_at.is_(None), v.expires_at > datetime.combine(day, time(), zone)),
+        or_(v.expires_at.is_(None), v.expires_at > midnight(day, zone)),
     )  # fmt: skip
 
 
@@ -160,8 +155,8 @@ def _tier_at_risk(_session: Session, trigger: Json, day: date, zone: ZoneInfo) -
     """Who was told that they lose their tier, from so many days before the fall on, once for each fall."""
     falls = watches.c.told_for
     first, end = (
-        datetime.combine(day, time(), zone),
-        datetime.combine(day + timedelta(days=trigger["days"] + 1), time(), zone),
+        midnight(day, zone),
+        midnight(day + timedelta(days=trigger["days"] + 1), zone),
     )
     return select(watches.c.customer_id, cast(type_coerce(falls, BigInteger), String)).where(
         falls > first, falls <= end

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -58,7 +58,7 @@ class Look:
 
     def midnight(self, days_ago: int) -> datetime:
         """The beginning of the day that many days ago."""
-        return datetime.combine(self.today - timedelta(days=days_ago), time(), ZoneInfo(self.zone))
+        return clock.midnight(self.today - timedelta(days=days_ago), ZoneInfo(self.zone))
 
     def mine(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
         """Narrows a table to the customers who are looked at, so that a look at one of them is a look into an index."""
