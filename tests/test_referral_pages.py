@@ -91,6 +91,19 @@ async def test_the_tree_shows_depth_what_was_paid_and_what_they_bought(console: 
     assert 'data-depth="2"' in page.html
 
 
+async def test_what_another_shop_paid_is_in_its_own_tree(console: Console) -> None:
+    elsewhere = await second(console)
+    lan, huy, mai = [await met(console, name) for name in ("Lan", "Huy", "Mai")]
+    for friend, at in ((huy, console.shop), (mai, elsewhere)):
+        await brings(console, lan, friend)
+        await console.order("A", at, customer_id=friend, phone=None, placed_at=console.store.clock.now())
+    for shop in (console.shop, elsewhere):
+        root = (await console.store.read(referral_tree.page, shop)).nodes[0]
+        sums = await console.store.read(referral_tree.sums, shop)
+        assert (root.friends, root.paid.points, root.revenue) == (2, 100, 85_000)
+        assert (sums.paid.points, sums.revenue) == (100, 85_000)
+
+
 async def test_a_return_goes_out_of_the_tree_again(console: Console) -> None:
     await chain(console)
     await console.order(

@@ -294,7 +294,7 @@ def _nodes(session: Session, shop_id: int, roots: Iterable[int], edges: dict[int
     found = session.execute(select(c.id, c.name).where(c.id.in_(everybody)))
     names: dict[int, str] = {row.id: row.name for row in found}
     numbers = [row.id for rows in edges.values() for row in rows]
-    paid, revenue = _paid(session, numbers), _revenue(session, shop_id, numbers)
+    paid, revenue = _paid(session, shop_id, numbers), _revenue(session, shop_id, numbers)
     nodes: list[Node] = []
     seen: set[int] = set()
 
@@ -322,14 +322,14 @@ def _nodes(session: Session, shop_id: int, roots: Iterable[int], edges: dict[int
     return nodes
 
 
-def _paid(session: Session, numbers: list[int]) -> dict[int, Paid]:
+def _paid(session: Session, shop_id: int, numbers: list[int]) -> dict[int, Paid]:
     rows = session.execute(
         select(
             rewards.c.referral_id,
             func.coalesce(func.sum(rewards.c.standing).filter(rewards.c.voucher_id.is_(None)), 0).label("points"),
             func.coalesce(func.sum(rewards.c.standing).filter(rewards.c.voucher_id.is_not(None)), 0).label("given"),
         )
-        .where(rewards.c.referral_id.in_(numbers))
+        .where(rewards.c.referral_id.in_(numbers), rewards.c.shop_id == shop_id)
         .group_by(rewards.c.referral_id)
     )
     return {row.referral_id: Paid(int(row.points), int(row.given)) for row in rows}
