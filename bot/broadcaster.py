@@ -7,7 +7,7 @@ message and voucher written, in one transaction, so a crash or a second process 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -58,7 +58,8 @@ class Mailing:
     words: Mapping[int, Mapping[str, str]]
     program_id: int | None = None
     words_b: Mapping[str, str] | None = None
-    pictures: Sequence[Picture] = ()
+    pictures: Mapping[int, Sequence[Picture]] = field(default_factory=dict)
+    """By step."""
     buttons: Sequence[Button] = ()
     paid: bool = False
     """It may leave faster than is free."""
@@ -78,7 +79,7 @@ def of_campaign(session: Session, campaign: Campaign) -> Mailing:
     """`paid` only as long as the shop still wants that."""
     return Mailing(
         CAMPAIGN, campaign.id, campaign.shop_id, Purpose(campaign.purpose), {0: campaign.messages}, campaign.program_id,
-        campaign.messages_b, contents.pictures_of(campaign.pictures), contents.buttons_of(campaign.buttons),
+        campaign.messages_b, {0: contents.pictures_of(campaign.pictures)}, contents.buttons_of(campaign.buttons),
         campaign.paid and costs.of(session, campaign.shop_id).paid,
     )  # fmt: skip
 
@@ -173,7 +174,10 @@ class Broadcaster:
         journey = journeys.get(session, journey_id)
         if not journey.on:
             return None
-        return Mailing(JOURNEY, journey.id, journey.shop_id, purpose, journeys.messages(journey))
+        return Mailing(
+            JOURNEY, journey.id, journey.shop_id, purpose, journeys.messages(journey),
+            pictures=journeys.pictures(session, journey),
+        )  # fmt: skip
 
     def _send(self, session: Session, found: Callable[[Session], Mailing | None]) -> tuple[int, list[Call]]:
         """One batch: how many people were dealt with, and what is to leave."""
@@ -215,7 +219,9 @@ class Broadcaster:
                 template, values, purpose, reach.language, buttons=mailing.buttons, delivery_id=one.id,
                 shorten=partial(self._short, session, one.id), lead=partial(self._lead, session, one.id),
             )  # fmt: skip
-            message = self._calls(session, outreach.with_pictures(told, mailing.pictures), one, reach, mailing)
+            message = self._calls(
+                session, outreach.with_pictures(told, mailing.pictures.get(one.step, ())), one, reach, mailing
+            )
             calls += message
             queued.append((one.id, reach.account, reach.chat, voucher_id, len(message)))
         deliveries.skip(session, skipped)

@@ -212,7 +212,7 @@ class Notifier:
             return "no words"
         return calls_of(
             told, bound[0], purpose=notice.purpose, rule=notice.rule, subject=notice.subject,
-            silent=self._silent(session, notice), ids=session.info["ids"],
+            silent=self._silent(session, notice), ids=session.info["ids"], albums=self._messengers[bound[0][0]].albums,
         )  # fmt: skip
 
     def _changes(self, session: Session, notice: Notice, told: Told) -> list[Call] | str:

@@ -111,13 +111,13 @@ def impersonal(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def forget_media(session: Session, shas: set[str]) -> None:
-    """Delete bytes that nobody else has in a message."""
+    """Delete bytes that nobody else has in a message, and that aren't the shop's own."""
     for sha in sorted(shas):
         attached = session.execute(select(Attachment.id).where(Attachment.sha == sha).limit(1)).first()
         extra = sa.cast(webchat.bubbles.c.extra, sa.Text)
         shown = session.execute(select(webchat.bubbles.c.number).where(extra.like(like(sha))).limit(1)).first()
         if attached is None and shown is None:
-            session.execute(delete(Media).where(Media.sha == sha))
+            session.execute(delete(Media).where(Media.sha == sha, Media.ours.is_not(True)))
 
 
 def scrub(path: str) -> None:

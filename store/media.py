@@ -35,6 +35,8 @@ class Media(Base):
     height: Mapped[int | None]
     content: Mapped[bytes] = mapped_column(LargeBinary)
     at: Mapped[datetime] = mapped_column(UtcTime)
+    ours: Mapped[bool | None]
+    """The shop's own (an offer's picture, a campaign's): it outlives the messages that show it."""
 
 
 class MediaHandle(Base):
@@ -114,8 +116,16 @@ def address(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def keep(session: Session, content: bytes, mime: str, width: int | None = None, height: int | None = None) -> str:
-    """Store bytes once; their address."""
+def keep(
+    session: Session,
+    content: bytes,
+    mime: str,
+    width: int | None = None,
+    height: int | None = None,
+    *,
+    ours: bool = False,
+) -> str:
+    """Store bytes once; their address. `ours`: see Media."""
     sha = address(content)
     if session.execute(select(Media.sha).where(Media.sha == sha)).first() is None:
         try:
@@ -123,31 +133,35 @@ def keep(session: Session, content: bytes, mime: str, width: int | None = None, 
                 session.execute(
                     insert(Media).values(
                         sha=sha, mime=mime, size=len(content), width=width, height=height, content=content,
-                        at=now(session),
+                        at=now(session), ours=ours,
                     )
                 )  # fmt: skip
         except IntegrityError:
             # Another replica has just stored the same bytes.
             pass
+    if ours:
+        session.execute(update(Media).where(Media.sha == sha, Media.ours.is_not(True)).values(ours=True))
     return sha
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What stored bytes are: `size` in bytes, `width` and `height` in px where they are a picture."""
+    """What stored bytes are: `size` in bytes, `width` and `height` in px where they are a picture; `ours`: see Media."""
 
     mime: str
     size: int
     width: int | None
     height: int | None
+    ours: bool
 
 
 def facts(session: Session, sha: str) -> Facts:
     """What is known of the bytes at an address, without them; raises NotFoundError."""
-    row = session.execute(select(Media.mime, Media.size, Media.width, Media.height).where(Media.sha == sha)).first()
+    query = select(Media.mime, Media.size, Media.width, Media.height, Media.ours).where(Media.sha == sha)
+    row = session.execute(query).first()
     if row is None:
         raise NotFoundError("media", sha)
-    return Facts(*row)
+    return Facts(row.mime, row.size, row.width, row.height, bool(row.ours))
 
 
 def load(session: Session, sha: str) -> Content:

@@ -121,6 +121,7 @@ TABLE: tuple[tuple[Who, str], ...] = (
         GET    /api/v1/recognition  shared
         GET    /api/v1/settlement  shared
         POST   /api/v1/segments/preview  shared
+        POST   /api/v1/media  shared
         POST   /api/v1/campaigns  shared missing
         GET    /api/v1/campaigns/{id:campaign}
         POST   /api/v1/campaigns/{id:campaign}/approve
@@ -427,6 +428,7 @@ TABLE: tuple[tuple[Who, str], ...] = (
         POST   /shop/journeys/trial
         POST   /shop/journeys/ready/{key=welcome}
         GET    /shop/journeys/tasks
+        GET    /shop/journeys/pictures/{sha=0000000000000000000000000000000000000000000000000000000000000000}  missing
         POST   /shop/journeys/tasks/{id:journey_task}/{action=done}
         GET    /shop/journeys/{id:journey}
         POST   /shop/journeys/{id:journey}

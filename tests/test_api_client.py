@@ -26,6 +26,7 @@ from tests.api import LAN, Api, serving
 from tests.receiver import receiving
 
 PACKAGE = "regulars_client"
+PICTURE = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 
 @pytest.fixture
@@ -143,6 +144,8 @@ async def test_a_generated_client_makes_every_call(api: Api, made: ModuleType) -
         name="Hi", criteria=m.NewCampaignCriteria.from_dict({"all": []}), purpose=m.NewCampaignPurpose("care"),
         messages=m.NewCampaignMessages.from_dict({"vi": "Chào {{ name }}"}), send_at=datetime(2026, 11, 30, tzinfo=UTC),
     )  # fmt: skip
+    picture = await call("media_add", body=m.NewMedium(content=PICTURE), status=201)
+    draft.pictures = [picture.id]
     campaign = await call("campaigns_add", body=draft, status=201)
     assert (await call("campaigns_approve", campaign.id)).state == "approved"
     assert (await call("campaigns_pause", campaign.id)).state == "paused"

@@ -1,19 +1,21 @@
 """What a campaign's message carries: pictures and buttons, on Telegram and in the web chat, and what becomes of a tap."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from loyalty.outreach.campaigns import campaigns, drafts, reports
+from loyalty.outreach.campaigns import campaigns, contents, reports
 from loyalty.outreach.campaigns.reports import Bought, ByMessenger, Report
 from loyalty.vouchers import voucher_programs
 from loyalty.vouchers.voucher_programs import Kind
-from store import webchat
+from store import erasure, webchat
 from store.clock import SetClock
 from tests.chatting import (
     Visitor,
@@ -27,6 +29,7 @@ from tests.chatting import (
     tickets_of,
     visiting,
 )
+from tests.conftest import NOON
 from tests.test_campaigns import Shop, serving
 
 LINK = {"kind": "link", "words": {"vi": "Xem thực đơn"}, "to": "https://pho.example/thuc-don"}
@@ -41,19 +44,16 @@ async def api(sqlite_url: str, clock: SetClock) -> AsyncIterator[Shop]:
         yield found
 
 
-async def picture(api: Shop, campaign: int, color: str) -> None:
-    content = BytesIO()
-    Image.new("RGB", (8, 6), color).save(content, "PNG")
-    await api.shop.store.write(
-        drafts.add_picture,
-        campaign,
-        api.shop.shop_id,
-        "test",
-        content.getvalue(),
-        "image/png",
-        name="a.png",
-        size=(8, 6),
-    )
+async def pictures(api: Shop, *colors: str) -> list[str]:
+    """Brought over the API; what they are named by."""
+    found = []
+    for color in colors:
+        content = BytesIO()
+        Image.new("RGB", (8, 6), color).save(content, "PNG")
+        status, made = await api.call("POST", "/media", {"content": base64.b64encode(content.getvalue()).decode()})
+        assert (status, made["width"], made["height"]) == (201, 8, 6), made
+        found.append(made["id"])
+    return found
 
 
 async def offer(api: Shop, **more: Any) -> int:
@@ -122,9 +122,8 @@ async def test_pictures_stand_above_the_words_on_every_messenger(api: Shop) -> N
         await visitor.tap("Bạn")
         before = len(visitor.shown)
         for colors in (["red"], ["red", "blue"]):
-            number = await api.write("Món mới", buttons=[OPEN])
-            for color in colors:
-                await picture(api, number, color)
+            shas = await pictures(api, *colors)
+            number = await api.write("Món mới", buttons=[OPEN], pictures=shas)
             await api.let_go(number)
             assert (await api.through(number))["sent"] == 2
         await visitor.caught_up()
@@ -134,6 +133,9 @@ async def test_pictures_stand_above_the_words_on_every_messenger(api: Shop) -> N
             (1, "Món mới"), (1, ""), (1, ""), (0, "Món mới"),
         ]  # fmt: skip
         assert await visitor.tap("Điểm của mình") != []
+        # What was said is forgotten in time, not the shop's own pictures.
+        await shop.store.write(erasure.forget_bubbles_before, NOON + timedelta(days=1), 1_000)
+        assert len(await shop.store.read(contents.kept, shas)) == 2
     sent = [call for call in shop.api.calls if call.method in {"sendPhoto", "sendMediaGroup"}]
     assert [(call.method, call.text) for call in sent] == [("sendPhoto", "Món mới"), ("sendMediaGroup", "")]
     words = [message for message in lan.inbox if message.get("text") == "Món mới"]
@@ -169,9 +171,7 @@ def test_profit_is_what_goods_vouchers_and_sending_leave() -> None:
 async def test_a_stop_between_picture_and_words_tears_nothing_apart(api: Shop) -> None:
     shop = api.shop
     lan = await settled_person(shop)
-    number = await api.write("Món mới")
-    for color in ("red", "blue"):
-        await picture(api, number, color)
+    number = await api.write("Món mới", pictures=await pictures(api, "red", "blue"))
     # The words wait a second behind the album, which is there; and longer, for its answer takes its time.
     shop.api.fault("sendMediaGroup", kind="slow", seconds=0.5)
     await api.let_go(number)
@@ -186,17 +186,18 @@ async def test_a_stop_between_picture_and_words_tears_nothing_apart(api: Shop) -
 
 
 @pytest.mark.parametrize(
-    ("buttons", "field"),
+    ("carried", "field"),
     [
-        ([LINK] * 4, "buttons"),
-        ([LINK | {"words": {}}], "buttons.0.words"),
-        ([LINK | {"words": {"vi": "x" * 41}}], "buttons.0.words"),
-        ([OPEN, LINK | {"to": "javascript:alert(1)"}], "buttons.1.to"),
-        ([OPEN | {"to": "shoes"}], "buttons.0.to"),
-        ([CLAIM], "voucher_program"),
+        ({"buttons": [LINK] * 4}, "buttons"),
+        ({"buttons": [LINK | {"words": {}}]}, "buttons.0.words"),
+        ({"buttons": [LINK | {"words": {"vi": "x" * 41}}]}, "buttons.0.words"),
+        ({"buttons": [OPEN, LINK | {"to": "javascript:alert(1)"}]}, "buttons.1.to"),
+        ({"buttons": [OPEN | {"to": "shoes"}]}, "buttons.0.to"),
+        ({"buttons": [CLAIM]}, "voucher_program"),
+        ({"pictures": ["0" * 64]}, "pictures.0"),
     ],
 )
-async def test_a_button_that_cannot_be_sent_is_named(api: Shop, buttons: list[Any], field: str) -> None:
-    body = {"name": "Thử", "criteria": {"all": []}, "purpose": "care", "messages": {"vi": "x"}, "buttons": buttons}
+async def test_what_cannot_be_sent_is_named(api: Shop, carried: dict[str, Any], field: str) -> None:
+    body = {"name": "Thử", "criteria": {"all": []}, "purpose": "care", "messages": {"vi": "x"}} | carried
     status, refused = await api.call("POST", "/campaigns", body)
     assert (status, refused["errors"][0]["field"]) == (422, field)

@@ -99,6 +99,15 @@ async def test_pictures_and_buttons_are_composed_and_shown_as_they_will_be(owner
     _, page = await owner.get(f"/shop/campaigns/{number}")
     assert re.findall(r'class="phone-pictures">(.*?)</div>', page)[0].count("<img") == 2
     assert "<span>Thực đơn</span>" in page
+    # A test comes as customers get it, to the reader alone.
+    hoa = owner.shop.api.user(first_name="Hoa")
+    (member,) = await owner.shop.store.read(staff.find, "Hoa")
+    token = await owner.shop.store.write(staff.make_link, member.id, "bind")
+    await owner.shop.store.write(staff.bind, "telegram:42", hoa.id, token)
+    assert (await owner.post(f"/shop/campaigns/{number}/test"))[0] == 200
+    await until(lambda: any(words in text for text in hoa.texts))
+    assert [len(m.get("photo", [])) > 0 for m in hoa.inbox] == [True, True, False]
+    assert not [text for text in lan.texts if words in text]
     assert (await owner.post(path, csrf=owner.csrf))[0] == 204
     await owner.post(f"/shop/campaigns/{number}/approve")
     await done(owner, number)

@@ -14,6 +14,7 @@ from loyalty.customers import customers
 from loyalty.orders import orders
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.outreach import deliveries
+from loyalty.outreach.campaigns import contents
 from loyalty.outreach.journeys import beginnings, dry_run, journeys, progress, ready, standings, steps
 from loyalty.points import points
 from loyalty.vouchers import voucher_programs, vouchers
@@ -25,6 +26,7 @@ from store.engine import Store
 from store.errors import InvalidError
 from tests.chatting import customer_of, quiet, settled_person
 from tests.running import running, until
+from tests.test_sender import PICTURE
 
 HCMC = ZoneInfo("Asia/Ho_Chi_Minh")
 WHO = "staff:1"
@@ -215,6 +217,11 @@ async def test_a_gift_and_its_words_come_as_one_message(sqlite_url: str, clock: 
         lan = (await customer_of(here, who)).id
         await here.store.write(customers.change, lan, birthday=date(1990, 11, 25))
         made = await here.store.write(ready.adopt, here.shop_id, "birthday", WHO)
+        shown = await here.store.write(contents.keep, PICTURE, (100, 100))
+        steps = [step | ({"pictures": [shown.sha]} if step["kind"] == "message" else {}) for step in made.steps]
+        await here.store.write(
+            journeys.change, made.id, here.shop_id, WHO, name=made.name, trigger=made.trigger, steps=steps
+        )
         await here.store.write(journeys.switch, made.id, here.shop_id, WHO, on=True)
         await quiet(here)
         before = len(who.texts)
@@ -225,6 +232,7 @@ async def test_a_gift_and_its_words_come_as_one_message(sqlite_url: str, clock: 
         (kept,) = await here.store.read(vouchers.wallet, lan)
         assert vouchers.shown(kept.voucher.code) in said
         assert "22/12/2026" in said
+        assert len(here.api.calls_of("sendPhoto")) == 1
 
 
 async def test_criteria_that_ask_for_what_is_gone_hold_up_no_other_journey(store: Store, shop: int) -> None:

@@ -3,10 +3,13 @@
 import re
 from datetime import date, timedelta
 from html import unescape
+from io import BytesIO
 from typing import Any
 
+import aiohttp
 import pytest
 from multidict import MultiDict
+from PIL import Image
 from sqlalchemy import func, select
 
 from bot.chores import _to_the_end
@@ -115,6 +118,37 @@ async def test_steps_are_added_moved_taken_out_and_saved(console: Console) -> No
     assert "Gọi khách" in flow.text
     await owner.post(f"/shop/journeys/{made.id}/remove")
     assert await console.store.read(journeys.of_shop, console.shop) == []
+
+
+async def test_a_message_carries_pictures(console: Console) -> None:
+    owner = await console.as_(Role.OWNER)
+    form = form_of((await owner.get("/shop/journeys/new")).html)
+    form["name"], form["1.words_vi"] = "Thử", "Chào"
+    for color in ("red", "blue"):
+        body = aiohttp.FormData([(name, value) for name, value in form.items() if name != "1.upload"])
+        body.add_field("1.upload", png(color), filename="a.png", content_type="image/png")
+        headers = {"X-CSRF-Token": owner.csrf, "HX-Request": "true"}
+        async with owner.http.post(owner.root + "/shop/journeys/shape", data=body, headers=headers) as answer:
+            assert answer.status == 200
+            form["1.pictures"] = re.findall(r'name="1.pictures" value="([^"]*)"', await answer.text())[0]
+    first, second = form["1.pictures"].split()
+    async with owner.http.get(f"{owner.root}/shop/journeys/pictures/{second}") as answer:
+        assert (answer.status, answer.content_type) == (200, "image/jpeg")
+    wrong = form.copy()
+    wrong["1.pictures"] = "0" * 64
+    refused = await send(owner, "/shop/journeys", wrong)
+    assert (refused.status, 'id="f-1.pictures-said"' in refused.html) == (422, True)
+    form["do"] = "drop 1 0"
+    form = form_of((await send(owner, "/shop/journeys/shape", form)).html)
+    assert (await send(owner, "/shop/journeys", form)).status == 200
+    (made,) = await console.store.read(journeys.of_shop, console.shop)
+    assert made.steps[0]["pictures"] == [second] != [first]
+
+
+def png(color: str) -> bytes:
+    content = BytesIO()
+    Image.new("RGB", (8, 6), color).save(content, "PNG")
+    return content.getvalue()
 
 
 async def test_what_is_wrong_is_said_at_its_field(console: Console) -> None:

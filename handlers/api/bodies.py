@@ -108,9 +108,9 @@ def number(given: str | int, what: str) -> int:
     return int(text)
 
 
-async def read(request: web.Request, model: type[M]) -> M:
+async def read(request: web.Request, model: type[M], bytes_max: int = BODY_BYTES_MAX) -> M:
     """The request's body. Raises ProblemError (too_large, invalid_json, invalid) and pydantic's ValidationError."""
-    raw = await _bytes(request)
+    raw = await _bytes(request, bytes_max)
     try:
         text = raw.decode("utf-8-sig")
         given = json.loads(text, parse_constant=_no_constant)
@@ -170,15 +170,15 @@ def _no_constant(constant: str) -> Any:
     raise ValueError(constant)
 
 
-async def _bytes(request: web.Request) -> bytes:
-    if (request.content_length or 0) > BODY_BYTES_MAX:
+async def _bytes(request: web.Request, bytes_max: int) -> bytes:
+    if (request.content_length or 0) > bytes_max:
         raise ProblemError("too_large")
     parts: list[bytes] = []
     size = 0
     try:
         async for part in request.content.iter_any():
             size += len(part)
-            if size > BODY_BYTES_MAX:
+            if size > bytes_max:
                 raise ProblemError("too_large")
             parts.append(part)
     except web.RequestPayloadError as error:

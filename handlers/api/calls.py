@@ -91,6 +91,7 @@ class Call:
     query: type[BaseModel] | None = None
     headers: Sequence[str] = ()
     refusals: Sequence[str] = ()
+    body_bytes: int = bodies.BODY_BYTES_MAX
 
     @property
     def name(self) -> str:
@@ -100,7 +101,7 @@ class Call:
     async def run(self, ask: Ask) -> Answer:
         """Check what was sent and answer it."""
         if self.body is not None:
-            return await self.handler(ask, await bodies.read(ask.request, self.body))
+            return await self.handler(ask, await bodies.read(ask.request, self.body, self.body_bytes))
         if self.query is not None:
             return await self.handler(ask, bodies.query(ask.request, self.query))
         return await self.handler(ask)

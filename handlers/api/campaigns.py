@@ -10,7 +10,7 @@ from handlers.api.bodies import Body, Moment, RowNumber, example
 from handlers.api.calls import Answer, Ask, Call
 from loyalty.outreach.campaigns import campaigns, drafts, reports
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
-from loyalty.outreach.campaigns.contents import BUTTONS_MAX, PLACES, Button, ButtonKind
+from loyalty.outreach.campaigns.contents import BUTTONS_MAX, PICTURES_MAX, PLACES, Button, ButtonKind
 from loyalty.outreach.campaigns.drafts import HOLD_OUT_MAX, NAME_CHARS_MAX, Draft
 from store.outbox import Purpose
 
@@ -56,6 +56,11 @@ class NewCampaign(Body):
     voucher_program: RowNumber | None = Field(default=None, description="A voucher of it goes to each.")
     buttons: list[NewButton] = Field(
         default=[], max_length=BUTTONS_MAX, description="Below the words, above the one that stops such messages."
+    )
+    pictures: list[str] = Field(
+        default=[],
+        max_length=PICTURES_MAX,
+        description="By their `id` (see /media). One stands above the words; several come as an album before them.",
     )
 
 
@@ -125,6 +130,7 @@ async def add(ask: Ask, body: NewCampaign) -> Answer:
         draft = Draft(
             body.name, body.criteria, body.purpose, body.messages, body.messages_b or {}, body.hold_out, body.send_at,
             body.best_hour, body.voucher_program, [Button(one.kind, one.words, one.to) for one in body.buttons],
+            body.pictures,
         )  # fmt: skip
         return _answered(session, drafts.add(session, ask.shop_id, draft, ask.actor))
 

@@ -55,7 +55,7 @@ KINDS: Mapping[str, Kind] = {
     "unauthorized": Kind(401, "The API key is missing or wrong", "Send `Authorization: Bearer KEY`."),
     "rate_limited": Kind(429, "Too many calls", "Wait as many seconds as `Retry-After` says."),
     "invalid_json": Kind(400, "The body is not JSON", "Send one JSON object in UTF-8."),
-    "too_large": Kind(413, "The body is too large", "A body may have 1 MB."),
+    "too_large": Kind(413, "The body is too large", "A body may have 1 MB, a picture's 8 MB."),
     "invalid": Kind(422, "A field can't be taken", "`errors` names each field and what is wrong with it."),
     "not_found": Kind(404, "Not found", "Check the number, the phone or the path."),
     "method_not_allowed": Kind(405, "This path has no such method", "`Allow` names those it has."),

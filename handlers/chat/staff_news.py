@@ -30,7 +30,12 @@ def _mentioned(voice: Voice, params: Params) -> Told:
     )
 
 
+def _campaign_test(_voice: Voice, params: Params) -> Told:
+    return Told(str(params["text"]), files=params["files"], plain=True)
+
+
 KINDS: dict[str, Callable[[Voice, Params], Told]] = {
+    "campaign_test": _campaign_test,
     "mentioned": _mentioned,
     "points_adjustment_approved": _approved,
     "points_adjustment_refused": _refused,

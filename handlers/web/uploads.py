@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from aiohttp import BodyPartReader, web
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from store.errors import InvalidError
 from store.media import BYTES_MAX, File
@@ -13,6 +13,8 @@ from store.media import BYTES_MAX, File
 SHOWN_PICTURES = {"image/jpeg", "image/png", "image/webp"}
 FIELD_CHARS_MAX = 20_000
 NAME_CHARS_MAX = 200
+SENT_SIDE = 1_600
+"""px of the longer side of a picture to be sent: phones show no more of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,21 @@ async def _read(request: web.Request, files_max: int) -> tuple[dict[str, str], l
         mime = part.headers.get("Content-Type", "").split(";")[0].strip() or "application/octet-stream"
         uploads.append(await asyncio.to_thread(examine, bytes(content), mime, part.filename))
     return fields, uploads
+
+
+def to_send(content: bytes) -> tuple[bytes, tuple[int, int]]:
+    """A picture as a JPEG that phones show, its size in px, without what a camera writes into it (where it was taken). Raises
+    InvalidError.
+    """
+    try:
+        with Image.open(BytesIO(content)) as opened:
+            found = ImageOps.exif_transpose(opened).convert("RGB")
+            found.thumbnail((SENT_SIDE, SENT_SIDE))
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise InvalidError("picture", "format") from None
+    kept = BytesIO()
+    found.save(kept, "JPEG", quality=85)
+    return kept.getvalue(), found.size
 
 
 def examine(content: bytes, mime: str, name: str) -> Upload:

@@ -91,7 +91,7 @@ async def image(request: web.Request) -> web.StreamResponse:
     content = await asyncio.to_thread(_square, sent[0].content) if sent else None
 
     def write(session: Session) -> None:
-        sha = media.keep(session, content, "image/jpeg", IMAGE_SIDE, IMAGE_SIDE) if content else None
+        sha = media.keep(session, content, "image/jpeg", IMAGE_SIDE, IMAGE_SIDE, ours=True) if content else None
         change_offer(session, here, number, "offer_image", image=sha)
 
     await site.store_of(request).write(write)

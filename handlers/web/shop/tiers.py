@@ -258,7 +258,7 @@ async def upload(request: web.Request) -> web.StreamResponse:
     def write(session: Session) -> None:
         need(session, here.member)
         before = tiers.get(session, number)
-        sha = media.keep(session, content, "image/png", PICTURE_SIDE, PICTURE_SIDE) if content else None
+        sha = media.keep(session, content, "image/png", PICTURE_SIDE, PICTURE_SIDE, ours=True) if content else None
         _audit(session, here, before, tiers.change(session, number, picture=sha))
 
     await site.store_of(request).write(write)

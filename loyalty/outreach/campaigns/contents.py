@@ -1,4 +1,4 @@
-"""Contents: what a campaign's message carries beside its words: pictures above them, buttons below.
+"""Contents: what a campaign's or a journey's message carries beside its words: pictures above them, buttons below.
 
 A button opens a web address (by a short link), opens one of the chat's own places, hands out the campaign's voucher to who
 asks for it, or says its words to the shop, which opens a request. Each tap is counted like an opened link.
@@ -10,8 +10,11 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from loyalty.customers.customers import LANGUAGES
-from store.errors import InvalidError
+from store import media
+from store.errors import InvalidError, NotFoundError
 
 BUTTONS_MAX = 3
 LABEL_CHARS_MAX = 40
@@ -61,6 +64,34 @@ def buttons_of(written: Sequence[dict[str, Any]] | None) -> list[Button]:
 def pictures_of(written: Sequence[dict[str, Any]] | None) -> list[Picture]:
     """As they were written down."""
     return [Picture(**one) for one in written or ()]
+
+
+def keep(session: Session, content: bytes, size: tuple[int, int], name: str = "") -> Picture:
+    """Keep a JPEG of `size` px, to be sent as often as the shop likes."""
+    return Picture(media.keep(session, content, "image/jpeg", *size, ours=True), name or "picture.jpg", *size)
+
+
+def kept(session: Session, shas: Sequence[str]) -> list[Picture]:
+    """The shop's own pictures at these addresses; what isn't one is left out."""
+    found = []
+    for sha in shas:
+        try:
+            facts = media.facts(session, sha)
+        except NotFoundError:
+            continue
+        if facts.ours and facts.mime.startswith("image/") and facts.width and facts.height:
+            found.append(Picture(sha, f"picture.{facts.mime.removeprefix('image/')}", facts.width, facts.height))
+    return found
+
+
+def check_pictures(session: Session, shas: Sequence[str], field: str) -> list[Picture]:
+    """The same, all of them. Raises InvalidError, `field` or `field.0` its field."""
+    if len(shas) > PICTURES_MAX:
+        raise InvalidError(field, "count", PICTURES_MAX)
+    for place, sha in enumerate(shas):
+        if not kept(session, [sha]):
+            raise InvalidError(f"{field}.{place}", "unknown", sha)
+    return kept(session, shas)
 
 
 def written(those: Sequence[Button] | Sequence[Picture]) -> list[dict[str, Any]]:

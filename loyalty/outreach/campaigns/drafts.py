@@ -17,7 +17,7 @@ from loyalty.outreach.campaigns.contents import PICTURES_MAX, Button, Picture
 from loyalty.outreach.consents import PURPOSES
 from loyalty.outreach.segments import criteria, fields
 from loyalty.vouchers import voucher_programs
-from store import audit, media, shops
+from store import audit, shops
 from store.clock import now
 from store.errors import InvalidError, NotFoundError
 
@@ -40,6 +40,8 @@ class Draft:
     best_hour: bool = False
     program_id: int | None = None
     buttons: Sequence[Button] = ()
+    pictures: Sequence[str] | None = None
+    """Their addresses; None: as they are."""
 
 
 def add(session: Session, shop_id: int, draft: Draft, actor: str) -> Campaign:
@@ -109,7 +111,11 @@ def _checked(session: Session, shop_id: int, draft: Draft) -> dict[str, Any]:
             raise NotFoundError("voucher_program", draft.program_id)
         if offer.shared:
             raise InvalidError("voucher_program", "unsupported", draft.program_id)
-    return {
+    shown = (
+        {} if draft.pictures is None
+        else {"pictures": contents.written(contents.check_pictures(session, draft.pictures, "pictures")) or None}
+    )  # fmt: skip
+    return shown | {
         "name": title, "criteria": criteria.written(read), "purpose": int(PURPOSES[draft.purpose]),
         "messages": dict(draft.messages), "messages_b": dict(draft.messages_b) or None, "hold_out": draft.hold_out,
         "send_at": draft.send_at, "best_hour": draft.best_hour, "program_id": draft.program_id,
@@ -123,17 +129,15 @@ def add_picture(
     shop_id: int,
     actor: str,
     content: bytes,
-    mime: str,
     *,
     name: str,
     size: tuple[int, int],
 ) -> None:
-    """Put a picture (`size` in px) behind the others of a draft. Raises NotFoundError, CampaignStateError, InvalidError."""
+    """Put a JPEG (`size` in px) behind the others of a draft. Raises NotFoundError, CampaignStateError, InvalidError."""
     kept = contents.pictures_of(campaigns.drafted(session, campaign_id, shop_id).pictures)
     if len(kept) >= PICTURES_MAX:
         raise InvalidError("picture", "count", PICTURES_MAX)
-    sha = media.keep(session, content, mime, *size)
-    _illustrate(session, campaign_id, shop_id, actor, [*kept, Picture(sha, name, *size)])
+    _illustrate(session, campaign_id, shop_id, actor, [*kept, contents.keep(session, content, size, name)])
 
 
 def drop_picture(session: Session, campaign_id: int, shop_id: int, actor: str, place: int) -> None:

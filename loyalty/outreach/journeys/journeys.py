@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, Text, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from loyalty.outreach.campaigns import contents
+from loyalty.outreach.campaigns.contents import Picture
 from loyalty.outreach.journeys import steps as steps_of
 from loyalty.outreach.journeys import triggers
 from loyalty.outreach.segments import criteria, fields, saved
@@ -159,6 +161,8 @@ def trigger_of(session: Session, shop_id: int, given: Any) -> dict[str, Any]:
 def _check_step(session: Session, shop_id: int, step: Mapping[str, Any], seen: fields.Look) -> None:
     if step["kind"] == "condition":
         fields.check(criteria.parse(step["criteria"], f"steps.{step['id']}.criteria"), seen)
+    if step["kind"] == "message":
+        contents.check_pictures(session, step.get("pictures", ()), f"steps.{step['id']}.pictures")
     if step["kind"] == "voucher":
         offer = voucher_programs.get(session, step["program"])
         if offer.shop_id not in {None, shop_id}:
@@ -174,5 +178,14 @@ def calendar_begun(session: Session, journey_id: int, day: date) -> None:
 
 def messages(journey: Journey) -> dict[int, dict[str, str]]:
     """The words of each message step, by its number and language."""
+    return {step["id"]: step["messages"] for step in _speaking(journey)}
+
+
+def pictures(session: Session, journey: Journey) -> dict[int, list[Picture]]:
+    """The pictures of those that have some, by the step's number."""
+    return {step["id"]: contents.kept(session, step["pictures"]) for step in _speaking(journey) if "pictures" in step}
+
+
+def _speaking(journey: Journey) -> list[dict[str, Any]]:
     every = steps_of.places(journey.steps).values()
-    return {placed.step["id"]: placed.step["messages"] for placed in every if placed.step["kind"] == "message"}
+    return [placed.step for placed in every if placed.step["kind"] == "message"]

@@ -1,6 +1,6 @@
 """Steps: what a journey does, one after the other, as data. Pure: nothing here knows the database or the time of day.
 
-    {kind: wait, days | hours, at?}   {kind: until, weekday | date, at}   {kind: message, messages, purpose?}
+    {kind: wait, days | hours, at?}   {kind: until, weekday | date, at}   {kind: message, messages, purpose?, pictures?}
     {kind: voucher, program}   {kind: points, points, reason}   {kind: tag, tag}   {kind: task, text}   {kind: webhook, name}
     {kind: condition, criteria, then: […], else: […]}   {kind: split, share, a: […], b: […]}   {kind: exit}
 
@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from loyalty.outreach import templates
+from loyalty.outreach.campaigns.contents import PICTURES_MAX
 from loyalty.outreach.segments import criteria
 from store.errors import InvalidError
 
@@ -96,6 +97,8 @@ def _step(given: Any, path: str, fresh: Iterator[int], seen: set[int], depth: in
             kept["purpose"] = given.get("purpose") or "care"
             if kept["purpose"] not in {"care", "advertising"}:
                 raise InvalidError(f"{path}.purpose", "unknown", kept["purpose"])
+            if given.get("pictures"):
+                kept["pictures"] = _addresses(given["pictures"], f"{path}.pictures")
         case "voucher":
             kept["program"] = _number(given, "program", path, 1, 2**62)
         case "points":
@@ -140,6 +143,17 @@ def _day(value: Any, path: str) -> str:
         return date.fromisoformat(str(value)).isoformat()
     except ValueError:
         raise InvalidError(path, "format", value) from None
+
+
+def _addresses(given: Any, path: str) -> list[str]:
+    """Of pictures, as media has them."""
+    if not isinstance(given, list) or not all(
+        isinstance(one, str) and re.fullmatch("[0-9a-f]{64}", one) for one in given
+    ):
+        raise InvalidError(path, "format")
+    if len(given) > PICTURES_MAX:
+        raise InvalidError(path, "count", PICTURES_MAX)
+    return list(given)
 
 
 def _messages(given: Any, path: str) -> dict[str, str]:

@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from io import BytesIO
 
 from aiohttp import web
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from handlers.chat.commands import LABELS
 from handlers.web import files, site, uploads
@@ -18,8 +16,6 @@ from store import media
 from store.errors import InvalidError, NotFoundError
 
 LANGUAGES = ("vi", "en")
-SIDE = 1_600
-"""px of a picture's longer side: phones show no more of it."""
 
 
 def kinds(said: Words) -> list[tuple[str, str]]:
@@ -87,10 +83,9 @@ async def add_picture(request: web.Request) -> web.StreamResponse:
     store = site.store_of(request)
     for one in sent:
         try:
-            content, size = await asyncio.to_thread(_sized, one.content)
+            content, size = await asyncio.to_thread(uploads.to_send, one.content)
             await store.write(
-                drafts.add_picture, number, here.shop.id, here.actor, content, "image/jpeg", name=one.name or "a.jpg",
-                size=size,
+                drafts.add_picture, number, here.shop.id, here.actor, content, name=one.name, size=size
             )  # fmt: skip
         except InvalidError as error:
             words = {
@@ -117,16 +112,3 @@ async def picture(request: web.Request) -> web.StreamResponse:
         raise NotFoundError("picture", place)
     content = await site.store_of(request).read(media.load, kept[place].sha)
     return files.media_response(content, kept[place].name)
-
-
-def _sized(content: bytes) -> tuple[bytes, tuple[int, int]]:
-    """As phones show it, without what a camera writes into it (where it was taken)."""
-    try:
-        with Image.open(BytesIO(content)) as opened:
-            found = ImageOps.exif_transpose(opened).convert("RGB")
-            found.thumbnail((SIDE, SIDE))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise InvalidError("picture", "format") from None
-    kept = BytesIO()
-    found.save(kept, "JPEG", quality=85)
-    return kept.getvalue(), found.size

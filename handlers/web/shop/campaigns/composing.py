@@ -32,9 +32,9 @@ from loyalty.outreach.templates import TemplateError
 from loyalty.points import ledger
 from loyalty.tiers import tiers
 from loyalty.vouchers import voucher_programs
-from store import audit, outbox, staff
+from store import audit, notices, staff
 from store.errors import InvalidError, NotFoundError, RuleError
-from store.outbox import Call, Purpose
+from store.outbox import Purpose
 
 PAGE = "campaigns"
 EVERYBODY: dict[str, Any] = {"all": []}
@@ -128,7 +128,7 @@ async def shown(
         offers = [one for one in voucher_programs.of_shop(session, here.shop.id) if not one.shared]
         return {
             "segments": saved.of_shop(session, here.shop.id), "offers": offers, "effect": _effect(session, request, form),
-            "bound": _account(session, here) is not None,
+            "bound": _bound(session, here),
         }  # fmt: skip
 
     context = await site.store_of(request).read(look)
@@ -310,9 +310,9 @@ def _told(
 # ── A test to oneself ───────────────────────────────────────────────────────────────────────────────
 
 
-def _account(session: Session, here: Frame) -> tuple[str, int] | None:
-    """The reader's own Telegram, as account and chat."""
-    return next((one for one in staff.accounts_of(session, here.member.id) if one[0].startswith("telegram:")), None)
+def _bound(session: Session, here: Frame) -> bool:
+    """Whether the reader's own Telegram is known."""
+    return any(account.startswith("telegram:") for account, _ in staff.accounts_of(session, here.member.id))
 
 
 async def send_test(request: web.Request) -> web.StreamResponse:
@@ -320,12 +320,11 @@ async def send_test(request: web.Request) -> web.StreamResponse:
     here, said, number = frame.frame_of(request), site.words_of(request), frame.named(request)
 
     def write(session: Session) -> None:
-        campaign, mine = campaigns.get(session, number, here.shop.id), _account(session, here)
+        campaign = campaigns.get(session, number, here.shop.id)
         if campaign.state not in {CampaignState.DRAFT, CampaignState.PROPOSED}:
             raise campaigns.CampaignStateError(number, campaign.state)
-        if mine is None:
+        if not _bound(session, here):
             raise NotBoundError(number)
-        account, chat = mine
         purpose = Purpose(campaign.purpose)
         found = effects.of(session, campaign.criteria, purpose, here.shop.timezone, here.shop.id)
         reader = found.reader or _nobody(said)
@@ -337,12 +336,11 @@ async def send_test(request: web.Request) -> web.StreamResponse:
             )  # fmt: skip
             # Its buttons would act on the reader's own account: they are left out.
             head = said("A test, to you alone:")
-            payload = {"chat_id": chat, "text": f"{head}\n\n{told.text}"}
-            call = Call(
-                session.info["ids"].new(), account, chat, "sendMessage", json.dumps(payload, ensure_ascii=False),
-                purpose=Purpose.REPLY,
-            )  # fmt: skip
-            outbox.put(session, [call])
+            test = Told(f"{head}\n\n{told.text}", plain=True)
+            for part in outreach.with_pictures(test, contents.pictures_of(campaign.pictures)):
+                notices.tell(
+                    session, "campaign_test", staff_id=here.member.id, purpose=Purpose.REPLY, text=part.text, files=part.files,
+                )  # fmt: skip
         audit.record(session, here.actor, "campaign_tested", here.shop.id, campaign=number)
 
     try:

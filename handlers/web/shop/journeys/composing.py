@@ -98,6 +98,7 @@ def _node(step: Json, segments: Sequence[Segment]) -> Node:
         said = {"unit": unit, "days": str(step[unit]), "clock": step.get("at", "")}
     elif kind == "message":
         said |= {f"words_{language}": words for language, words in step["messages"].items()}
+        said["pictures"] = " ".join(step.get("pictures", ()))
     elif kind == "condition":
         said, kept = asked_of(step["criteria"], segments), step["criteria"]
     branches = {name: nodes(step[name], segments) for name in BRANCHES.get(kind, ())}
@@ -174,6 +175,7 @@ def _step(node: Node, segments: Sequence[Segment]) -> Json:
                 words = {language: said.get(f"words_{language}", "") for language in ("vi", "en")}
                 kept["messages"] = {language: text for language, text in words.items() if text}
                 kept["purpose"] = said.get("purpose", "care")
+                kept["pictures"] = said.get("pictures", "").split()
             case "voucher":
                 kept["program"] = fields.needed(said, "program")
             case "points":
@@ -210,11 +212,20 @@ def place_of(path: str, listed: Sequence[Node]) -> str:
     return ".".join([str(node.id), *rest])
 
 
+def illustrate(listed: Sequence[Node], number: int, pictures: Sequence[str]) -> None:
+    """Put pictures (their addresses) behind those of a message step."""
+    for node in every(listed):
+        if node.id == number and node.kind == "message":
+            node.said["pictures"] = " ".join([*node.said.get("pictures", "").split(), *pictures])
+
+
 # ── Adding, moving, removing ────────────────────────────────────────────────────────────────────────
 
 
 def act(listed: list[Node], order: str) -> None:
-    """Do what a button says: `add PARENT BRANCH KIND`, `up 7`, `down 7`, `remove 7`. One that makes no sense does nothing."""
+    """Do what a button says: `add PARENT BRANCH KIND`, `up 7`, `down 7`, `remove 7`, `drop 7 0` (of step 7's pictures the
+    first). One that makes no sense does nothing.
+    """
     match order.split(" "):
         case ["add", parent, branch, kind] if kind in KINDS and parent.isdecimal():
             target = listed if parent == "0" else _branch(listed, int(parent), branch)
@@ -222,6 +233,11 @@ def act(listed: list[Node], order: str) -> None:
             if target is not None and len(taken) < STEPS_MAX:
                 fresh = max(taken, default=0) + 1
                 target.append(Node(fresh, kind, dict(NEW.get(kind, {})), {name: [] for name in BRANCHES.get(kind, ())}))
+        case ["drop", number, place] if number.isdecimal() and place.isdecimal():
+            for node in every(listed):
+                if node.id == int(number):
+                    shown = enumerate(node.said.get("pictures", "").split())
+                    node.said["pictures"] = " ".join(sha for at, sha in shown if at != int(place))
         case ["up" | "down" | "remove" as what, number] if number.isdecimal():
             home = _home(listed, int(number))
             if home is None:

@@ -1,5 +1,6 @@
 """The editor of a journey: its steps as a list, the flow drawn beside it, a dry run. Nothing is kept until it is saved."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.orm import Session
 
-from handlers.web import site
+from handlers.web import files, site, uploads
 from handlers.web.shop import fields, frame
 from handlers.web.shop.campaigns.composing import variables
 from handlers.web.shop.campaigns.said import reasons
@@ -16,11 +17,13 @@ from handlers.web.shop.journeys import composing, said
 from handlers.web.shop.journeys.composing import Node
 from handlers.words import Words
 from loyalty.outreach import templates
+from loyalty.outreach.campaigns import contents
 from loyalty.outreach.journeys import dry_run, journeys, standings, triggers
 from loyalty.outreach.journeys.journeys import Journey
 from loyalty.outreach.segments import saved
 from loyalty.vouchers import voucher_programs
-from store.errors import InvalidError
+from store import media
+from store.errors import InvalidError, NotFoundError
 
 PLACE = "/shop/journeys"
 PAGE = "journeys"
@@ -191,12 +194,46 @@ async def save(request: web.Request) -> web.StreamResponse:
 
 
 async def shape(request: web.Request) -> web.StreamResponse:
-    """A step added, moved or removed in the form; nothing is kept. A script gets the piece, else it is the page."""
+    """A step added, moved or removed in the form, pictures put to one; no more than those is kept. A script gets the piece, else
+    it is the page.
+    """
     draft = await read(request)
     composing.act(draft.nodes, draft.form.get("do", ""))
+    try:
+        for number, shas in (await _pictures(request)).items():
+            composing.illustrate(draft.nodes, number, shas)
+    except InvalidError:
+        words = site.words_of(request)("This file is no picture we can read.")
+        return frame.told(web.Response(status=422), words)
     if not frame.by_script(request):
         return await _page(request, draft)
     return await frame.part(request, "shop/journeys/steps.html", await _context(request, draft) | {"swapped": True})
+
+
+async def _pictures(request: web.Request) -> dict[int, list[str]]:
+    """The addresses of the pictures that a form brings along, by the step's number. Raises InvalidError."""
+    found: dict[int, list[str]] = {}
+    for name, sent in (await request.post()).items():
+        number = name.removesuffix(".upload")
+        if isinstance(sent, web.FileField) and sent.filename and number.isdecimal():
+            content, size = await asyncio.to_thread(uploads.to_send, sent.file.read())
+            made = await site.store_of(request).write(contents.keep, content, size)
+            found.setdefault(int(number), []).append(made.sha)
+    return found
+
+
+async def picture(request: web.Request) -> web.StreamResponse:
+    """One of the shop's own pictures, by its address."""
+    sha = request.match_info["sha"]
+
+    def look(session: Session) -> media.Content:
+        contents.check_pictures(session, [sha], "picture")
+        return media.load(session, sha)
+
+    try:
+        return files.media_response(await site.store_of(request).read(look), "picture.jpg")
+    except InvalidError:
+        raise NotFoundError("picture", sha) from None
 
 
 async def flow(request: web.Request) -> web.StreamResponse:

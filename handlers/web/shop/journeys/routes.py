@@ -20,6 +20,7 @@ def add_journeys(app: web.Application) -> None:
     add.add_post("/shop/journeys/ready/{key:[a-z_]{1,30}}", shop(page.adopt))
     add.add_get("/shop/journeys/tasks", shop(page.tasks_page))
     add.add_post(f"/shop/journeys/tasks/{ID}/{{action:done|open}}", shop(page.settle))
+    add.add_get("/shop/journeys/pictures/{sha:[0-9a-f]{64}}", shop(editor.picture))
     add.add_get(f"/shop/journeys/{ID}", shop(editor.edit))
     add.add_post(f"/shop/journeys/{ID}", shop(editor.save))
     add.add_get(f"/shop/journeys/{ID}/people", shop(page.people))

@@ -176,6 +176,12 @@ def problem(said: Words, error: InvalidError) -> str:
         "date": said("Choose a day."), "tag": said("Write the tag."), "text": said("Write what is to be done."),
         "reason": said("Say what the points are for."), "kind": said("Choose what begins it."),
     }  # fmt: skip
+    if "pictures" in error.field:
+        return (
+            said("Ten pictures are the most.")
+            if error.problem == "count"
+            else said("This picture isn't here any more: take it away and add it again.")
+        )
     if name.startswith("words"):
         return (
             said("Up to {n} letters.", n=said.number(3_500))

@@ -164,7 +164,7 @@ async def upload(request: web.Request) -> web.StreamResponse:
         raise InvalidError("picture", "format")
 
     def write(session: Session) -> None:
-        sha = media.keep(session, sent[0].content, sent[0].mime, sent[0].width, sent[0].height)
+        sha = media.keep(session, sent[0].content, sent[0].mime, sent[0].width, sent[0].height, ours=True)
         said = _filled_input(badge)
         _audit(session, here, badge, badges.change(session, badge.id, here.shop.id, BadgeInput(**said, picture=sha)))
 
