@@ -7,6 +7,7 @@ installation's secret key: the database alone gives nothing to guess from.
 
 import hashlib
 import hmac
+import math
 import re
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -36,9 +37,13 @@ class PinRow(Base):
 
 
 class WrongPinError(RuleError):
-    """Not this member's PIN, or they have none."""
+    """Not this member's PIN, or they have none; `left` may be tried before it closes."""
 
     code = "wrong_pin"
+
+    def __init__(self, left: int) -> None:
+        super().__init__(f"{left} left")
+        self.left = left
 
 
 class PinClosedError(RuleError):
@@ -84,14 +89,14 @@ def enter(session: Session, staff_id: int, pin: str, shop_id: int, secret_key: s
         select(pins.c.hash, pins.c.wrong, pins.c.closed_until).where(pins.c.staff_id == staff_id).with_for_update()
     ).first()
     if row is None:
-        return WrongPinError()
+        return WrongPinError(WRONG_MAX)
     moment = now(session)
     if row.closed_until is not None and row.closed_until > moment:
-        raise PinClosedError(int((row.closed_until - moment).total_seconds()) + 1)
+        raise PinClosedError(math.ceil((row.closed_until - moment).total_seconds()))
     try:
         member = staff.get(session, staff_id)
     except NotFoundError:
-        return WrongPinError()
+        return WrongPinError(WRONG_MAX)
     right = hmac.compare_digest(row.hash, _hash(staff_id, pin, secret_key)) and member.may(Right.TILL, shop_id)
     wrong = 0 if right else row.wrong + 1
     closed = wrong >= WRONG_MAX
@@ -100,7 +105,7 @@ def enter(session: Session, staff_id: int, pin: str, shop_id: int, secret_key: s
         .where(pins.c.staff_id == staff_id)
         .values(wrong=0 if closed else wrong, closed_until=moment + CLOSED_FOR if closed else None)
     )
-    return member if right else WrongPinError()
+    return member if right else WrongPinError(WRONG_MAX - wrong)
 
 
 def _hash(staff_id: int, pin: str, secret_key: str) -> str:

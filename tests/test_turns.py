@@ -66,11 +66,13 @@ async def test_five_wrong_pins_close_it_for_a_quarter_of_an_hour(
     for _ in range(4):
         await store.write(pins.enter, hoa, "000111", shop, KEY)
     assert isinstance(await store.write(pins.enter, hoa, "271828", shop, KEY), Member)
-    for _ in range(5):
-        assert isinstance(await store.write(pins.enter, hoa, "000111", shop, KEY), WrongPinError)
+    for left in (4, 3, 2, 1, 0):
+        wrong = await store.write(pins.enter, hoa, "000111", shop, KEY)
+        assert isinstance(wrong, WrongPinError)
+        assert wrong.left == left
     with pytest.raises(PinClosedError) as closed:
         await store.write(pins.enter, hoa, "271828", shop, KEY)
-    assert closed.value.seconds == 901
+    assert closed.value.seconds == 900
     clock.advance(timedelta(minutes=15))
     assert isinstance(await store.write(pins.enter, hoa, "271828", shop, KEY), Member)
 
@@ -99,9 +101,12 @@ async def test_a_turn_by_pin_opens_the_till_and_nothing_else(store: Store, till:
     await store.write(pins.choose, boss, "271828", KEY)
     listed = await (await till.browser.get(f"/till/cashiers/{till.shop}")).json()
     assert listed == {"cashiers": [{"id": boss, "name": "Hà", "here": False}], "has_pin": False, "may_choose": True}
-    assert await till("switch", staff=boss, pin="271829") == (
-        404, {"error": "Mã PIN chưa đúng.", "code": "wrong_pin"}
+    said = [(await till("switch", staff=boss, pin="271829"))[1]["error"] for _ in range(4)]
+    assert said[1:] == ["Mã PIN chưa đúng.", *(f"Mã PIN chưa đúng, còn {left} lần thử." for left in (2, 1))]
+    assert await till("switch", staff=boss, pin="27182") == (
+        404, {"error": "Sai mã PIN nhiều lần quá. 15 phút nữa thử lại nhé.", "code": "wrong_pin"}
     )  # fmt: skip
+    await store.write(pins.choose, boss, "271828", KEY)
     status, told = await till("switch", staff=boss, pin="271828")
     assert (status, told) == (200, {"name": "Hà"})
     assert "Hà" in await (await till.browser.get("/till")).text()

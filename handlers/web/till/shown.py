@@ -18,7 +18,10 @@ from loyalty.vouchers.discounts import ItemsError
 from loyalty.vouchers.voucher_programs import MinOrderError
 from loyalty.vouchers.vouchers import Kept, VoucherState
 from store.errors import InvalidError, NotFoundError, RuleError
-from store.pins import PinClosedError
+from store.pins import CLOSED_FOR, PinClosedError, WrongPinError
+
+PIN_WARNS = 2
+"""So many tries before it closes, a wrong PIN says how many are left."""
 
 
 def ranks(session: Session) -> dict[str, int]:
@@ -148,8 +151,13 @@ def refusal(said: Words, error: RuleError) -> str | None:
         return said("A PIN is six digits, and not one that everybody tries first such as 123456.")
     if isinstance(error, InvalidError) and error.field == "at":
         return said("This sale waited for more than three days. Please ask the shop's manager to enter it.")
-    if isinstance(error, PinClosedError):
-        return said("Too many wrong PINs. Try again in {minutes} minutes.", minutes=(error.seconds + 59) // 60)
+    if isinstance(error, WrongPinError) and 0 < error.left <= PIN_WARNS:
+        return said.plural(
+            "This isn't the right PIN, {n} try is left.", "This isn't the right PIN, {n} tries are left.", error.left
+        )
+    if isinstance(error, PinClosedError) or (isinstance(error, WrongPinError) and not error.left):
+        seconds = error.seconds if isinstance(error, PinClosedError) else CLOSED_FOR.seconds
+        return said("Too many wrong PINs. Try again in {minutes} minutes.", minutes=(seconds + 59) // 60)
     if isinstance(error, NotFoundError) and error.what == "sale":
         return said("This sale isn't yours to take back.")
     return {

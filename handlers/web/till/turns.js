@@ -10,6 +10,7 @@ export class Turns {
   #tools;
   #who = null; // whose PIN is typed; null while one chooses a PIN of one's own
   #pin = "";
+  #first = null; // a PIN of one's own as it was typed first, once it is asked for again
   #shift = null;
 
   /** tools: {words, ask, money, number, count, shop, queue, changed()} */
@@ -52,12 +53,20 @@ export class Turns {
   #type(who) {
     find("turn-sheet").close();
     this.#who = who;
-    this.#pin = "";
-    find("pin-title").textContent = who ? this.#tools.words.say("pin_of", { name: who.name }) : this.#tools.words.say("pin_new");
+    this.#begin();
     find("pin-words").hidden = Boolean(who);
-    find("pin-error").hidden = true;
-    this.#dots();
     find("pin-sheet").showModal();
+  }
+
+  /** Empty, to be typed from its first digit; `first`: it is a PIN of one's own a second time. */
+  #begin({ first = null, error = "" } = {}) {
+    const { words } = this.#tools;
+    this.#pin = "";
+    this.#first = first;
+    find("pin-title").textContent = this.#who ? words.say("pin_of", { name: this.#who.name }) : words.say(first ? "pin_again" : "pin_new");
+    find("pin-error").textContent = error;
+    if (error) navigator.vibrate?.([30, 60, 30]);
+    this.#dots();
   }
 
   #dots() {
@@ -76,6 +85,8 @@ export class Turns {
   async #enter() {
     const { ask, words, queue } = this.#tools;
     const pin = this.#pin;
+    if (!this.#who && this.#first === null) return this.#begin({ first: pin });
+    if (!this.#who && this.#first !== pin) return this.#begin({ error: words.say("pin_differs") });
     this.#pin = "";
     try {
       if (!this.#who) {
@@ -90,10 +101,7 @@ export class Turns {
       await ask("/till/switch", { json: { staff: this.#who.id, pin } });
       location.reload();
     } catch (error) {
-      find("pin-error").textContent = error.message;
-      find("pin-error").hidden = false;
-      navigator.vibrate?.([30, 60, 30]);
-      this.#dots();
+      this.#begin({ error: error.message });
     }
   }
 
