@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from loyalty import programme
 from loyalty.customers import claims, customers
 from loyalty.orders import orders
 from loyalty.orders.orders import Status
@@ -169,6 +170,7 @@ async def test_a_number_is_changed_with_what_it_costs_said(console: Console) -> 
         assert '<details class="fold" open><summary>' in page.html, "the form with the error is open"
     taken = await browser.post(f"{home}/phone", {"phone": "0903999888", "sure": "on"})
     assert "merge" in taken.error_at("phone")
+    assert re.findall(r'<input[^>]* name="(\w+)"[^>]* autofocus', taken.html) == ["phone"], "on a phone it is far down"
     assert f"{home}/merge?who=0903999888" in taken.html
     done = await browser.post(f"{home}/phone", {"phone": NEW, "sure": "on"})
     assert "The number is 0905 111 222 now." in done.text
@@ -259,3 +261,12 @@ async def test_a_quiet_day_gives_good_news_and_next_steps_never_filler(console: 
     assert "1 new customer this week" in page.text
     clock.advance(timedelta(days=8))
     assert [path for path, _ in listed(await (await console.as_(Role.OWNER)).get("/shop"))] == ["/shop/share"]
+
+
+async def test_the_form_says_how_much_one_may_give_by_themselves(console: Console) -> None:
+    await console.order("A1")
+    manager, owner = await console.as_(Role.MANAGER, console.shop), await console.as_(Role.OWNER)
+    for second_approval, words in ((0, "Up to 50 at once."), (1, "Up to 50 at once; more waits for a second person.")):
+        await console.store.write(programme.change, second_approval=second_approval, adjust_manager=50)
+        assert words in (await manager.get("/shop/customers/1")).text
+    assert "at once" not in (await owner.get("/shop/customers/1")).text

@@ -132,6 +132,7 @@ def _draw_steps(
     pen = ImageDraw.Draw(picture)
     top = room[0] + (room[1] - room[0] - disc - 250 // halved) // 2
     ground = mix(steps[-1], text, 0.16)
+    size = min(int(fit_lines(step, 700, 70 // halved, 48 // halved, column, 3)[1].size) for step in shown)
     for number, step in enumerate(shown):
         x = pad + number * (column + gap)
         fill(picture, (x, top, x + disc, top + disc), text, disc // 2)
@@ -139,6 +140,4 @@ def _draw_steps(
             (x + disc / 2, top + disc * 0.69), str(number + 1), readable_on(text) if text == WHITE else ground,
             font(800, 64 // halved), anchor="ms",
         )  # fmt: skip
-        Rows(*fit_lines(step, 700, 70 // halved, 48 // halved, column, 3), text, 1.28).draw(
-            pen, x, top + disc + 24 // halved
-        )
+        Rows(*fit_lines(step, 700, size, size, column, 3), text, 1.28).draw(pen, x, top + disc + 24 // halved)

@@ -12,6 +12,7 @@ from handlers.web import seen, site
 from handlers.web.shop import fields, frame, lists, story
 from handlers.web.shop.frame import Frame
 from handlers.words import Words
+from loyalty import programme
 from loyalty.customers import customers, directory, phones
 from loyalty.outreach.segments import treatment
 from loyalty.points import adjustments, ledger, points
@@ -37,7 +38,7 @@ async def shown(
     request: web.Request, form: Mapping[str, str], errors: Mapping[str, str], *, act: str = "", status: int = 200
 ) -> web.Response:
     """A customer with what was typed into the form of an act, and what is wrong with it."""
-    here, number = frame.frame_of(request), frame.named(request)
+    here, said, number = frame.frame_of(request), site.words_of(request), frame.named(request)
     glance = frame.by_script(request)
     kind = lists.choice(Kind, request.query.get("show"))
     after = request.query.get("after", "")
@@ -47,9 +48,8 @@ async def shown(
             session, number, here.member, here.shop.id, kinds=[kind] if kind and not glance else (),
             after="" if glance else after, size=GLANCE if glance else timeline.PAGE,
         )  # fmt: skip
-        return {**_person(session, here, number), "story": told}
+        return {**_person(session, here, number), "story": told, "up_to": _up_to(session, said, here)}
 
-    said = site.words_of(request)
     context = await site.store_of(request).read(look)
     await seen.note(request, context["person"].id, here.shop.id, "console")
     standing = context["standing"]
@@ -105,6 +105,16 @@ def _person(session: Session, here: Frame, customer_id: int) -> dict[str, Any]:
             for identity in customers.identities_of(session, found.id)
         ],
     }  # fmt: skip
+
+
+def _up_to(session: Session, said: Words, here: Frame) -> str:
+    """How many points the one who is here gives or takes by themselves; nothing where it is any number."""
+    limit = adjustments.limit_of(session, here.member, here.shop.id)
+    if limit >= programme.UNLIMITED:
+        return ""
+    if programme.get(session).second_approval:
+        return said("Up to {n} at once; more waits for a second person.", n=said.number(limit))
+    return said("Up to {n} at once.", n=said.number(limit))
 
 
 async def adjust(request: web.Request) -> web.StreamResponse:
