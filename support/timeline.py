@@ -135,8 +135,18 @@ def _events(session: Session, scope: Scope, beyond: Beyond, limit: int) -> list[
         )
         .order_by(e.at.desc(), e.id.desc())
         .limit(limit)
-    )  # fmt: skip
-    return [Line(row.at, Kind.EVENTS, row.kind, row.id, True, row.data) for row in rows]
+    ).all()  # fmt: skip
+    named = _journey_names(session, {row.data["journey"] for row in rows if "journey" in row.data})
+    return [
+        Line(row.at, Kind.EVENTS, row.kind, row.id, True, row.data | named.get(row.data.get("journey"), {}))
+        for row in rows
+    ]
+
+
+def _journey_names(session: Session, numbers: set[int]) -> dict[int, dict[str, str]]:
+    j = journeys.journeys.c
+    rows = session.execute(select(j.id, j.name).where(j.id.in_(numbers))) if numbers else ()
+    return {number: {"journey_name": name} for number, name in rows}
 
 
 def _notices(session: Session, scope: Scope, beyond: Beyond, limit: int) -> list[Line]:

@@ -17,6 +17,8 @@ from loyalty.customers import claims
 from loyalty.outreach import deliveries
 from loyalty.outreach.journeys import beginnings, dry_run, entries, journeys, ready, runs, standings, tasks
 from loyalty.outreach.segments import saved
+from loyalty.vouchers import voucher_programs
+from loyalty.vouchers.voucher_programs import Kind
 from store import events
 from store.base import raw
 from store.clock import SetClock
@@ -221,6 +223,29 @@ async def test_what_was_sent_stands_on_the_customers_page(console: Console) -> N
     assert "1 sent" in editor.text
     stranger = await console.as_(Role.OWNER, await second(console))
     assert "Thử" not in (await stranger.get(f"/shop/customers/{lan}?show=messages")).text
+
+
+async def test_what_could_not_be_done_stands_where_people_stand_and_in_their_story(console: Console) -> None:
+    store, owner = console.store, await console.as_(Role.OWNER)
+    lan, mai = await person(store), await person(store)
+    program = await store.write(
+        voucher_programs.add, name="Trà", kind=Kind.GIFT, stock=1, hidden=True, shop_id=console.shop
+    )
+    number = await journey(
+        store, console.shop, {"kind": "order_completed"}, {"kind": "voucher", "program": program.id}, say("Quà đây"),
+        {"kind": "task", "text": "Gọi khách"},
+    )  # fmt: skip
+    for nth, who in enumerate((lan, mai)):
+        await order(store, console.shop, f"HD-{nth}", who)
+        await tick(store)
+    page = await owner.get(f"/shop/journeys/{number}/people")
+    of_mai, of_lan = page.html.split("/shop/customers/")[-2:]
+    for told in ("No voucher given: it was sold out", "A message not sent: there was no voucher to tell of"):
+        assert (told in of_mai, told in of_lan) == (True, False)
+    story = (await owner.get(f"/shop/customers/{mai}?show=events")).text
+    assert "No voucher given: it was sold out" in story
+    assert "Task for the team: Gọi khách" in story
+    assert story.count("Journey “Thử”") == 2
 
 
 async def test_a_dry_run_counts_what_was_and_writes_nothing(console: Console, clock: SetClock) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from handlers.chat import notices
 from handlers.chat.voice import Voice
 from handlers.web.desk import shown
+from handlers.web.shop.journeys.said import missed
 from handlers.words import Words
 from loyalty.outreach import deliveries
 from loyalty.vouchers import vouchers
@@ -157,8 +158,22 @@ def _ticket(said: Words, line: Line) -> Told:
     return Told("help", title, words, tone=tone, ticket=facts["ticket"])
 
 
+def _journey(said: Words, line: Line) -> Told:
+    """What a journey did beside its messages, or couldn't do."""
+    facts = line.facts
+    title = said("Journey “{name}”", name=facts.get("journey_name") or "–")
+    if line.what == "journey_step_missed":
+        words = missed(said, str(facts.get("what", "")), str(facts.get("reason", "")))
+        return Told("bolt", title, words, tone="warn")
+    if line.what == "journey_task":
+        return Told("bolt", title, said("Task for the team: {text}", text=_short(str(facts.get("text", "")))))
+    return Told("bolt", title, said("Told a connected system: {name}", name=str(facts.get("name", ""))))
+
+
 def _event(said: Words, line: Line) -> Told:
     facts = line.facts
+    if line.what in {"journey_step_missed", "journey_task", "journey_reached"}:
+        return _journey(said, line)
     number = f"#{facts.get('ticket', '')}"
     known = {
         "tier_up": ("star", said("Rose to tier {tier}", tier=facts.get("tier", ""))),

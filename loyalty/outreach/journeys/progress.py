@@ -6,8 +6,9 @@ done once or not at all. Times follow from when a run should have gone on, not f
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ from loyalty.customers import customers
 from loyalty.outreach import deliveries
 from loyalty.outreach.consents import PURPOSES
 from loyalty.outreach.journeys import journeys, steps, tasks
+from loyalty.outreach.journeys import runs as runs_of
 from loyalty.outreach.journeys.journeys import Journey
 from loyalty.outreach.journeys.runs import ACTIVE, DONE, LEFT, Run, end, runs
 from loyalty.outreach.manners import Reason
@@ -46,6 +48,8 @@ class _Turn:
     listed: Mapping[int, steps.Placed]
     voucher_id: int | None = None
     missed: bool = False
+    misses: list[dict[str, Any]] = field(default_factory=list)
+    """What couldn't be done on this run's way (RunRow.missed)."""
 
 
 def advance_due(session: Session) -> int:
@@ -77,7 +81,7 @@ def _advance(session: Session, journey: Journey, run: Run) -> None:
         return end(session, run, LEFT)
     # After a pause time counts from its end: what would have come in between does not come all at once.
     at = max(run.due_at, journey.on_since or run.due_at)
-    turn = _Turn(journey, run, who, zone, at, steps.places(journey.steps))
+    turn = _Turn(journey, run, who, zone, at, steps.places(journey.steps), misses=list(run.missed or ()))
     number = run.step
     for _ in range(STEPS_AT_ONCE):
         if number is None:
@@ -95,9 +99,11 @@ def _advance(session: Session, journey: Journey, run: Run) -> None:
                 number = _do(session, turn, placed)
         except RuleError as error:
             # Sold out, an empty wallet, an offer that is gone: the journey goes on without it.
+            miss = {"step": number, "what": placed.step["kind"], "reason": error.code}
+            turn.misses.append(miss)
+            runs_of.miss(session, run, turn.misses)
             events.happened(
-                session, "journey_step_missed", customer_id=who, shop_id=journey.shop_id, journey=journey.id, step=number,
-                reason=error.code,
+                session, "journey_step_missed", customer_id=who, shop_id=journey.shop_id, journey=journey.id, **miss
             )  # fmt: skip
             turn.missed = placed.step["kind"] == "voucher"
             number = placed.following

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, Text, UniqueConstraint, and_, delete, select, text, update
+from sqlalchemy import JSON, Index, Text, UniqueConstraint, and_, delete, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from loyalty.outreach import deliveries
@@ -44,6 +44,8 @@ class RunRow(Base):
     """active, done (came to the end), left (by an exit, or because the person or the step is gone)."""
     begun_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    missed: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """Steps that couldn't be done, in their order: {step, what (its kind), reason}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Run:
     customer_id: int
     step: int | None
     due_at: datetime
+    missed: list[dict[str, Any]] | None
 
 
 runs = table(RunRow)
@@ -78,6 +81,11 @@ def begin(session: Session, journey: Journey, people: Sequence[tuple[int, str, d
         ],
         once=True,
     )  # fmt: skip
+
+
+def miss(session: Session, run: Run, missed: list[dict[str, Any]]) -> None:
+    """Note what couldn't be done for somebody so far."""
+    session.execute(update(runs).where(runs.c.id == run.id).values(missed=missed))
 
 
 def end(session: Session, run: Run, state: str) -> None:

@@ -1,7 +1,9 @@
 """Standings: who stands where in a journey, and how it ended for whom. Only looks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -9,6 +11,7 @@ from sqlalchemy.orm import Session
 from loyalty.customers import customers
 from loyalty.outreach import deliveries
 from loyalty.outreach.journeys import journeys
+from loyalty.outreach.journeys.journeys import Journey
 from loyalty.outreach.journeys.runs import ACTIVE, runs
 
 PAGE = 200
@@ -28,6 +31,8 @@ class Stand:
     due_at: datetime
     begun_at: datetime
     ended_at: datetime | None
+    missed: list[dict[str, Any]] | None
+    """What couldn't be done for them (RunRow.missed)."""
 
 
 def people(
@@ -49,13 +54,39 @@ def people(
     if after:
         wanted.append(r.id < after)
     rows = session.execute(
-        select(r.id, r.customer_id, c.name, c.phone, r.occurrence, r.state, r.step, r.due_at, r.begun_at, r.ended_at)
+        select(
+            r.id, r.customer_id, c.name, c.phone, r.occurrence, r.state, r.step, r.due_at, r.begun_at, r.ended_at, r.missed
+        )
         .join(customers.customers, c.id == r.customer_id)
         .where(*wanted)
         .order_by(r.id.desc())
         .limit(limit)
-    )
+    )  # fmt: skip
     return [Stand(*tuple(row)) for row in rows]
+
+
+def unheard(session: Session, journey: Journey, those: Sequence[Stand]) -> dict[int, list[tuple[int, str]]]:
+    """Which of a journey's messages these people didn't hear, by run: the step's number, and why (`failed`: it wouldn't go)."""
+    d = deliveries.deliveries.c
+    rows = session.execute(
+        select(d.customer_id, d.occurrence, d.step, d.state, d.reason)
+        .where(
+            deliveries.of(deliveries.JOURNEY, journey.id), d.step.in_(list(journeys.messages(journey))),
+            d.occurrence.in_({one.occurrence for one in those}), d.customer_id.in_([one.customer_id for one in those]),
+            d.state.in_((deliveries.SKIPPED, deliveries.FAILED, deliveries.UNKNOWN)),
+        )
+        .order_by(d.step)
+    )  # fmt: skip
+    run_of = {(one.customer_id, one.occurrence): one.run_id for one in those}
+    found: dict[int, list[tuple[int, str]]] = {}
+    for who, occurrence, step, state, reason in rows:
+        if (who, occurrence) in run_of:
+            found.setdefault(run_of[who, occurrence], []).append((step, _why(state, reason)))
+    return found
+
+
+def _why(state: str, reason: str | None) -> str:
+    return reason or "" if state == deliveries.SKIPPED or reason == "blocked" else deliveries.FAILED
 
 
 def standing(session: Session, journey_id: int) -> dict[tuple[str, int | None], int]:
@@ -108,6 +139,6 @@ def heard(session: Session, journey_id: int) -> dict[int, Heard]:
         elif state in {deliveries.PLANNED, deliveries.QUEUED}:
             one.waiting += count
         else:
-            missed = reason if state == deliveries.SKIPPED or reason == "blocked" else deliveries.FAILED
+            missed = _why(state, reason)
             one.missed[missed] = one.missed.get(missed, 0) + count
     return found

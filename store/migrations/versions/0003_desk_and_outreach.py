@@ -258,6 +258,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("begun_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("missed", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_journey_runs")),
         sa.UniqueConstraint(
             "journey_id", "occurrence", "customer_id", name=op.f("uq_journey_runs_journey_id_occurrence_customer_id")

@@ -88,8 +88,15 @@ async def people(request: web.Request) -> web.StreamResponse:
         rows = standings.people(
             session, number, step=step, state=state or None, after=after, limit=PEOPLE_SHOWN + 1
         )  # fmt: skip
-        stands = standings.standing(session, number)
+        stands, unheard = standings.standing(session, number), standings.unheard(session, found, rows)
         return {
+            "short": {
+                one.run_id: [
+                    *(said.missed(words, miss["what"], miss["reason"]) for miss in one.missed or ()),
+                    *(said.unheard(words, why) for _, why in unheard.get(one.run_id, ())),
+                ]
+                for one in rows
+            },
             "journey": found, "lines": lines, "people": rows[:PEOPLE_SHOWN], "stands": stands,
             "under_way": sum(count for (state, _), count in stands.items() if state == "active"),
             "more": rows[PEOPLE_SHOWN - 1].run_id if len(rows) > PEOPLE_SHOWN else None,

@@ -9,7 +9,7 @@ from handlers.web.shop.journeys.composing import ASKED, EVERYBODY, OWN, Node
 from handlers.words import Words
 from loyalty.outreach import templates
 from loyalty.outreach.journeys import steps, triggers
-from loyalty.outreach.manners import Reach
+from loyalty.outreach.manners import Reach, Reason
 from loyalty.outreach.segments.saved import Segment
 from loyalty.outreach.templates import TemplateError
 from store.errors import InvalidError
@@ -151,6 +151,33 @@ def line(said: Words, node: Node, known: Mapping[str, Any]) -> str:
         case "points":
             return said("{n} points", n=what.get("points") or "…")
     return what.get("tag") or what.get("text") or what.get("name") or ""
+
+
+def missed(said: Words, what: str, reason: str) -> str:
+    """What a journey couldn't do for somebody, and why."""
+    why = {
+        "sold_out": said("it was sold out"), "limit_reached": said("they have had as many as one may have"),
+        "budget_spent": said("its budget was spent"), "voucher_unusable": said("the offer was over"),
+        "insufficient_points": said("the shop's points were used up"), "not_found": said("it is no longer there"),
+    }.get(reason, said("it couldn't be done"))  # fmt: skip
+    match what:
+        case "voucher":
+            return said("No voucher given: {why}", why=why)
+        case "points":
+            return said("No points given: {why}", why=why)
+    return said("A step was left out: {why}", why=why)
+
+
+def unheard(said: Words, reason: str) -> str:
+    """Why a journey's message wasn't heard by somebody."""
+    why = {
+        Reason.NO_CONSENT: said("they haven't agreed to offers"), Reason.OPTED_OUT: said("they don't want such messages"),
+        Reason.COMPLAINT: said("they have a complaint that isn't settled"), Reason.CAP: said("they had heard enough"),
+        Reason.NO_MESSENGER: said("they have never chatted with the shop"), Reason.BLOCKED: said("they have blocked the bot"),
+        Reason.NO_VOUCHER: said("there was no voucher to tell of"), Reason.NO_WORDS: said("its step was taken out"),
+        Reason.DO_NOT_CALL: said("they are on the do-not-call list"),
+    }.get(Reason(reason) if reason in set(Reason) else Reason.GONE, said("it didn't arrive"))  # fmt: skip
+    return said("A message not sent: {why}", why=why)
 
 
 def problem(said: Words, error: InvalidError) -> str:
