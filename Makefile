@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Where Python may not keep what it compiled, each start compiles the whole program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo run test lint types words bench torture mutants clean
 
 demo: $(STAMP)

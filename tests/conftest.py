@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -26,6 +27,8 @@ from store.sealed import Seal
 
 NOON = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
 """A Saturday, noon in Hồ Chí Minh City."""
+
+gc.set_threshold(20_000, 20, 50)
 
 LONG = (
     "browser", "wheel", "killed", "campaign_faults", "replicas", "rights", "desk_browser", "desk_filing_browser", "cli",
@@ -46,7 +49,31 @@ def light_memory() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """What SQLAlchemy compiled for one test's database serves the next one's: engines of one kind share their dialect, which
+    is a part of the key, and their cache.
+    """
+    make, shared = sa.Engine.__init__, {}
+
+    def made(engine: sa.Engine, pool: sa.Pool, dialect: sa.Dialect, *args: Any, **kwargs: Any) -> None:
+        make(engine, pool, dialect, *args, **kwargs)
+        kind = (type(dialect), dialect._on_connect_isolation_level)  # type: ignore[attr-defined]
+
+        def known(*_: Any) -> None:
+            shared.setdefault(kind, (dialect, engine._compiled_cache))
+
+        if kind in shared:
+            engine.dialect, engine._compiled_cache = shared[kind]
+        else:
+            # Not before it has met its database: what that can do is a part of it.
+            sa.event.listen(engine, "engine_connect", known, once=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sa.Engine, "__init__", made)
+        yield
 
 
 @pytest.fixture(autouse=True)
