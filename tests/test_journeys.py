@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.orm import Session
 
 from bot.chores import _to_the_end
 from loyalty import programme
@@ -15,7 +17,7 @@ from loyalty.orders import orders
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.outreach import deliveries
 from loyalty.outreach.campaigns import contents
-from loyalty.outreach.journeys import beginnings, dry_run, journeys, progress, ready, standings, steps
+from loyalty.outreach.journeys import beginnings, dry_run, journeys, progress, ready, standings, steps, triggers
 from loyalty.points import points
 from loyalty.vouchers import voucher_programs, vouchers
 from loyalty.vouchers.voucher_programs import Kind
@@ -156,6 +158,19 @@ async def test_birthdays_come_once_a_year_the_leap_day_too(store: Store, shop: i
         (leap, "2028", "2028-02-29 08:00"), (may, "2028", "2028-05-01 08:00"),
         (leap, "2029", "2029-02-28 08:00"), (may, "2029", "2029-05-01 08:00"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_birthdays_are_looked_up_and_not_looked_for(store: Store) -> None:
+    def plan(session: Session) -> str:
+        found = triggers.TRIGGERS["birthday"].day
+        assert found is not None
+        those = found(session, {"days_before": 0}, date(2026, 2, 28), HCMC).subquery()
+        page = select(those.c[0]).where(those.c[0] > 7, those.c[0] <= 60_000).order_by(those.c[0])
+        query = page.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+        return str(raw(session, f"EXPLAIN QUERY PLAN {query}"))
+
+    assert "ix_customers_birthday" in await store.read(plan)
 
 
 async def test_who_stays_away_is_asked_back_once_for_each_last_order(store: Store, shop: int, clock: SetClock) -> None:

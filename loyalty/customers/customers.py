@@ -33,6 +33,10 @@ class CustomerRow(Base):
             "ix_customers_merged_into", "merged_into",
             sqlite_where=text("merged_into IS NOT NULL"), postgresql_where=text("merged_into IS NOT NULL"),
         ),
+        Index(
+            "ix_customers_birthday", "birthday",
+            sqlite_where=text("birthday IS NOT NULL"), postgresql_where=text("birthday IS NOT NULL"),
+        ),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

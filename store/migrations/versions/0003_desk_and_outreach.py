@@ -1211,6 +1211,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_ticket_places_message_id"), "ticket_places", ["message_id"], unique=False)
     op.add_column("customers", sa.Column("erased_at", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "ix_customers_birthday",
+        "customers",
+        ["birthday"],
+        unique=False,
+        sqlite_where=sa.text("birthday IS NOT NULL"),
+        postgresql_where=sa.text("birthday IS NOT NULL"),
+    )
     op.add_column("media", sa.Column("ours", sa.Boolean(), nullable=True))
     op.add_column("ticket_messages", sa.Column("reactions", sa.JSON(), nullable=True))
     op.add_column("ticket_messages", sa.Column("deleted_at", sa.BigInteger(), nullable=True))
@@ -1363,6 +1371,12 @@ def downgrade() -> None:
     op.drop_column("ticket_messages", "deleted_at")
     op.drop_column("ticket_messages", "reactions")
     op.drop_column("media", "ours")
+    op.drop_index(
+        "ix_customers_birthday",
+        table_name="customers",
+        sqlite_where=sa.text("birthday IS NOT NULL"),
+        postgresql_where=sa.text("birthday IS NOT NULL"),
+    )
     op.drop_column("customers", "erased_at")
     op.drop_index(op.f("ix_ticket_places_message_id"), table_name="ticket_places")
     op.drop_table("ticket_places")
