@@ -164,8 +164,8 @@ def main() -> None:
                 "s",
             )
             console.print(
-                f"half within {one.half:.2f} s, in open threads within {one.threads:.2f} s; the webhook took all in "
-                f"{one.accepted:.2f} s; {one.rows:,} rows"
+                f"the first within {one.first:.2f} s, half within {one.half:.2f} s, in open threads within {one.threads:.2f} s; the "
+                f"webhook took all in {one.accepted:.2f} s, {one.cpu:.1f} s of a core; {one.rows:,} rows"
             )
     if "segments" in wanted:
         from bench import grouping

@@ -119,6 +119,7 @@ class Notifier:
 
     def _queue(self, session: Session, cards: Mapping[int, bytes]) -> tuple[int, list[Call], list[tuple[str, str]]]:
         due = notices.due(session, BATCH)
+        queued: list[int] = []
         calls: list[Call] = []
         codes: list[tuple[str, str]] = []
         for notice in due:
@@ -146,7 +147,9 @@ class Notifier:
                     self._skipped[notice.rule](session, notice.subject, made)
                 continue
             calls.extend(made)
-            notices.settle(session, [notice.id], "queued")
+            queued.append(notice.id)
+        if queued:
+            notices.settle(session, queued, "queued")
         if calls:
             put(session, calls)
         return len(due), calls, codes

@@ -208,4 +208,5 @@ def told(session: Session, customer_ids: Sequence[int], purposes: Sequence[Purpo
 
 def settle(session: Session, ids: Sequence[int], state: str, reason: str | None = None) -> None:
     """Write what became of notices: `queued` or `skipped` with the reason."""
-    session.execute(update(NoticeRow).where(NoticeRow.id.in_(ids)).values(state=state, reason=reason))
+    n = table(NoticeRow)
+    session.execute(update(n).where(n.c.id.in_(ids)).values(state=state, reason=reason))

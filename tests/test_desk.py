@@ -353,6 +353,29 @@ async def heard(person: Person, path: str, enough: Any) -> list[tuple[str, Any]]
     return events
 
 
+async def test_the_list_moves_while_messages_pour_in(desk: Desk) -> None:
+    """What an open page looks at doesn't wait for the end of a burst."""
+    minh, written = desk.people["minh"], 0
+    ticket, _ = await asks(desk)
+    _, listed, _ = await minh.get("/desk/tickets?view=open")
+    after = ",".join(f"{shop}:{at}" for shop, at in listed["cursor"].items())
+    async with asyncio.timeout(20), minh.http.get(f"{minh.root}/desk/events?after={after}") as stream:
+
+        async def told() -> int:
+            while not (await stream.content.readline()).startswith(b"event: ticket"):
+                pass
+            return written
+
+        async def writes() -> None:
+            nonlocal written
+            for _ in range(10):
+                await desk.store.write(messages.customer_says, ticket, text="alo")
+                written += 1
+
+        seen, *_ = await asyncio.gather(told(), *(writes() for _ in range(20)))
+    assert seen < 100
+
+
 async def test_the_stream_tells_what_happens_and_goes_on_from_a_cursor(desk: Desk) -> None:
     minh = desk.people["minh"]
     ticket, _ = await asks(desk)

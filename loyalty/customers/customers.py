@@ -134,6 +134,14 @@ identities = table(IdentityRow)
 _FIELDS = tuple(customers.c[name] for name in Customer.__dataclass_fields__)
 _MERGED = Prepared(select(customers.c.merged_into).where(customers.c.id == bindparam("which")))
 _GET = Prepared(select(*_FIELDS, customers.c.merged_into).where(customers.c.id == bindparam("which")))
+_IDENTITIES = Prepared(
+    select(
+        identities.c.account, identities.c.user_id, identities.c.chat_id,
+        identities.c.unreachable_since.is_(None).label("reachable"),
+    )
+    .where(identities.c.customer_id == bindparam("customer"))
+    .order_by(identities.c.last_seen_at.desc(), identities.c.joined_at.desc())
+)  # fmt: skip
 _UNSHOWN = {"Cc", "Cs", "Co", "Cn"}
 _BIDI = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"}
 
@@ -315,15 +323,7 @@ def meet(
 
 def identities_of(session: Session, customer_id: int) -> list[Identity]:
     """A customer's messenger accounts, the one they used last first."""
-    rows = session.execute(
-        select(
-            identities.c.account, identities.c.user_id, identities.c.chat_id,
-            identities.c.unreachable_since.is_(None).label("reachable"),
-        )
-        .where(identities.c.customer_id == customer_id)
-        .order_by(identities.c.last_seen_at.desc(), identities.c.joined_at.desc())
-    )  # fmt: skip
-    return [Identity(*row) for row in rows]
+    return [Identity(*row) for row in _IDENTITIES(session, customer=customer_id)]
 
 
 def reach(session: Session, account: str, chat_id: int, *, reachable: bool) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, func, insert, select, update
+from sqlalchemy import JSON, ForeignKey, Index, Text, UniqueConstraint, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -25,6 +25,7 @@ from store import events, notices, secret, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
 from store.errors import ConflictError, InvalidError, NotFoundError
+from store.prepared import Prepared
 
 MONEY_MAX = 1_000_000_000_000
 """đồng; more than this is a slip of the finger."""
@@ -153,6 +154,12 @@ class OrderState:
 
 orders = table(OrderRow)
 _FIELDS = tuple(orders.c[name] for name in Order.__dataclass_fields__)
+_OF_CUSTOMER = Prepared(
+    select(*_FIELDS)
+    .where(orders.c.customer_id == bindparam("customer"))
+    .order_by(orders.c.placed_at.desc())
+    .limit(bindparam("most"))
+)
 
 
 def checked(order: OrderInput, currency: str, moment: datetime) -> OrderInput:
@@ -314,10 +321,7 @@ def state(session: Session, order_id: int) -> OrderState:
 
 def of_customer(session: Session, customer_id: int, limit: int = 20) -> list[Order]:
     """A customer's orders, newest first."""
-    rows = session.execute(
-        select(*_FIELDS).where(orders.c.customer_id == customer_id).order_by(orders.c.placed_at.desc()).limit(limit)
-    )
-    return [Order(*row) for row in rows]
+    return [Order(*row) for row in _OF_CUSTOMER(session, customer=customer_id, most=limit)]
 
 
 def settle(session: Session, order_id: int, *, quiet: bool = False, eventful: bool = True) -> None:

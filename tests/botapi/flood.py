@@ -106,6 +106,8 @@ class _Count:
         self.latencies: list[float] = []
         self.last = 0.0
         self.done = asyncio.Event()
+        if not self.total:
+            self.done.set()
 
     def __call__(self, method: str, params: Json) -> None:
         chat = params.get("chat_id")
@@ -156,7 +158,7 @@ async def run_flood(
     timeout: float = 120.0,
 ) -> FloodReport:
     """Each of `users` new people writes `text`, `each` times one after the other, through the webhook with bounded
-    concurrency; a message is one whose answer is `replies` messages. Without a webhook the updates wait for the poller.
+    concurrency; a message is one whose answer is `replies` messages (0: nobody waits for one). Without a webhook the updates wait for the poller.
 
     Returns when everybody has their replies, or after `timeout` seconds with what there is.
     """

@@ -4,7 +4,9 @@ import asyncio
 import json
 import re
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -23,8 +25,10 @@ from support import queue, thread, views
 
 PING_SECONDS = 15
 BEAT_SECONDS = 20
-BREATH_SECONDS = 0.2
+BREATH_SECONDS = 0.5
 """After news of the list a page hears no more for so long: when a thousand write at once, each look brings many."""
+LINES = 100
+"""Of the list in one look."""
 LOOK_SECONDS = 5
 """How often the desk is looked at without a signal, which may get lost between replicas."""
 CURSOR = re.compile(r"[0-9]{1,9}:[0-9]{1,9}")
@@ -49,13 +53,14 @@ async def events(request: web.Request) -> web.StreamResponse:
     if ticket_id is not None:
         await store.read(queue.line, ticket_id, member)
     desks = await store.read(queue.desks_of, member)
+    page = _Page(member, frame.parts_of(request), filters.asked(request), number(request.query.get("shop")), ticket_id)
     topics = [f"{name}:{shop_id}" for shop_id in desks for name in ("desk", "looks")]
     if ticket_id is not None:
         topics.append(f"ticket:{ticket_id}")
     async with open_line(request, store.hub, *topics) as (stream, heard):
         # The page has gone away while something was on its way to it.
         with suppress(ConnectionResetError):
-            await _stream(request, stream, heard, after, ticket_id, at, waiting)
+            await _stream(request, stream, heard, page, after, at, waiting)
     return stream
 
 
@@ -63,32 +68,94 @@ async def _stream(
     request: web.Request,
     stream: EventSourceResponse,
     heard: Heard,
+    page: "_Page",
     after: dict[int, int],
-    ticket_id: int | None,
     at: int,
     waiting: set[int],
 ) -> None:
     beat, quiet, told = 0.0, time.monotonic(), dict[str, Any]()
     while stream.is_connected() and request.transport is not None:
-        if not await _still(request, site.member_of(request)):
-            await stream.send("{}", event="gone")
-            return
         if time.monotonic() - beat >= BEAT_SECONDS:
             beat = time.monotonic()
             await _beat(request)
-        breath = await _tell_list(request, stream, after)
-        if ticket_id is not None:
-            at = await _tell_thread(request, stream, ticket_id, at, waiting)
-        looking = await site.store_of(request).read(together.company, site.member_of(request))
-        if looking != told:
-            told = looking
-            await _send(stream, "looks", looking)
-        if breath:
+        # On SQLite a work reads on the loop itself, in one go: a look through another thread has to wait for its turn at each
+        # of its queries, and in a burst would see nothing before all is over.
+        async with site.store_of(request).work() as work:
+            news = await work.read(_look, page, dict(after), at, sorted(waiting))
+        if news is None:
+            await stream.send("{}", event="gone")
+            return
+        for ticket in news.lines:
+            after[ticket["shop"]] = ticket["changed"]
+            await _send(stream, "ticket", ticket)
+        if news.counts is not None:
+            await _send(stream, "counts", news.counts)
+        waiting -= {line.seq for line in news.said}
+        for line in news.said:
+            at = max(at, line.changed)
+            if _is_waiting(line):
+                waiting.add(line.seq)
+            await _send(stream, "line", frame.thread_line(request, line))
+        if news.looking != told:
+            told = news.looking
+            await _send(stream, "looks", told)
+        if len(news.lines) == LINES:
+            continue
+        if news.lines:
             await asyncio.sleep(BREATH_SECONDS)
         await heard.within(LOOK_SECONDS)
         if time.monotonic() - quiet >= PING_SECONDS:
             quiet = time.monotonic()
             await stream.send("{}", event="ping")
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What an open page shows: the list by its filters and shop, and a ticket."""
+
+    member: Member
+    parts: Sequence[frame.Part]
+    wanted: views.Filters | None
+    shop_id: int | None
+    ticket_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a page has not seen yet: lines of the list as it draws them with the counts beside them, what is new in the
+    open thread or has its files by now, and which colleagues look at what.
+    """
+
+    lines: list[dict[str, Any]]
+    counts: dict[str, Any] | None
+    said: list[thread.Message | thread.Happened]
+    looking: dict[str, Any]
+
+
+def _look(session: Session, page: _Page, after: Mapping[int, int], at: int, waiting: Sequence[int]) -> _News | None:
+    """The news of a page; None where its member doesn't work here any more as they did when it was opened."""
+    member = page.member
+    try:
+        fresh = staff.get(session, member.id)
+    except NotFoundError:
+        return None
+    if (fresh.session_epoch, fresh.roles) != (member.session_epoch, member.roles):
+        return None
+    found = queue.changes(session, member, after, LINES)
+    fits = views.fitting(session, member, page.wanted, [one.ticket.id for one in found]) if page.wanted else set()
+    lines = [{**drawn, "fits": drawn["id"] in fits} for drawn in frame.lines(session, page.parts, member, found)]
+    counts = None
+    if found:
+        counts = {
+            "views": queue.counts(session, member, page.shop_id), "saved": filters.saved(session, member, page.shop_id)
+        }  # fmt: skip
+    said: list[thread.Message | thread.Happened] = []
+    if page.ticket_id is not None:
+        said += thread.changed(session, page.ticket_id, member, at)
+        if waiting:
+            come = thread.some(session, page.ticket_id, member, waiting)
+            said += [one for one in come if not _is_waiting(one)]
+    return _News(lines, counts, said, together.company(session, member))
 
 
 async def _beat(request: web.Request) -> None:
@@ -104,52 +171,8 @@ async def _beat(request: web.Request) -> None:
     await site.store_of(request).write(write)
 
 
-async def _still(request: web.Request, member: Member) -> bool:
-    """Whether the member works here as they did when the stream began: who was let go hears no more."""
-    try:
-        fresh = await site.store_of(request).read(staff.get, member.id)
-    except NotFoundError:
-        return False
-    return (fresh.session_epoch, fresh.roles) == (member.session_epoch, member.roles)
-
-
-async def _tell_list(request: web.Request, stream: EventSourceResponse, after: dict[int, int]) -> bool:
-    """Send what is new in the list; whether there was anything."""
-    store, member, parts = site.store_of(request), site.member_of(request), frame.parts_of(request)
-    told, wanted = False, filters.asked(request)
-    while found := await store.read(queue.changes, member, after):
-        fits = await store.read(views.fitting, member, wanted, [one.ticket.id for one in found]) if wanted else set()
-        for line, drawn in zip(found, await store.read(frame.lines, parts, member, found), strict=True):
-            after[line.ticket.shop_id] = line.ticket.changed
-            await _send(stream, "ticket", {**drawn, "fits": line.ticket.id in fits})
-        told = True
-    if told:
-        shop_id = number(request.query.get("shop"))
-        counts = await store.read(queue.counts, member, shop_id)
-        await _send(stream, "counts", {"views": counts, "saved": await store.read(filters.saved, member, shop_id)})
-    return told
-
-
-async def _tell_thread(
-    request: web.Request, stream: EventSourceResponse, ticket_id: int, at: int, waiting: set[int]
-) -> int:
-    """Send what is new in a thread and whose files have come meanwhile; the cursor after it."""
-    store, member = site.store_of(request), site.member_of(request)
-    lines = await store.read(thread.changed, ticket_id, member, at)
-    if waiting:
-        come = await store.read(thread.some, ticket_id, member, sorted(waiting))
-        lines += [one for one in come if not _is_waiting(one)]
-        waiting -= {one.seq for one in come if not _is_waiting(one)}
-    for line in lines:
-        at = max(at, line.changed)
-        if isinstance(line, thread.Message) and _is_waiting(line):
-            waiting.add(line.seq)
-        await _send(stream, "line", frame.thread_line(request, line))
-    return at
-
-
-def _is_waiting(message: thread.Message) -> bool:
-    return any(file.state == "waiting" for file in message.files)
+def _is_waiting(line: thread.Message | thread.Happened) -> bool:
+    return isinstance(line, thread.Message) and any(file.state == "waiting" for file in line.files)
 
 
 async def _send(stream: EventSourceResponse, event: str, data: Any) -> None:
