@@ -5,6 +5,7 @@ misses what a slower work commits below it. `seq` is given to events that are al
 under a row lock held to its commit: whoever sees a number sees every smaller one, and none comes later (decision 0010).
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, Text, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import Base, BigId, UtcTime, raw, raw_many, table
+from store.base import Base, BigId, UtcTime, insert_rows, raw, raw_many, table, to_micros
 from store.clock import now
 from store.prepared import Prepared
 from store.signals import signal
@@ -84,14 +85,11 @@ def happened_many(
     """Write down what happened to customers now: kind, customer and data each."""
     if not happenings:
         return
-    at = now(session)
-    session.execute(
-        insert(events),
-        [
-            {"at": at, "kind": kind, "customer_id": customer_id, "shop_id": shop_id, "data": data}
-            for kind, customer_id, data in happenings
-        ],
-    )
+    at = to_micros(now(session))
+    insert_rows(
+        session, "events", "at, kind, customer_id, shop_id, data",
+        [(at, kind, customer_id, shop_id, json.dumps(data)) for kind, customer_id, data in happenings],
+    )  # fmt: skip
     signal(session, TOPIC)
 
 

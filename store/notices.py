@@ -1,5 +1,6 @@
 """Notices: the domain says who is to be told what and why; the bot's notifier decides how and when."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, Text, func, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import Base, BigId, UtcTime, raw, table, to_micros
+from store.base import Base, BigId, UtcTime, insert_rows, raw, table, to_micros
 from store.clock import now
 from store.outbox import Purpose
 from store.prepared import Prepared
@@ -130,14 +131,11 @@ def tell_many(
     n, moment = table(NoticeRow), now(session)
     keys = [f"{about}:{customer_id}" for _, customer_id, _ in told]
     session.execute(update(n).where(n.c.replaces.in_(keys), n.c.state == "waiting").values(state="replaced"))
-    session.execute(
-        insert(n),
+    at, due, purpose = to_micros(moment), to_micros(due_at or moment), int(Purpose.SERVICE)
+    insert_rows(
+        session, "notices", "at, due_at, kind, customer_id, shop_id, params, purpose, replaces, state",
         [
-            {
-                "at": moment, "due_at": due_at or moment, "kind": kind, "customer_id": customer_id, "staff_id": None,
-                "shop_id": shop_id, "params": params, "purpose": int(Purpose.SERVICE), "replaces": key, "rule": None,
-                "subject": None, "state": "waiting",
-            }
+            (at, due, kind, customer_id, shop_id, json.dumps(params), purpose, key, "waiting")
             for (kind, customer_id, params), key in zip(told, keys, strict=True)
         ],
     )  # fmt: skip

@@ -7,7 +7,7 @@ the balance is below 0, and the next lots pay that debt first.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ForeignKey, Index, func, insert, select, text, update
@@ -211,15 +211,8 @@ def move(session: Session, lot_id: int, transfer_id: int, amount: int, undoes: i
     session.execute(update(lots).where(lots.c.id == lot_id).values(remaining=lots.c.remaining + amount))
 
 
-class Due(NamedTuple):
-    """A lot whose time has come; `moves`: how often something was taken from it or put back."""
-
-    id: int
-    customer_id: int
-    shop_id: int
-    order_id: int | None
-    remaining: int
-    moves: int
+Due = Sequence[Any]
+"""A lot whose time has come: number, customer, shop, order, what is left, and how often something was moved."""
 
 
 def due(session: Session, when: str, order: str, limit: int, names: Sequence[str]) -> tuple[list[Due], Accounts]:
@@ -228,25 +221,24 @@ def due(session: Session, when: str, order: str, limit: int, names: Sequence[str
     left for the next time.
     """
     at = to_micros(now(session))
-    first = raw(session, f"SELECT id, customer_id FROM lots WHERE {when} ORDER BY {order} LIMIT ?", (at, limit))  # noqa: S608
-    if not first:
+    look = (
+        "SELECT id, customer_id, shop_id, order_id, remaining, "  # noqa: S608
+        f"(SELECT count(*) FROM lot_moves WHERE lot_moves.lot_id = lots.id) FROM lots WHERE {when}"
+    )
+    rows = raw(session, f"{look} ORDER BY {order} LIMIT ?", (at, limit))
+    if not rows:
         return [], {name: {} for name in names}
-    owners = {row[1] for row in first}
+    owners = {row[1] for row in rows}
     held = {name: ledger.held_of_many(session, sorted(owners), name) for name in names}
     mine = owners.intersection(*held.values())
     for customer_id in owners - mine:
         for name in names:
             ledger.account(session, "customer", customer_id, name)
-    # Read only now: what others did to them before we held the accounts is done.
-    marks = ", ".join("?" * len(first))
-    rows = raw(
-        session,
-        "SELECT id, customer_id, shop_id, order_id, remaining, "  # noqa: S608
-        "(SELECT count(*) FROM lot_moves WHERE lot_moves.lot_id = lots.id) "
-        f"FROM lots WHERE {when} AND id IN ({marks}) ORDER BY {order}",
-        (at, *(row[0] for row in first)),
-    )
-    return [Due._make(row) for row in rows if row[1] in mine], held
+    if session.get_bind().dialect.name == "postgresql":
+        # What others did to them before we held the accounts is done by now.
+        marks = ", ".join("?" * len(rows))
+        rows = raw(session, f"{look} AND id IN ({marks}) ORDER BY {order}", (at, *(row[0] for row in rows)))
+    return [row for row in rows if row[1] in mine], held
 
 
 def move_many(session: Session, moves: Sequence[tuple[int, int, int]]) -> None:

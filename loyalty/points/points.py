@@ -227,18 +227,18 @@ def _forgive(session: Session, key: str, customer_id: int, shop_id: int, most: i
 def release_due(session: Session, limit: int = BATCH) -> int:
     """Make points available whose return window has ended; how many lots that were."""
     due, held = lots.due(session, "pending_until <= ?", "pending_until, id", limit, ("pending", "available"))
-    drafts, left = [], []
+    drafts: list[Draft] = []
+    left = []
     waiting, balances = dict(held["pending"].values()), dict(held["available"].values())
-    for lot in due:
+    for number, customer_id, shop_id, order_id, remaining, _ in due:
         stays = 0
-        if lot.remaining:
-            source, target = held["pending"][lot.customer_id][0], held["available"][lot.customer_id][0]
-            key = f"release:lot:{lot.id}"
-            drafts.append(Draft(key, "release", source, target, lot.remaining, lot.shop_id, lot.order_id))
-            balances[target] += lot.remaining
-            stays = lots.after_debt(balances[target], lot.remaining)
-        left.append((lot.id, stays))
-    post_many(session, drafts, covering=waiting)
+        if remaining:
+            source, target = held["pending"][customer_id][0], held["available"][customer_id][0]
+            drafts.append((f"release:lot:{number}", source, target, remaining, shop_id, order_id))
+            balances[target] += remaining
+            stays = lots.after_debt(balances[target], remaining)
+        left.append((number, stays))
+    post_many(session, "release", drafts, covering=waiting)
     lots.leave(session, left)
     return len(due)
 
@@ -248,19 +248,15 @@ def expire_due(session: Session, limit: int = BATCH) -> int:
     due, held = lots.due(
         session, "remaining > 0 AND expires_at <= ? AND pending_until IS NULL", "expires_at, id", limit, ("available",)
     )
-    shops = dict.fromkeys(lot.shop_id for lot in due)
-    gone = {shop_id: ledger.account(session, "shop", shop_id, "expired") for shop_id in shops}
+    gone = {shop_id: ledger.account(session, "shop", shop_id, "expired") for shop_id in {lot[2] for lot in due}}
     sources = held["available"]
-    drafts = [
-        Draft(
-            f"expire:lot:{lot.id}:{lot.moves}", "expire", sources[lot.customer_id][0], gone[lot.shop_id], lot.remaining,
-            lot.shop_id,
-        )
-        for lot in due
-    ]  # fmt: skip
-    numbers = post_many(session, drafts, covering={})
-    lots.move_many(session, [(lot.id, number, -lot.remaining) for lot, number in zip(due, numbers, strict=True)])
-    lots.leave(session, [(lot.id, 0) for lot in due])
+    drafts: list[Draft] = [
+        (f"expire:lot:{number}:{moves}", sources[customer_id][0], gone[shop_id], remaining, shop_id, None)
+        for number, customer_id, shop_id, _, remaining, moves in due
+    ]
+    numbers = post_many(session, "expire", drafts, covering={})
+    lots.move_many(session, [(lot[0], number, -lot[4]) for lot, number in zip(due, numbers, strict=True)])
+    lots.leave(session, [(lot[0], 0) for lot in due])
     return len(due)
 
 

@@ -15,7 +15,7 @@ from loyalty.tiers.tier_facts import Looked
 from loyalty.tiers.tier_rule import Facts, Falling, Measure, Policy, Standing, Window, qualify
 from loyalty.tiers.tiers import Tier
 from store import events, notices
-from store.base import Base, BigId, UtcTime, raw, raw_many, table
+from store.base import Base, BigId, UtcTime, insert_rows, raw, raw_many, table, to_micros
 from store.clock import now
 
 ONLY = 1
@@ -225,10 +225,10 @@ def _watch(session: Session, moves: Sequence[Move]) -> None:
             continue
         ended.append((move.looked.customer_id,))
         if safe_until is not None or told_for is not None:
-            watched.append({"customer_id": move.looked.customer_id, "safe_until": safe_until, "told_for": told_for})
+            times = [None if at is None else to_micros(at) for at in (safe_until, told_for)]
+            watched.append((move.looked.customer_id, *times))
     raw_many(session, "DELETE FROM tier_watches WHERE customer_id = ?", ended)
-    if watched:
-        session.execute(insert(watches), watched)
+    insert_rows(session, "tier_watches", "customer_id, safe_until, told_for", watched)
 
 
 def brings(tier: Tier) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Text, insert, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import Base, BigId, UtcTime, raw, table
+from store.base import Base, BigId, UtcTime, insert_rows, raw, table, to_micros
 from store.clock import now
 from store.errors import InvalidError, NotFoundError
 
@@ -257,9 +257,5 @@ def save(session: Session, levels: Sequence[Level]) -> None:
 
 def changed(session: Session, rows: Sequence[tuple[int, int | None, int]]) -> None:
     """Write down that customers changed tier: (customer, from, to) each."""
-    if rows:
-        at = now(session)
-        session.execute(
-            insert(tier_changes),
-            [{"customer_id": who, "from_id": was, "to_id": to, "at": at} for who, was, to in rows],
-        )
+    at = to_micros(now(session))
+    insert_rows(session, "tier_changes", "customer_id, from_id, to_id, at", [(*row, at) for row in rows])
