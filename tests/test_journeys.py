@@ -21,7 +21,7 @@ from loyalty.outreach.journeys import beginnings, dry_run, journeys, progress, r
 from loyalty.points import points
 from loyalty.vouchers import voucher_programs, vouchers
 from loyalty.vouchers.voucher_programs import Kind
-from store import events, notices
+from store import events, notices, shops
 from store.base import raw
 from store.clock import SetClock
 from store.engine import Store
@@ -161,16 +161,55 @@ async def test_birthdays_come_once_a_year_the_leap_day_too(store: Store, shop: i
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_birthdays_are_looked_up_and_not_looked_for(store: Store) -> None:
+async def test_birthdays_are_looked_up_and_not_looked_for(store: Store, shop: int) -> None:
     def plan(session: Session) -> str:
         found = triggers.TRIGGERS["birthday"].day
         assert found is not None
-        those = found(session, {"days_before": 0}, date(2026, 2, 28), HCMC).subquery()
+        those = found(session, {"days_before": 0}, date(2026, 2, 28), shops.get(session, shop)).subquery()
         page = select(those.c[0]).where(those.c[0] > 7, those.c[0] <= 60_000).order_by(those.c[0])
         query = page.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
         return str(raw(session, f"EXPLAIN QUERY PLAN {query}"))
 
     assert "ix_customers_birthday" in await store.read(plan)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_of_two_shops_the_one_where_somebody_is_at_home_keeps_their_calendar(
+    store: Store, shop: int, clock: SetClock
+) -> None:
+    other = await store.write(programme.open_shop, "Phố Trà", timezone=HCMC.key, language="vi")
+    born = date(1990, 11, 25)
+    homes = {await person(store, home_shop_id=home, birthday=born): home for home in (shop, other, None)}
+    for who in homes:
+        await order(store, shop, f"HD-{who}", who, at=clock.now() - timedelta(days=30))
+    by_trigger: list[Any] = [
+        {"kind": "birthday", "days_before": 0},
+        {"kind": "no_order", "days": 30},
+        {"kind": "date", "on": "2026-11-25"},
+    ]
+    places = {await journey(store, place, each, say()): place for each in by_trigger for place in (shop, other)}
+    for day in (22, 23, 24, 25):
+        clock.set(datetime(2026, 11, day, 2, tzinfo=UTC))
+        await tick(store)
+    d = deliveries.deliveries.c
+    rows = await store.read(lambda session: session.execute(select(d.customer_id, d.source_id)).all())
+    # Who is at home nowhere is the first shop's.
+    assert sorted((who, places[number]) for who, number in rows) == sorted(
+        (who, home or shop) for who, home in homes.items() for _ in by_trigger
+    )
+    mine = await store.read(dry_run.look, other, {"kind": "no_order", "days": 30}, None, [say()])
+    assert mine.people == 1
+    # A voucher that is good at one shop alone is that shop's affair, wherever they are at home.
+    program = await store.write(voucher_programs.add, name="Trà", kind=Kind.GIFT, hidden=True, shop_id=other)
+    await store.write(vouchers.issue, program.id, next(iter(homes)), key="x")
+
+    def due(session: Session, place: int) -> int:
+        found = triggers.TRIGGERS["voucher_unused"].day
+        assert found is not None
+        at = shops.get(session, place)
+        return len(session.execute(found(session, {"days": 1}, date(2026, 11, 26), at)).all())
+
+    assert [await store.read(due, place) for place in (shop, other)] == [0, 1]
 
 
 async def test_who_stays_away_is_asked_back_once_for_each_last_order(store: Store, shop: int, clock: SetClock) -> None:

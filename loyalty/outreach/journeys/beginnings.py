@@ -75,7 +75,7 @@ def _calendar(session: Session, at: Round) -> str | None:
             day = at.day
         moment = datetime.combine(day, time(HOUR), zone).astimezone(now(session).tzinfo)
         if known.day is not None:
-            page = _page(session, known.day(session, journey.trigger, day, zone), after)
+            page = _page(session, known.day(session, journey.trigger, day, at.shop), after)
             following = page[-1][0] if page else None
         else:
             segment = (journey.trigger["segment"], at.shop.id)

@@ -72,14 +72,14 @@ def _met(session: Session, shop: shops.Shop, trigger: dict[str, Any]) -> set[tup
     if kind in {"first_order", "second_order"}:
         return _nth(session, shop.id, 1 if kind == "first_order" else 2, since)
     if kind == "no_order":
-        return _stayed_away(session, trigger["days"], since, moment)
+        return _stayed_away(session, shop, trigger["days"], since, moment)
     if known.event is not None:
         return _happened(session, shop.id, trigger, since)
     assert known.day is not None
     days = [today] if kind in TODAY_ONLY else [today - timedelta(days=ago) for ago in range(DAYS)]
     found: set[tuple[int, str]] = set()
     for day in days:
-        found |= {(row[0], str(row[1])) for row in session.execute(known.day(session, trigger, day, zone))}
+        found |= {(row[0], str(row[1])) for row in session.execute(known.day(session, trigger, day, shop))}
     return found
 
 
@@ -117,7 +117,9 @@ def _nth(session: Session, shop_id: int, nth: int, since: datetime) -> set[tuple
     return {(who, "") for who in rows.scalars()}
 
 
-def _stayed_away(session: Session, days: int, since: datetime, moment: datetime) -> set[tuple[int, str]]:
+def _stayed_away(
+    session: Session, shop: shops.Shop, days: int, since: datetime, moment: datetime
+) -> set[tuple[int, str]]:
     """Orders that no other followed for so many days, where those were over within the time."""
     o = orders.c
     later = func.lead(o.placed_at).over(partition_by=o.customer_id, order_by=(o.placed_at, o.id))
@@ -126,7 +128,8 @@ def _stayed_away(session: Session, days: int, since: datetime, moment: datetime)
     each = select(o.customer_id, o.placed_at, following).where(*_counted(), o.placed_at <= moment).subquery()
     rows = session.execute(
         select(each.c.customer_id, each.c.placed_at, each.c.following)
-        .where(each.c.placed_at > since - away, each.c.placed_at <= moment - away)
+        .join(customers, customers.c.id == each.c.customer_id)
+        .where(each.c.placed_at > since - away, each.c.placed_at <= moment - away, triggers.at_home(session, shop))
     )  # fmt: skip
     return {(who, str(placed)) for who, placed, following in rows if following is None or following - placed >= away}
 

@@ -12,17 +12,20 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, Select, String, and_, cast, func, literal, or_, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, String, and_, cast, func, literal, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from loyalty.customers.customers import customers
 from loyalty.orders.orders import Status, orders
 from loyalty.points.lots import lots
 from loyalty.tiers.qualification import watches
+from loyalty.vouchers.voucher_programs import programs
 from loyalty.vouchers.vouchers import VoucherState, vouchers
+from store import shops
 from store.clock import midnight
 from store.errors import InvalidError
 from store.events import Happened
+from store.shops import Shop
 
 BORN_FROM = 1900
 DAYS_MAX = 365
@@ -34,13 +37,13 @@ Json = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """`event`: the kind of event it hears of, and the occurrence it makes of one (None: not this one). `day`: the customers
-    of a day of the calendar, as rows of (customer, occurrence). `enters`: it is for who came into a segment (see `entries`).
+    of a day of a shop's calendar, as rows of (customer, occurrence). `enters`: it is for who came into a segment (see `entries`).
     `number`: the name and bounds of its one setting.
     """
 
     event: str | None = None
     occurs: Callable[[Session, Happened, Json], str | None] | None = None
-    day: Callable[[Session, Json, date, ZoneInfo], Select[Any]] | None = None
+    day: Callable[[Session, Json, date, Shop], Select[Any]] | None = None
     enters: bool = False
     number: tuple[str, int, int] | None = None
 
@@ -114,7 +117,15 @@ def _low_rating(_session: Session, event: Happened, trigger: Json) -> str | None
 # ── What the calendar says ──────────────────────────────────────────────────────────────────────────
 
 
-def _birthday(_session: Session, trigger: Json, day: date, _zone: ZoneInfo) -> Select[Any]:
+def at_home(session: Session, shop: Shop) -> ColumnElement[bool]:
+    """Whose calendar is this shop's affair: those who are at home here, and who is nowhere at home is the first shop's. So of
+    two shops one alone congratulates.
+    """
+    here, first = customers.c.home_shop_id == shop.id, shops.first(session)
+    return or_(here, customers.c.home_shop_id.is_(None)) if first and first.id == shop.id else here
+
+
+def _birthday(session: Session, trigger: Json, day: date, shop: Shop) -> Select[Any]:
     """Whose birthday is in so many days; of 29 February on the 28th of a year that has none. Asked by the day of every year in
     which somebody may be born, for an index answers that.
     """
@@ -129,52 +140,62 @@ def _birthday(_session: Session, trigger: Json, day: date, _zone: ZoneInfo) -> S
         for month, number in days if (month, number) != (2, 29) or isleap(year)
     ]  # fmt: skip
     # A number plus nothing is in no index: who pages through them by it would else have SQLite go through everybody.
-    return select(customers.c.id + 0, literal(str(the_day.year))).where(born.is_not(None), born.in_(dates))
+    return select(customers.c.id + 0, literal(str(the_day.year))).where(
+        born.is_not(None), born.in_(dates), at_home(session, shop)
+    )  # fmt: skip
 
 
-def _no_order(_session: Session, trigger: Json, day: date, zone: ZoneInfo) -> Select[Any]:
+def _no_order(session: Session, trigger: Json, day: date, shop: Shop) -> Select[Any]:
     """Whose last order was so many days ago (or up to a week more), once for each last order."""
-    last = customers.c.last_order_at
+    last, zone = customers.c.last_order_at, ZoneInfo(shop.timezone)
     first, end = (midnight(day - timedelta(days=trigger["days"] + extra), zone) for extra in (CATCH_UP_DAYS - 1, -1))
-    return select(customers.c.id, cast(type_coerce(last, BigInteger), String)).where(last >= first, last < end)
+    return select(customers.c.id, cast(type_coerce(last, BigInteger), String)).where(
+        last >= first, last < end, at_home(session, shop)
+    )
 
 
-def _points_expiring(_session: Session, trigger: Json, day: date, zone: ZoneInfo) -> Select[Any]:
+def _points_expiring(session: Session, trigger: Json, day: date, shop: Shop) -> Select[Any]:
     """Whose points expire in so many days, once for each day of expiry."""
     the_day = day + timedelta(days=trigger["days"])
-    begins = midnight(the_day, zone)
+    begins = midnight(the_day, ZoneInfo(shop.timezone))
     lot = lots.c
     # Points expire at the end of their last day: the first moment of the next.
-    return select(lot.customer_id, literal(the_day.isoformat())).where(
-        lot.remaining > 0, lot.pending_until.is_(None), lot.expires_at > begins, lot.expires_at <= begins + timedelta(days=1)
+    return select(lot.customer_id, literal(the_day.isoformat())).join(customers, customers.c.id == lot.customer_id).where(
+        at_home(session, shop), lot.remaining > 0, lot.pending_until.is_(None), lot.expires_at > begins, lot.expires_at <= begins + timedelta(days=1)
     ).distinct()  # fmt: skip
 
 
-def _voucher_unused(_session: Session, trigger: Json, day: date, zone: ZoneInfo) -> Select[Any]:
-    """Who was given a voucher so many days ago (or up to a week more) and hasn't used it, once for each voucher."""
-    v = vouchers.c
+def _voucher_unused(session: Session, trigger: Json, day: date, shop: Shop) -> Select[Any]:
+    """Who was given a voucher so many days ago (or up to a week more) and hasn't used it, once for each voucher. One that
+    is good at one shop alone is this shop's affair.
+    """
+    v, p, zone = vouchers.c, programs.c, ZoneInfo(shop.timezone)
     first, end = (midnight(day - timedelta(days=trigger["days"] + extra), zone) for extra in (CATCH_UP_DAYS - 1, -1))
-    return select(v.customer_id, cast(v.id, String)).where(
+    those = vouchers.join(programs, p.id == v.program_id).join(customers, customers.c.id == v.customer_id)
+    return select(v.customer_id, cast(v.id, String)).select_from(those).where(
+        or_(p.shop_id == shop.id, and_(p.shop_id.is_(None), at_home(session, shop))),
         v.customer_id.is_not(None), v.state == VoucherState.OPEN, v.issued_at >= first, v.issued_at < end,
         or_(v.expires_at.is_(None), v.expires_at > midnight(day, zone)),
     )  # fmt: skip
 
 
-def _tier_at_risk(_session: Session, trigger: Json, day: date, zone: ZoneInfo) -> Select[Any]:
+def _tier_at_risk(session: Session, trigger: Json, day: date, shop: Shop) -> Select[Any]:
     """Who was told that they lose their tier, from so many days before the fall on, once for each fall."""
-    falls = watches.c.told_for
+    falls, zone = watches.c.told_for, ZoneInfo(shop.timezone)
     first, end = (
         midnight(day, zone),
         midnight(day + timedelta(days=trigger["days"] + 1), zone),
     )
-    return select(watches.c.customer_id, cast(type_coerce(falls, BigInteger), String)).where(
-        falls > first, falls <= end
+    return (
+        select(watches.c.customer_id, cast(type_coerce(falls, BigInteger), String))
+        .join(customers, customers.c.id == watches.c.customer_id)
+        .where(falls > first, falls <= end, at_home(session, shop))
     )
 
 
-def _date(_session: Session, trigger: Json, day: date, _zone: ZoneInfo) -> Select[Any]:
+def _date(session: Session, trigger: Json, day: date, shop: Shop) -> Select[Any]:
     """Everybody, on one day."""
-    chosen = select(customers.c.id, literal(trigger["on"]))
+    chosen = select(customers.c.id, literal(trigger["on"])).where(at_home(session, shop))
     return chosen if day.isoformat() == trigger["on"] else chosen.where(literal(value=False))
 
 

@@ -110,6 +110,7 @@ async def _context(request: web.Request, draft: Draft) -> dict[str, Any]:
         "trigger_names": said.triggers_said(words), "questions": said.questions(words), "weekdays": said.weekdays(words),
         "line": lambda node: said.line(words, node, known), "OWN": composing.OWN, "begins": _begins(words, draft, names),
         "asked": said.asked(words, draft.form, known["segments"]), "errors": {}, "why": reasons(words), "missed": missed, "variables": variables(words),
+        "calendar": {kind for kind, one in triggers.TRIGGERS.items() if one.day},
         "numbered": {kind: one.number[0] for kind, one in triggers.TRIGGERS.items() if one.number and one.number[0] != "segment"},
     }  # fmt: skip
 
