@@ -21,6 +21,7 @@ _WRONG = "INSERT INTO transfers (key, hash, kind, at, legs) VALUES ('{key}', '',
     [
         (["UPDATE accounts SET balance = balance + 3 WHERE id IN (7, 9)"], "balance", 7, 7, 10),
         ([_WRONG.format(key="x", legs=2), _WRONG.format(key="y", legs=1)], "legs", 8, 2, 0),
+        ([_WRONG.format(key="x", legs=0)], "hash", 8, 1, 0),
         (
             [_WRONG.format(key="x", legs=1),
              "INSERT INTO postings (transfer_id, source_id, target_id, amount) SELECT max(id), 4, 5, 1 FROM transfers"],

@@ -1,4 +1,5 @@
-"""Seals: the hash of every transfer proven again, from its postings or from what it was asked for, as far as that is kept.
+"""Seals: every transfer proven again: that it has the postings it announced, and its hash, from those or from what it was
+asked for, as far as that is kept.
 
 Most transfers are sealed by their postings; a hold and its posting by what stands beside them. The database hashes those,
 thousands by a statement, and names the few it finds otherwise: they are sealed by what their caller was asked for, which is
@@ -28,6 +29,9 @@ class Sealed(NamedTuple):
     shop_id: int | None
     order_id: int | None
     reason: str | None
+    legs: int
+    """How many postings it announced, and how many it has."""
+    posted: int
 
 
 class Leg(NamedTuple):
@@ -61,13 +65,12 @@ CASE WHEN t.kind = 'hold' THEN (
 WHEN substr(t.key, 1, 5) = 'post:' THEN (
     SELECT '[' || min(p.amount) || ']' FROM postings p WHERE p.transfer_id = t.id HAVING count(*) = 1
 )
-ELSE '[' || s.said || ']' END
+ELSE '[' || {legs} || ']' END
 """
 _OTHERWISE = """
-SELECT t.id, t.key, t.kind, t.hash, t.shop_id, t.order_id, t.reason FROM transfers t JOIN (
-    SELECT p.transfer_id, {legs} AS said FROM postings p WHERE p.transfer_id > ? AND p.transfer_id <= ? GROUP BY p.transfer_id
-) s ON s.transfer_id = t.id
-WHERE t.id > ? AND t.id <= ? AND t.hash <> coalesce({hash}, '') ORDER BY t.id
+SELECT t.id, t.key, t.kind, t.hash, t.shop_id, t.order_id, t.reason, t.legs, count(p.id)
+FROM transfers t LEFT JOIN postings p ON p.transfer_id = t.id WHERE t.id > ? AND t.id <= ?
+GROUP BY t.id HAVING t.legs <> count(p.id) OR t.hash <> coalesce({hash}, '') ORDER BY t.id
 """
 _POSTED = """
 SELECT p.transfer_id, p.source_id, p.target_id, p.amount, s.owner, s.owner_id, s.name, t.owner, t.owner_id, t.name
@@ -81,17 +84,19 @@ FROM lot_moves m WHERE m.transfer_id IN ({marks}) AND m.undoes IS NOT NULL
 
 
 def check(session: Session) -> list[ledger.Fault]:
-    """Prove the hash of every transfer; the faults, none when all is sound."""
+    """Prove every transfer's legs and hash; the faults, none when all is sound."""
     words = _WORDS[session.get_bind().dialect.name]
-    said = f"'[\"' || t.kind || '\", ' || {_ASKED} || ']'"
-    look = _OTHERWISE.format(legs=words["legs"], hash=words["hash"].format(said))
+    said = f"'[\"' || t.kind || '\", ' || {_ASKED.format(legs=words['legs'])} || ']'"
+    look = _OTHERWISE.format(hash=words["hash"].format(said))
     faults: list[ledger.Fault] = []
     after = 0
     while (last := raw(session, _LAST, (after, BATCH))[0][0]) is not None and len(faults) < ledger.FAULTS_MAX:
-        odd = [Sealed._make(row) for row in raw(session, look, (after, last, after, last))]
-        faults += [ledger.Fault("hash", one.id, 1, 0) for one in _unsound(session, odd)]
+        odd = [Sealed._make(row) for row in raw(session, look, (after, last))]
+        faults += [ledger.Fault("legs", one.id, one.legs, one.posted) for one in odd if one.legs != one.posted]
+        whole = [one for one in odd if one.legs == one.posted]
+        faults += [ledger.Fault("hash", one.id, 1, 0) for one in _unsound(session, whole)]
         after = int(last)
-    return faults
+    return faults[: ledger.FAULTS_MAX]
 
 
 def _unsound(session: Session, odd: Sequence[Sealed]) -> Iterator[Sealed]:
@@ -112,7 +117,7 @@ def _unsound(session: Session, odd: Sequence[Sealed]) -> Iterator[Sealed]:
     for number, spent, amount in raw(session, _UNDONE.format(marks=marks), numbers):
         undone.setdefault(number, []).append((spent, amount))
     for one in odd:
-        if not _as_asked(one, posted[one.id], undone.get(one.id, [])):
+        if not one.posted or not _as_asked(one, posted[one.id], undone.get(one.id, [])):
             yield one
 
 
