@@ -70,7 +70,7 @@ ELSE '[' || {legs} || ']' END
 _OTHERWISE = """
 SELECT t.id, t.key, t.kind, t.hash, t.shop_id, t.order_id, t.reason, t.legs, count(p.id)
 FROM transfers t LEFT JOIN postings p ON p.transfer_id = t.id WHERE t.id > ? AND t.id <= ?
-GROUP BY t.id HAVING t.legs <> count(p.id) OR t.hash <> coalesce({hash}, '') ORDER BY t.id
+GROUP BY t.id HAVING t.legs <> count(p.id) OR t.hash <> coalesce({hash}, 'none') ORDER BY t.id
 """
 _POSTED = """
 SELECT p.transfer_id, p.source_id, p.target_id, p.amount, s.owner, s.owner_id, s.name, t.owner, t.owner_id, t.name
