@@ -24,7 +24,7 @@ from support.tickets import tickets
 
 WORDS_MAX = 8
 """Words of a search that are looked for."""
-NEWEST = 400
+NEWEST = 200
 """So many tickets or messages are found at most, the newest."""
 RECENT = 10_000
 """So many of the newest rows are looked through one by one on PostgreSQL."""
@@ -145,12 +145,15 @@ def everything(session: Session, member: Member, search: str, limit: int = 8) ->
 
 _NEWEST = """
 WITH recent AS MATERIALIZED (
-    SELECT id FROM {index} WHERE id > (SELECT max(id) - {recent} FROM {index}) AND {holds} ORDER BY id DESC LIMIT {limit}
+    SELECT id FROM (
+        SELECT * FROM {index} WHERE id > (SELECT max(id) - {recent} FROM {index}) ORDER BY id DESC OFFSET 0
+    ) newest WHERE {holds} LIMIT {limit}
 ), older AS MATERIALIZED (SELECT id FROM {index} WHERE {holds} AND (SELECT count(*) FROM recent) < {limit})
 SELECT id FROM (SELECT id FROM recent UNION SELECT id FROM older) found ORDER BY id DESC LIMIT {limit}
 """
 """PostgreSQL can't tell common words from rare ones, and would walk through everything for a rare one. So what is common is found
-among the newest, and only where that is not enough, the index is asked for all.
+among the newest, by looking at each (OFFSET 0 keeps it from asking the index there), and only where that is not enough, the
+index is asked for all.
 """
 
 
