@@ -102,6 +102,7 @@ class App:
             self.messengers,
             pushed=self.push,
             codes=CODES,
+            root=settings.public_url or "",
             skipped={
                 messages.RULE: delivery.message_skipped,
                 changes.CHANGE_RULE: changes.change_skipped,

@@ -17,6 +17,7 @@ from bot.channels import CodeChannel
 from bot.messengers.messenger import PAID, Messenger
 from handlers.chat.notices import render
 from handlers.chat.points import account, card_of
+from handlers.chat.staff_news import leading
 from handlers.chat.told import Told
 from handlers.chat.voice import Voice
 from handlers.pictures.card import HEIGHT as CARD_HEIGHT
@@ -65,12 +66,15 @@ class Notifier:
         *,
         pushed: Callable[[list[Call]], None],
         codes: CodeChannel,
+        root: str,
         skipped: Mapping[str, Skipped],
     ) -> None:
+        """`root`: the pages' address on the internet; empty where there is none, and no button leads to one."""
         self._store = store
         self._messengers = messengers
         self._pushed = pushed
         self._codes = codes
+        self._root = root
         self._skipped = skipped
 
     async def run(self) -> None:
@@ -210,9 +214,12 @@ class Notifier:
         if not bound:
             return "no messenger"
         member = staff.get(session, staff_id)
-        told = render(notice.kind, Voice(words(member.language), None, member.name), notice.params)
+        voice = Voice(words(member.language), None, member.name)
+        told = render(notice.kind, voice, notice.params)
         if told is None:
             return "no words"
+        if self._root and (ticket := notice.params.get("ticket")):
+            told = leading(told, voice.words, f"{self._root}/desk/{ticket}")
         return calls_of(
             told, bound[0], purpose=notice.purpose, rule=notice.rule, subject=notice.subject,
             silent=self._silent(session, notice), ids=session.info["ids"], albums=self._messengers[bound[0][0]].albums,

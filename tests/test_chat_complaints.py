@@ -213,7 +213,7 @@ async def test_goodwill_above_the_limit_is_approved_in_the_chat_once(
     await shop.store.write(goodwill.give, "key", ticket.id, minh[0], amount=5_000, reason="Ly vỡ hai lần")
     await quiet(shop)
     one, two = last_with_buttons(sup[1]), last_with_buttons(boss)
-    assert labels(one) == ["Duyệt", "Từ chối"]
+    assert labels(one) == ["Duyệt", "Từ chối", "Mở bàn hỗ trợ"]
     assert "5.000 điểm" in one["text"]
     assert "100.000 ₫" in one["text"].replace("\N{NO-BREAK SPACE}", " ")
     await tap(shop, sup[1], "Duyệt", one)

@@ -77,7 +77,7 @@ async def test_what_is_late_reaches_the_agent_then_the_supervisor_and_the_first_
     missed = minh_chat.inbox[-1]
     assert f"#{ticket.id}" in missed["text"]
     assert "quá hạn trả lời lần đầu" in missed["text"]
-    assert labels(missed) == ["Để mình lo"]
+    assert labels(missed) == ["Để mình lo", "Mở bàn hỗ trợ"]
     clock.advance(timedelta(minutes=30))
     await turn(shop)
     late = hoa_chat.inbox[-1]
@@ -131,6 +131,9 @@ async def test_who_is_given_a_ticket_hears_of_it_and_the_customer_by_when(shop: 
     assert ticket.assignee_id == tea.id
     await quiet(shop)
     assert tea_chat.texts.count(f"👉 #{ticket.id} · Lan giờ là của bạn.\n“Cho mình hỏi <giá> trà”") == 1
+    [handed] = [one for one in tea_chat.inbox if one.get("text", "").startswith("👉")]
+    [[door]] = handed["reply_markup"]["inline_keyboard"]
+    assert door == {"text": "Mở bàn hỗ trợ", "url": f"{shop.url}/desk/{ticket.id}"}
     # Whose desk is open sees it there.
     await shop.store.write(presence.alive, tea)
     before = len(tea_chat.texts)

@@ -1,9 +1,20 @@
 """Notices to the team: what became of what somebody asked for."""
 
 from collections.abc import Callable
+from dataclasses import replace
+
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from handlers.chat.told import Params, Told
 from handlers.chat.voice import Voice
+from handlers.words import Words
+
+
+def leading(told: Told, said: Words, address: str) -> Told:
+    """The same with a button that opens the ticket it is about."""
+    rows = told.buttons.inline_keyboard if told.buttons else []
+    own = [InlineKeyboardButton(text=said("Open the desk"), url=address)]
+    return replace(told, buttons=InlineKeyboardMarkup(inline_keyboard=[*rows, own]))
 
 
 def _approved(voice: Voice, params: Params) -> Told:
