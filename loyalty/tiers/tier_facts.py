@@ -31,6 +31,8 @@ class Looked:
 _COUNTED = {Measure.TIER_POINTS: "standing_tier", Measure.SPEND: "counted", Measure.ORDERS: "1"}
 _AT_HAND = {Measure.SPEND: "c.spend_total", Measure.ORDERS: "c.orders_count"}
 """What lifetime values are kept on the customer."""
+_AT_MOST = _AT_HAND | {Measure.VISITS: "c.orders_count"}
+"""What is kept there and no window's value is above: a day of visits has an order."""
 _TIER_ACCOUNT = "LEFT JOIN accounts a ON a.owner = 'customer' AND a.owner_id = c.id AND a.name = 'tier' "
 
 
@@ -65,6 +67,11 @@ def statement(rule: Policy, moment: datetime, of_customers: str, of_orders: str)
         f"{head}coalesce(f.early, 0) AS early, coalesce(f.late, 0) AS late, {rest} AS rest "
         f"{source}LEFT JOIN ({counted}) f ON f.customer_id = c.id {where}"
     )
+
+
+def may_rise(rule: Policy, threshold: int) -> str:
+    """SQL for: whether a customer `c` can have reached a threshold; where nothing at hand says so, anybody can."""
+    return f"{_AT_MOST[rule.measure]} >= {threshold}" if rule.measure in _AT_MOST else "1 = 1"
 
 
 def _sum(rule: Policy, within: str) -> str:

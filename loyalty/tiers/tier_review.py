@@ -109,12 +109,18 @@ def _may_move(
     session: Session, ladder: Sequence[Tier], rule: Policy, moment: datetime, after: int, last: int
 ) -> list[Looked]:
     """Those of a stretch of customers that the rule may move or have to warn; of the others it says: as they are."""
-    statement = tier_facts.statement(rule, moment, "c.id > ? AND c.id <= ?", "customer_id > ? AND customer_id <= ?")
+    first = ladder[1].threshold if len(ladder) > 1 else tiers.MEASURE_MAX * 2
+    # Most are on the lowest tier and have never reached the next: their orders need no look.
+    some = (
+        f"c.id > ? AND c.id <= ? AND (c.tier_id <> {ladder[0].id} OR {tier_facts.may_rise(rule, first)} "  # noqa: S608
+        "OR EXISTS (SELECT 1 FROM tier_watches WHERE customer_id = c.id))"
+    )
+    theirs = f"customer_id IN (SELECT c.id FROM customers c WHERE {some})"  # noqa: S608
+    statement = tier_facts.statement(rule, moment, some, theirs)
     params = [after, last] * (2 if "FROM orders" in statement else 1)
     value = "CASE WHEN early > late THEN early ELSE late END" if rule.window is Window.YEAR else "early + late"
     known = ", ".join(str(tier.id) for tier in ladder)
     up = "".join(f"WHEN {tier.id} THEN {following.threshold} " for tier, following in pairwise(ladder))
-    first = ladder[1].threshold if len(ladder) > 1 else tiers.MEASURE_MAX * 2
     top = f"WHEN {ladder[-1].id} THEN {tiers.MEASURE_MAX * 2} "
     keep = "".join(f"WHEN {tier.id} THEN {tier.keep} " for tier in ladder)
     least = f"CASE tier_id {keep}ELSE 0 END"
