@@ -20,6 +20,7 @@ from store import shops, staff
 from store.base import table
 from store.shops import Shop
 from support import ratings
+from support.feedback import order_answers
 from support.messages import AGENT, CUSTOMER, NOTE
 from support.tickets import State, Ticket
 
@@ -65,6 +66,10 @@ def card(session: Session, said: Words, ticket: Ticket) -> str:
         lines.append(phones.local(person.phone))
     if ticket.subject:
         lines += ["", f"“{escape(ticket.subject)}”"]
+    if wrong := order_answers.about(session, ticket.id):
+        day = said.day(wrong.placed_at.astimezone(ZoneInfo(shop.timezone)).date())
+        facts = [said.money(wrong.total, shop.currency), day, *wrong.items]
+        lines.append(said("Order {order}: {facts}", order=escape(wrong.order), facts=escape(" · ".join(facts))))
     lines += ["", _standing(session, said, shop, ticket)]
     if rating := ratings.of(session, ticket.id):
         lines.append(
