@@ -456,6 +456,7 @@ async def test_dead_letters_are_for_who_supervises_every_shop(desk: Desk) -> Non
     )
     assert desk.replayed == [("telegram:1", "7")]
     assert (await boss.post("/desk/dead-letters/replay", json={}))[0] == 400
+    assert (await boss.post("/desk/dead-letters/replay", data="[" * 100_000))[0] == 400
 
 
 async def test_search_view_and_page_are_read_as_they_are_meant(desk: Desk) -> None:

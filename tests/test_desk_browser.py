@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from loyalty.customers import customers
 from store import staff
@@ -324,7 +324,19 @@ async def test_it_rings_for_what_is_ours_and_not_for_what_is_before_our_eyes(bro
     async with window(browser, house.url) as page:
         await page.add_init_script(EARS)
         desk = await open_desk(page, link, DESK, ours)
-        await desk.view("open")
+
+        # What is said while the list is on its way isn't forgotten with what the list didn't know yet.
+        async def slowly(route: Route) -> None:
+            answer = await route.fetch()
+            await house.store.write(messages.customer_says, ours, text="một rưỡi")
+            await expect(desk.lines.filter(has_text="một rưỡi")).to_be_visible()
+            await route.fulfill(response=answer)
+
+        await page.route("**/desk/tickets?*", slowly, times=1)
+        async with page.expect_request_finished(lambda request: "/desk/tickets?" in request.url):
+            await desk.view("open")
+        await expect(page.locator("#tickets")).not_to_have_attribute("aria-busy", "true")
+        await expect(page.locator("#tickets a.ticket").filter(has_text="một rưỡi")).to_be_visible()
         await page.locator("#me").click()
         await page.get_by_role("menuitem", name=SAID("Tell me in the browser when somebody writes")).click()
 

@@ -30,6 +30,7 @@ from store.clock import SetClock
 from store.engine import Store, open_store
 from store.outbox import Call, Ended, Purpose
 from tests.botapi import BotApiServer, Person
+from tests.chatting import quiet
 from tests.conftest import NOON
 from tests.running import Running, running
 
@@ -309,6 +310,7 @@ async def test_one_who_blocked_the_bot_is_unreachable_until_they_come_back(shop:
                 await asyncio.sleep(0.01)
 
     await reachable(True)
+    await quiet(shop)  # the welcome is more than one message
     shop.api.fault("sendMessage", lan.id, kind="blocked")
     assert await ended(shop.store, await say(shop, lan, "hello?")) == (
         "failed",

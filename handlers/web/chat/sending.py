@@ -2,7 +2,6 @@
 as an update. The same `ref` again finds its bubble and its row in the inbox, so nothing is there twice.
 """
 
-import json
 import re
 from ipaddress import ip_address
 from typing import Any
@@ -66,7 +65,7 @@ async def _read(request: web.Request, said: Words) -> tuple[dict[str, Any], list
             raise _RefusedError(said("That's too many files for one message. Send ten at most.")) from None
         return dict(fields), uploads
     try:
-        body = json.loads(await request.text())
+        body = await site.body_of(request)
     except ValueError:
         raise _RefusedError(said("That didn't work. Please check and try again.")) from None
     return (body if isinstance(body, dict) else {}), []

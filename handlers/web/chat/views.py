@@ -137,7 +137,7 @@ async def history(request: web.Request) -> web.Response:
 async def seen(request: web.Request) -> web.Response:
     chat_id = await site.visitor_of(request)
     try:
-        number = int((await request.json())["number"])
+        number = int((await site.body_of(request))["number"])
     except (ValueError, KeyError, TypeError):
         raise web.HTTPBadRequest from None
     await site.store_of(request).write(webchat.seen, chat_id, min(max(number, 0), 2**53))

@@ -44,7 +44,7 @@ def _own(session: Session, member: Member, said: Words) -> dict[str, Any]:
 async def switch(request: web.Request) -> web.Response:
     """{away: true or false}"""
     try:
-        away = (await request.json())["away"]
+        away = (await site.body_of(request))["away"]
     except (ValueError, TypeError, KeyError):
         raise web.HTTPBadRequest from None
     member, said = site.member_of(request), site.words_of(request)
@@ -69,7 +69,7 @@ async def listed(request: web.Request) -> web.Response:
 async def hand(request: web.Request) -> web.Response:
     """{team: number}"""
     try:
-        team = (await request.json())["team"]
+        team = (await site.body_of(request))["team"]
     except (ValueError, TypeError, KeyError):
         raise web.HTTPBadRequest from None
     if not isinstance(team, int) or not 0 <= team < 2**53:

@@ -1,6 +1,5 @@
 """What the list shows beside the views of everybody: filters, and views that were saved of them."""
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -35,7 +34,7 @@ def asked(request: web.Request) -> Filters | None:
     if not written:
         return None
     try:
-        return views.parse(json.loads(written[:4000]))
+        return views.parse(site.parsed(written[:4000]))
     except (ValueError, InvalidError):
         raise web.HTTPBadRequest from None
 

@@ -41,7 +41,7 @@ async def replay(request: web.Request) -> web.Response:
     """Run one again; the person gets its answer if it goes through now."""
     await _need_letters(request)
     try:
-        asked = await request.json()
+        asked = await site.body_of(request)
         account, key = str(asked["account"]), str(asked["key"])
         (account + key).encode()  # half a surrogate pair is no text
     except (ValueError, KeyError, TypeError):

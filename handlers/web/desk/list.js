@@ -28,6 +28,7 @@ export class List {
   #selected = null;
   #more = false;
   #loading = 0;
+  #came = []; // lines that changed while the list was on its way
   #failed = false;
   shop = "";
 
@@ -109,12 +110,15 @@ export class List {
 
   async #load(further) {
     const number = ++this.#loading;
+    this.#came = [];
     const query = new URLSearchParams({ view: this.#view, search: this.#search.value.trim(), shop: this.shop, filters: this.filters });
     if (further) query.set("before", [...this.#lines.keys()].at(-1));
     else this.#box.setAttribute("aria-busy", "true");
+    let newest = {};
     try {
       const found = await this.#hands.desk.ask(`/desk/tickets?${query}`, { quiet: further });
       if (number !== this.#loading) return;
+      newest = found.cursor;
       if (!further) {
         this.#lines.clear();
         this.#box.scrollTop = 0;
@@ -131,10 +135,13 @@ export class List {
     this.#loading = 0;
     this.#box.removeAttribute("aria-busy");
     this.draw();
+    for (const line of this.#came) if (line.changed > (newest[line.shop] ?? 0)) this.put(line);
+    this.#came = [];
   }
 
   /** A ticket changed: it comes in, moves, or leaves. */
   put(line) {
+    if (this.#loading) this.#came.push(line);
     const known = this.#lines.has(line.id);
     const belongs = this.#search.value.trim() ? known : this.#belongs(line);
     if (belongs) this.#lines.set(line.id, line);

@@ -62,7 +62,7 @@ Rule = tuple[Callable[..., None], tuple[Any, ...]]
 
 async def _run(request: web.Request, actions: dict[str, Callable[[Asked], Rule]], number: int) -> web.Response:
     try:
-        asked = await request.json() if request.can_read_body else {}
+        asked = await site.body_of(request) if request.can_read_body else {}
         rule, values = actions[request.match_info["action"]](asked)
     except KeyError:
         raise web.HTTPNotFound from None

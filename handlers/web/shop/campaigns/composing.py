@@ -93,7 +93,7 @@ def criteria_of(session: Session, form: Mapping[str, str], here: Frame) -> Any:
         return saved.get(session, int(who), here.shop.id).criteria
     if who == "kept":
         try:
-            return json.loads(form.get("criteria", ""))
+            return site.parsed(form.get("criteria", ""))
         except ValueError:
             raise InvalidError("criteria", "format") from None
     return EVERYBODY
