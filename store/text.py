@@ -1,4 +1,4 @@
-"""Text made comparable: the form in which names and sayings are searched."""
+"""Text made comparable, the form in which names and sayings are searched, and text cut short."""
 
 import re
 import unicodedata
@@ -17,3 +17,13 @@ def fold(text: str) -> str:
         return text.lower()
     bare = _MARKS.sub("", unicodedata.normalize("NFD", text.lower()))
     return unicodedata.normalize("NFC", bare).translate(_STROKES)
+
+
+def beginning(text: str, most: int) -> str:
+    """The first words of a text in one line, at most so many signs, cut between words where there is a gap."""
+    words = re.sub(r"\s+", " ", text).strip()
+    if len(words) <= most:
+        return words
+    cut = words[: most - 1]
+    gap = cut.rfind(" ")
+    return f"{cut[:gap] if gap > most // 2 else cut}…"

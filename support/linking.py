@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from loyalty.customers import customers
 from store.errors import ConflictError, InvalidError, NotFoundError
 from store.staff import Member, Right
+from store.text import beginning
 from support import drafts, fields, hooks, links, mentions, messages, tags, tickets, topics
 from support.links import Kind
 from support.messages import AGENT, CUSTOMER, NOTE, ticket_messages
@@ -91,7 +92,7 @@ def merge(session: Session, ticket_id: int, member: Member, into_id: int) -> Non
     Raises as tickets.view for either, InvalidError("ticket": itself), StrangersError, TicketStateError (already merged).
     """
     seen = tickets.view(session, ticket_id, member)
-    tickets.lock_customer(session, seen.customer_id)
+    customers.lock(session, seen.customer_id)
     gone, stays = _both(session, ticket_id, into_id, member)
     if customers.resolve(session, gone.customer_id) != customers.resolve(session, stays.customer_id):
         raise StrangersError(ticket_id, into_id)
@@ -141,7 +142,7 @@ def split(
     Raises as tickets.view, InvalidError("messages": unknown, all; "topic"), TicketStateError (merged).
     """
     seen = tickets.view(session, ticket_id, member)
-    tickets.lock_customer(session, seen.customer_id)
+    customers.lock(session, seen.customer_id)
     ticket = tickets.hold(session, ticket_id, member)
     if ticket.merged_into is not None:
         raise TicketStateError(ticket.id, "merged")
@@ -163,7 +164,7 @@ def split(
     tickets.log(session, ticket, "split", member.id, ticket=new.id, seqs=sorted(moved))
     tickets.log(session, new, "split_from", member.id, ticket=ticket.id)
     first_words = next((row.text for row in chosen if row.who == CUSTOMER and row.text), "")
-    subject = tickets.subject_of(first_words)
+    subject = beginning(first_words, tickets.SUBJECT_CHARS_MAX)
     answered = min((row.at for row in chosen if row.who == AGENT), default=None)
     tickets.write(
         session, new, subject=subject, folded=tickets.folded(session, new.customer_id, subject),

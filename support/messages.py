@@ -16,7 +16,7 @@ from store.media import File
 from store.outbox import Purpose
 from store.prepared import Prepared
 from store.staff import Member, Right
-from store.text import fold
+from store.text import beginning, fold
 from support import drafts, hooks, mentions, seen, tickets
 from support.tickets import State, Ticket, TicketStateError
 
@@ -171,7 +171,7 @@ def customer_says(
     if ticket.state not in tickets.ACTIVE:
         raise TicketStateError(ticket_id, ticket.state)
     answered = by_source(session, reply_to) if reply_to else None
-    subject = ticket.subject or tickets.subject_of(text)
+    subject = ticket.subject or beginning(text, tickets.SUBJECT_CHARS_MAX)
     values: dict[str, Any] = {"subject": subject, "folded": tickets.folded(session, ticket.customer_id, subject)}
     message_id, seq = _add(
         session, ticket, CUSTOMER, text, files, values, location=location, group_id=group_id,

@@ -5,7 +5,6 @@ changed (`changed`). So desk writes of one shop stand one after the other, and a
 asks for what came after n and misses nothing. Locks are taken in this order: customer, desk counter, ticket numbers.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +17,7 @@ from loyalty.customers import claims, customers
 from store import events, shops
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
-from store.errors import ConflictError, ForbiddenError, NotFoundError
+from store.errors import ConflictError, NotFoundError
 from store.prepared import Prepared
 from store.signals import signal
 from store.staff import Member, Right
@@ -206,11 +205,6 @@ _STEP = Prepared(
     update(tickets).where(_one).values(last_seq=tickets.c.last_seq + bindparam("count")).returning(tickets.c.last_seq)
 )
 _OPEN, _LOG = Prepared(insert(tickets)), Prepared(insert(ticket_events))
-_STILL = Prepared(
-    select(customers.customers.c.merged_into)
-    .where(customers.customers.c.id == bindparam("customer"))
-    .with_for_update(key_share=True)
-)
 
 
 # ── What a customer does ───────────────────────────────────────────────────────────────────────────
@@ -232,7 +226,7 @@ def open_or_join(
     Raises NotFoundError (customer, shop), InvalidError (topic).
     """
     topics.check(session, shop_id, topic)
-    customer_id = lock_customer(session, customer_id)
+    customer_id = customers.lock(session, customer_id)
     ticket = current(session, customer_id)
     if ticket is not None and answered not in {None, ticket.id}:
         meant = _MEANT(session, which=answered, customer=customer_id)
@@ -331,16 +325,6 @@ def prioritise(session: Session, ticket: Ticket, priority: str, by: int | None) 
     return ticket
 
 
-def subject_of(text: str) -> str:
-    """The first words of a text, at most 60 signs, cut between words where there is a gap."""
-    words = re.sub(r"\s+", " ", text).strip()
-    if len(words) <= SUBJECT_CHARS_MAX:
-        return words
-    cut = words[: SUBJECT_CHARS_MAX - 1]
-    gap = cut.rfind(" ")
-    return f"{cut[:gap] if gap > SUBJECT_CHARS_MAX // 2 else cut}…"
-
-
 def folded(session: Session, customer_id: int, subject: str) -> str:
     """What a ticket is found by."""
     person = customers.get(session, customer_id)
@@ -362,14 +346,12 @@ def begin(
     changed = turns.take(session, f"desk:{shop.id}")
     number = turns.take(session, "tickets", FIRST_NUMBER)
     at = now(session)
-    ticket = Ticket(
-        id=number, shop_id=shop.id, customer_id=customer_id, subject="", topic=topic, state=State.NEW,
-        priority=Priority.NORMAL, assignee_id=assignee_id, created_at=at, updated_at=at, first_response_at=None,
-        resolved_at=None, last_seq=0, changed=changed, preview={}, language=person.language, snoozed_until=None,
-        closes_at=None, merged_into=None, team_id=None, severity=None,
+    _OPEN(
+        session, id=number, shop_id=shop.id, customer_id=customer_id, subject="", topic=topic, state=State.NEW,
+        priority=Priority.NORMAL, assignee_id=assignee_id, created_at=at, updated_at=at, last_seq=0, changed=changed,
+        preview={}, language=person.language, folded=folded(session, customer_id, ""),
     )  # fmt: skip
-    values = {name: getattr(ticket, name) for name in Ticket.__dataclass_fields__}
-    _OPEN(session, **values, folded=folded(session, customer_id, ""))
+    ticket = get(session, number)
     if follows is not None:
         links.put(session, number, follows, links.Kind.FOLLOWS)
     log(session, ticket, "opened", by, topic=topic, **({"follows": follows} if follows is not None else {}))
@@ -399,23 +381,12 @@ def enter(session: Session, ticket: Ticket, state: State, by: int | None, **valu
     return ticket
 
 
-def lock_customer(session: Session, customer_id: int) -> int:
-    """Hold a customer still, so that what they say at one instant is taken in one after the other; their number after
-    merges. FOR NO KEY UPDATE: rows that refer to them are written meanwhile.
-    """
-    for _ in range(10):
-        customer_id = customers.resolve(session, customer_id)
-        if all(merged_into is None for (merged_into,) in _STILL(session, customer=customer_id)):
-            return customer_id
-    raise ForbiddenError("merged without end")
-
-
 def _move(session: Session, from_id: int, to_id: int) -> None:
     """Tickets go along when two customers become one."""
     if session.execute(select(tickets.c.id).where(tickets.c.customer_id == from_id).limit(1)).first() is None:
         return
     for customer_id in sorted((from_id, to_id)):
-        lock_customer(session, customer_id)
+        customers.lock(session, customer_id)
     rows = session.execute(
         select(tickets.c.id, tickets.c.subject).where(tickets.c.customer_id == from_id).order_by(tickets.c.shop_id)
     ).all()

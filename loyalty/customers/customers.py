@@ -133,6 +133,9 @@ customers = table(CustomerRow)
 identities = table(IdentityRow)
 _FIELDS = tuple(customers.c[name] for name in Customer.__dataclass_fields__)
 _MERGED = Prepared(select(customers.c.merged_into).where(customers.c.id == bindparam("which")))
+_LOCK = Prepared(
+    select(customers.c.merged_into).where(customers.c.id == bindparam("which")).with_for_update(key_share=True)
+)
 _GET = Prepared(select(*_FIELDS, customers.c.merged_into).where(customers.c.id == bindparam("which")))
 _IDENTITIES = Prepared(
     select(
@@ -236,6 +239,16 @@ def get(session: Session, customer_id: int) -> Customer:
         if merged_into is None:
             return Customer(*fields)
     return get(session, resolve(session, customer_id))
+
+
+def lock(session: Session, customer_id: int) -> int:
+    """Hold a customer still, so that what they do at one instant is taken in one after the other; their number after merges.
+    FOR NO KEY UPDATE: rows that refer to them are written meanwhile. Raises NotFoundError.
+    """
+    while True:
+        customer_id = resolve(session, customer_id)
+        if all(merged_into is None for (merged_into,) in _LOCK(session, which=customer_id)):
+            return customer_id
 
 
 def by_code(session: Session, code: str) -> int:

@@ -56,7 +56,7 @@ def give(
     if not reason or len(reason) > REASON_CHARS_MAX:
         raise InvalidError("reason", "length", reason)
     seen = tickets.view(session, ticket_id, member)
-    tickets.lock_customer(session, seen.customer_id)
+    customers.lock(session, seen.customer_id)
     ticket = tickets.hold(session, ticket_id, member)
     sealed = ledger.seal("goodwill", [ticket_id, amount, program_id, reason, member.id])
     known = session.execute(select(goodwill.c.id, goodwill.c.hash).where(goodwill.c.key == key)).first()
@@ -212,7 +212,7 @@ def _for_decision(session: Session, goodwill_id: int, member: Member, wanted: St
 def _held(session: Session, goodwill_id: int, member: Member) -> tuple[Ticket, Goodwill]:
     found = goodwill_book.get(session, goodwill_id)
     seen = tickets.view(session, found.ticket_id, member)
-    tickets.lock_customer(session, seen.customer_id)
+    customers.lock(session, seen.customer_id)
     ticket = tickets.hold(session, found.ticket_id, member)
     return ticket, goodwill_book.get(session, goodwill_id)
 

@@ -138,7 +138,7 @@ def still_open(session: Session, customer_id: int) -> Open:
 
 def ask(session: Session, customer_id: int, shop_id: int, by: str = "customer") -> Erasure:
     """Ask to be forgotten; asking again changes nothing. Raises NotFoundError."""
-    number = tickets.lock_customer(session, customer_id)
+    number = customers.lock(session, customer_id)
     known = of_customer(session, number)
     if known is not None:
         return known
@@ -159,7 +159,7 @@ def ask(session: Session, customer_id: int, shop_id: int, by: str = "customer") 
 
 def withdraw(session: Session, customer_id: int, by: str = "customer") -> bool:
     """The customer stays after all; False where nothing was asked (any more)."""
-    number = tickets.lock_customer(session, customer_id)
+    number = customers.lock(session, customer_id)
     ended = session.execute(
         update(erasures)
         .where(erasures.c.customer_id == number, erasures.c.state == WAITING)

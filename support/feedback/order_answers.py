@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from loyalty.customers import customers
 from loyalty.orders import orders
 from loyalty.orders.orders import Order
 from support import tickets
@@ -32,7 +33,7 @@ def answer(session: Session, survey_id: int, customer_id: int, *, good: bool) ->
     """A customer answers, once; the ticket of the complaint that a no is. It is the one they are talking in at that shop,
     where there is one. Raises NotFoundError (not theirs), AnsweredError.
     """
-    owner = tickets.lock_customer(session, customer_id)
+    owner = customers.lock(session, customer_id)
     found = surveys.answer(session, survey_id, owner, int(good))
     if good or found.order_id is None:
         return None
