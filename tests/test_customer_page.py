@@ -11,6 +11,9 @@ from loyalty.customers import claims, customers
 from loyalty.orders import orders
 from loyalty.orders.orders import Status
 from loyalty.points import points
+from loyalty.recognition import badges
+from loyalty.recognition.badges import BadgeInput
+from loyalty.recognition.visits import Measure
 from store import inbox, shops, staff
 from store.clock import SetClock
 from store.staff import Role
@@ -261,6 +264,14 @@ async def test_a_quiet_day_gives_good_news_and_next_steps_never_filler(console: 
     assert "1 new customer this week" in page.text
     clock.advance(timedelta(days=8))
     assert [path for path, _ in listed(await (await console.as_(Role.OWNER)).get("/shop"))] == ["/shop/share"]
+
+
+async def test_the_timeline_names_the_badge(console: Console) -> None:
+    lan = await lan_of(console)
+    await console.store.write(badges.add, console.shop, BadgeInput("Khách <quen>", "☕", Measure.ORDERS, 1))
+    await console.order("A2")
+    page = await (await console.as_(Role.MANAGER, console.shop)).get(f"/shop/customers/{lan}")
+    assert "Earned a badge: Khách <quen>" in page.text
 
 
 async def test_the_form_says_how_much_one_may_give_by_themselves(console: Console) -> None:

@@ -223,7 +223,9 @@ def _award(
             )
     except IntegrityError:
         return False
-    events.happened(session, "badge_earned", customer_id=customer_id, shop_id=badge.shop_id, badge=badge.id)
+    events.happened(
+        session, "badge_earned", customer_id=customer_id, shop_id=badge.shop_id, badge=badge.id, name=badge.name
+    )
     if not quiet:
         notices.tell(
             session, "badge_earned", customer_id=customer_id, shop_id=badge.shop_id, badge=badge.name,
@@ -244,7 +246,9 @@ def _take_back(session: Session, badge: Badge, customer_id: int) -> None:
         .returning(awards.c.id)
     ).first()  # fmt: skip
     if gone is not None:
-        events.happened(session, "badge_taken_back", customer_id=customer_id, shop_id=badge.shop_id, badge=badge.id)
+        events.happened(
+            session, "badge_taken_back", customer_id=customer_id, shop_id=badge.shop_id, badge=badge.id, name=badge.name
+        )
 
 
 def move(session: Session, from_id: int, to_id: int) -> None:

@@ -205,13 +205,16 @@ def _bring(
         )
         values |= {"done_at": now(session), "times": times, "win_id": win.id}
         events.happened(
-            session, "quest_done", customer_id=customer_id, shop_id=quest.shop_id, quest=quest.id, win=win.id
-        )
+            session, "quest_done", customer_id=customer_id, shop_id=quest.shop_id, quest=quest.id, win=win.id,
+            name=quest.name,
+        )  # fmt: skip
         if not quiet:
             _tell(session, quest, p, win)
     elif reached < quest.target and row.done_at is not None:
         values |= {"done_at": None, "win_id": None}
-        events.happened(session, "quest_undone", customer_id=customer_id, shop_id=quest.shop_id, quest=quest.id)
+        events.happened(
+            session, "quest_undone", customer_id=customer_id, shop_id=quest.shop_id, quest=quest.id, name=quest.name
+        )
         before = wins.get(session, row.win_id)
         after = wins.take_back(session, row.win_id, "order_returned")
         if before.state != WinState.MISSED and after.state == WinState.WITHDRAWN and not quiet:

@@ -148,6 +148,7 @@ def give(
         events.happened(
             session, "prize_missed" if state is WinState.MISSED else "prize_won", customer_id=customer_id,
             shop_id=prize.shop_id, cause=cause.value, win=win.id, prize=prize.id, points=prize.points,
+            name=prize.name,
         )  # fmt: skip
     return win
 

@@ -19,6 +19,8 @@ from support.timeline import Kind, Line
 WORDS_MAX = 280
 """So much of a message is shown; the thread has the rest."""
 SENT = {"queued", "sent"}
+NAMED = {"badge_earned", "badge_taken_back", "quest_done", "quest_undone", "prize_won"}
+"""Events that say the name of what was earned or won."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,8 @@ def _event(said: Words, line: Line) -> Told:
         "offers_stopped": ("bell", said("Asked for no more offers")),
     }
     icon, title = known.get(line.what, ("info", line.what.replace("_", " ").capitalize()))
+    if line.what in NAMED and facts.get("name"):
+        title = f"{title}: {facts['name']}"
     return Told(icon, title)
 
 
