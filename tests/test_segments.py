@@ -472,8 +472,7 @@ def test_the_database_agrees_with_a_plain_filter(
     found = loop.run_until_complete(store.read(segments.preview, read, ZONE))
     assert found.count == len(expected)
     assert found.sample == expected[::-1][: segments.SAMPLE]
-    pages = loop.run_until_complete(store.read(lambda session: list(segments.members(session, read, ZONE))))
-    assert [number for page in pages for number in page] == expected
+    assert list(loop.run_until_complete(store.read(segments.members, read, ZONE))) == expected
     some = [one.id for one in PEOPLE[20:40]]
     among = loop.run_until_complete(store.read(segments.among, read, ZONE, some))
     assert among == [number for number in some if number in expected]

@@ -68,7 +68,7 @@ def _met(session: Session, shop: shops.Shop, trigger: dict[str, Any]) -> set[tup
     known = triggers.TRIGGERS[kind]
     if known.enters:
         wanted = criteria.parse(saved.get(session, trigger["segment"], shop.id).criteria)
-        return {(who, "") for page in segments.members(session, wanted, shop.timezone) for who in page}
+        return {(who, "") for who in segments.members(session, wanted, shop.timezone)}
     if kind in {"first_order", "second_order"}:
         return _nth(session, shop.id, 1 if kind == "first_order" else 2, since)
     if kind == "no_order":

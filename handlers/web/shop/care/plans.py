@@ -99,10 +99,9 @@ async def put_in(request: web.Request) -> web.StreamResponse:
                 people.append(found)
         if form.get("group"):
             group = saved.get(session, frame.whole(form["group"]), here.shop.id)
-            for some in segments.members(session, criteria.parse(group.criteria), zone):
-                people += some
-                if len(people) > PEOPLE_MAX:
-                    raise InvalidError("group", "range", len(people))
+            people += segments.members(session, criteria.parse(group.criteria), zone)
+            if len(people) > PEOPLE_MAX:
+                raise InvalidError("group", "range", len(people))
         first = datetime.combine(day, time(9), ZoneInfo(zone))
         return plans.put_in(session, number, here.member, here.shop.id, people, first)
 
