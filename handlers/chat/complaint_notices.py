@@ -7,7 +7,7 @@ from html import escape
 from handlers.chat import questions
 from handlers.chat.commands import go
 from handlers.chat.deadline_news import by_when
-from handlers.chat.help import rating_buttons
+from handlers.chat.rating import rating_buttons
 from handlers.chat.told import Params, Told
 from handlers.chat.voice import Voice
 from loyalty.customers import addressing

@@ -9,7 +9,7 @@ from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, Message
 
 from handlers.chat import help as helping
-from handlers.chat import questions
+from handlers.chat import questions, rating
 from handlers.chat.questions import Bought, Decide, Score, Wants, Well
 from handlers.chat.sayings import understand
 from handlers.chat.talk import Talk
@@ -126,7 +126,7 @@ async def comment(message: Message, talk: Talk, state: FSMContext) -> None:
     data, text = await state.get_data(), message.text or ""
     await state.clear()
     meant = understand(text) if text else None
-    command = meant is not None and meant not in helping.COURTESIES
+    command = meant is not None and meant not in rating.COURTESIES
     if not text or command or not helping.awaited(talk, data, COMMENT_WITHIN):
         raise SkipHandler
     try:
@@ -151,7 +151,7 @@ async def in_words(message: Message, talk: Talk, state: FSMContext) -> bool:
         if number is None:
             return False
         if asked.kind == pending.RATING:
-            await helping.rated(message, talk, state, asked.id, number)
+            await rating.rated(message, talk, state, asked.id, number)
             return True
         found = await talk.work.write(surveys.answer, asked.id, talk.customer_id, number)
     except (ConflictError, NotFoundError, InvalidError):

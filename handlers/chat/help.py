@@ -11,37 +11,30 @@ from aiogram.fsm.context import FSMContext
 from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import (
     CallbackQuery,
-    InlineKeyboardButton,
     InlineKeyboardMarkup,
     Message,
     MessageReactionUpdated,
     ReactionTypeEmoji,
 )
 
-from handlers.chat import questions
-from handlers.chat.commands import Held, Rate, Topic, button, go, go_button
+from handlers.chat.commands import Held, Topic, button, go, go_button
 from handlers.chat.deadline_news import by_when
 from handlers.chat.sayings import Saying, understand
 from handlers.chat.talk import Talk
 from store.engine import Work
-from store.errors import ConflictError, InvalidError, MovedError, NotFoundError
+from store.errors import MovedError
 from store.media import File
-from support import changes, messages, ratings, tickets
+from support import changes, messages, tickets
 from support.complaints import complaints
 from support.deadlines import clocks, promises
 from support.deadlines.promises import Promise
-from support.feedback import surveys
 from support.messages import Source
 from support.tickets import Joined, Ticket, TicketStateError
 from support.topics import OTHER, own
 
 HELD_MAX = 10
 LISTED = 10
-STARS = (5, 4, 3, 2, 1)
-GOOD_STARS = 4
 FIRST_WORDS_WITHIN = timedelta(days=1)
-COMMENT_WITHIN = timedelta(hours=1)
-"""How long after the question the next words are taken for its answer."""
 SAID = frozenset({
     ContentType.TEXT, ContentType.ANIMATION, ContentType.AUDIO, ContentType.CHECKLIST, ContentType.CONTACT,
     ContentType.DICE, ContentType.DOCUMENT, ContentType.GAME, ContentType.LIVE_PHOTO, ContentType.LOCATION,
@@ -49,7 +42,6 @@ SAID = frozenset({
     ContentType.VENUE, ContentType.VIDEO, ContentType.VIDEO_NOTE, ContentType.VOICE,
 })  # fmt: skip
 """Kinds of messages that a person sends; the rest a messenger writes by itself."""
-COURTESIES = frozenset({Saying.COMPLAINT, Saying.GREETING, Saying.THANKS})
 
 
 class Support(StatesGroup):
@@ -332,74 +324,3 @@ def promise_line(talk: Talk, promise: Promise) -> str:
     """What is still to be kept, and until when."""
     when = talk.words.moment(promise.due_at, talk.shop.timezone)
     return talk.say("🤝 {promised}, by {when}", promised=promise.what, when=when)
-
-
-def rating_buttons(ticket_id: int) -> InlineKeyboardMarkup:
-    """Five buttons, the best first."""
-    row = [
-        InlineKeyboardButton(text=f"{stars} ★", callback_data=Rate(ticket=ticket_id, stars=stars).pack())
-        for stars in STARS
-    ]
-    return InlineKeyboardMarkup(inline_keyboard=[row])
-
-
-async def rate(query: CallbackQuery, callback_data: Rate, talk: Talk, state: FSMContext) -> None:
-    try:
-        await talk.work.write(ratings.rate, callback_data.ticket, talk.customer_id, callback_data.stars)
-    except ConflictError:
-        await query.answer(talk.say("You have rated this already. Thank you!"))
-        return
-    except (NotFoundError, InvalidError):
-        await query.answer(talk.say("This button no longer works. Type /menu to start again."))
-        return
-    await query.answer()
-    await await_words(talk, state, Support.commenting, ticket=callback_data.ticket)
-    if isinstance(query.message, Message):
-        await query.message.edit_text(thanks_for(talk, callback_data.stars))
-        await ask_effort(query.message, talk, callback_data.ticket)
-
-
-async def rated(message: Message, talk: Talk, state: FSMContext, ticket_id: int, stars: int) -> None:
-    """The same in their own words ("5 sao"). Raises as ratings.rate."""
-    await talk.work.write(ratings.rate, ticket_id, talk.customer_id, stars)
-    await await_words(talk, state, Support.commenting, ticket=ticket_id)
-    await message.answer(thanks_for(talk, stars))
-    await ask_effort(message, talk, ticket_id)
-
-
-def thanks_for(talk: Talk, stars: int) -> str:
-    """The answer to a rating, which asks for a word."""
-    if stars >= GOOD_STARS:
-        return talk.say("{stars} ★ Thank you! Would you like to add a word?", stars=stars)
-    return talk.say("{stars} ★ Thank you for being frank. What should we have done better?", stars=stars)
-
-
-async def ask_effort(message: Message, talk: Talk, ticket_id: int) -> None:
-    """Ask how easy it was, where the shop wants to know."""
-    ticket = await talk.work.read(tickets.get, ticket_id)
-    survey = await talk.work.write(surveys.after_rating, ticket)
-    if survey is not None:
-        await message.answer(
-            talk.say("And how easy was it to get help from us?"),
-            reply_markup=questions.effort_buttons(talk.words, survey),
-        )
-
-
-async def comment(message: Message, talk: Talk, state: FSMContext) -> None:
-    """The words to a rating; a command in free words is none, and a picture goes to the ticket."""
-    data = await state.get_data()
-    await state.clear()
-    text = message.text or ""
-    if not awaited(talk, data, COMMENT_WITHIN):
-        raise SkipHandler
-    if not text:
-        await into_ticket(message, talk, state)
-        return
-    meant = understand(text)
-    if meant is not None and meant not in COURTESIES:
-        raise SkipHandler
-    try:
-        await talk.work.write(ratings.comment, int(data.get("ticket", 0)), talk.customer_id, text)
-    except (ConflictError, NotFoundError):
-        raise SkipHandler from None
-    await message.answer(talk.say("Thank you, we have passed it on."))

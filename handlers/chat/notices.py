@@ -17,7 +17,7 @@ from handlers.chat import (
     weekly,
 )
 from handlers.chat.commands import go
-from handlers.chat.help import rating_buttons
+from handlers.chat.rating import rating_buttons
 from handlers.chat.told import Change, Params, Told
 from handlers.chat.voice import Voice
 from handlers.measures import measured

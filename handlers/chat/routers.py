@@ -24,6 +24,7 @@ from handlers.chat import (
     points,
     pressing,
     privacy,
+    rating,
     start,
     vouchers,
 )
@@ -85,7 +86,7 @@ def build() -> Dispatcher:
     said.register(phone.number, StateFilter(Phone), F.text.func(phone.may_be_number))
     said.register(gifting.amount, StateFilter(Giving.amount), F.text.func(gifting.may_be_amount))
     said.register(gifting.friend, StateFilter(Giving.friend), F.text.func(phone.may_be_number))
-    said.register(help.comment, StateFilter(help.Support.commenting))
+    said.register(rating.comment, StateFilter(help.Support.commenting))
     said.register(feedback.comment, StateFilter(feedback.Feedback.commenting))
     said.register(free_text.free_text)
     private.edited_message.register(help.edited)
@@ -112,7 +113,7 @@ def build() -> Dispatcher:
     tapped.register(help.choose_topic, Topic.filter())
     tapped.register(help.send_held, Held.filter())
     tapped.register(answers.tapped, Helped.filter())
-    tapped.register(help.rate, Rate.filter())
+    tapped.register(rating.rate, Rate.filter())
     tapped.register(feedback.wants, Wants.filter())
     tapped.register(feedback.well, Well.filter())
     tapped.register(feedback.score, Score.filter())
