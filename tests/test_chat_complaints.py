@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
@@ -298,7 +299,8 @@ async def test_an_order_is_asked_about_once_and_a_no_is_a_complaint_with_the_ord
     (about,) = [one.data for one in lines if isinstance(one, thread.Happened) and one.kind == "order_wrong"]
     assert (about["order"], about["total"], about["items"]) == ("HD-7", 84_000, ["2 × Trà sen"])
     card = await shop.store.read(forum_words.card, words("vi"), ticket)
-    assert "“👎 HD-7”\nĐơn HD-7: 84.000\xa0₫ · 21/11 · 2 × Trà sen\n" in card
+    day = words("vi").day(tea.placed_at.astimezone(ZoneInfo("Asia/Ho_Chi_Minh")).date())
+    assert f"“👎 HD-7”\nĐơn HD-7: 84.000\xa0₫ · {day} · 2 × Trà sen\n" in card
     await say(shop, lan, "trà bị đổ hết")
     assert (await shop.store.read(tickets.get, ticket.id)).preview["text"] == "trà bị đổ hết"
     # At most once in the days; and a yes in one's own words is one too.
