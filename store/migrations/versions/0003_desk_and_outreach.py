@@ -1250,6 +1250,10 @@ def upgrade() -> None:
     # What was resolved before there were days to reopen in had seven.
     op.execute("UPDATE tickets SET closes_at = resolved_at + 604800000000 WHERE state = 'resolved'")
 
+    # Pictures of offers, tiers and badges are the shop's own.
+    for table, column in (("voucher_programs", "image"), ("tiers", "picture"), ("badges", "picture")):
+        op.execute(f"UPDATE media SET ours = true WHERE sha IN (SELECT {column} FROM {table})")
+
     # What was in orders before is found by its names too, and how tickets stand is known of their customers.
     after = 0
     while True:
