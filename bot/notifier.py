@@ -43,8 +43,8 @@ SEND = {
     "photo": "sendPhoto", "voice": "sendVoice", "audio": "sendAudio", "video": "sendVideo", "document": "sendDocument",
 }  # fmt: skip
 
-CARE_AGAIN, CARE_KEEPS = timedelta(hours=1), timedelta(days=3)
-"""How soon it is tried again with who has heard enough today, and how long."""
+CARE_KEEPS = timedelta(days=3)
+"""How long it is tried again with who has heard enough today."""
 LATER = "later"
 """Instead of calls: a file that goes along is still being fetched."""
 FILES_AGAIN = timedelta(seconds=1)
@@ -200,12 +200,9 @@ class Notifier:
         up. None for now.
         """
         shop = shops.get(session, notice.shop_id) if notice.shop_id else shops.first(session)
-        moment, kept = now(session), manners.rules(session)
-        if shop is not None and (opens := manners.opens(notice.purpose, moment, shop.timezone, kept)) is not None:
-            return opens
-        if manners.enough(session, customer_id, notice.purpose, kept):
-            return Reason.CAP.value if moment - notice.at > CARE_KEEPS else moment + CARE_AGAIN
-        return None
+        zone = shop.timezone if shop else "UTC"
+        until = manners.waits(session, customer_id, notice.purpose, zone, manners.rules(session))
+        return Reason.CAP.value if until is not None and now(session) - notice.at > CARE_KEEPS else until
 
     def _to_staff(self, session: Session, notice: Notice, staff_id: int) -> list[Call] | str:
         """The same to a member of staff, in the messenger that they have tied."""

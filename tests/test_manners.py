@@ -21,6 +21,7 @@ from store.clock import SetClock, now
 from store.engine import Store
 from store.outbox import Purpose
 from store.staff import Role
+from support.feedback import planning, surveys
 from tests.chatting import customer_of, open_shop, quiet, settled_person
 from tests.running import Running
 from tests.test_campaign_pages import Reader, session
@@ -111,6 +112,24 @@ async def test_campaigns_journeys_and_notices_count_together_by_the_week(store: 
         assert await judged(store, number, purpose) is Reason.CAP
     clock.advance(timedelta(days=5, seconds=1))
     assert isinstance(await judged(store, number, Purpose.CARE), Reach)
+
+
+@ON_SQLITE
+async def test_a_question_waits_for_who_has_heard_enough(store: Store, clock: SetClock) -> None:
+    shop = await store.write(programme.open_shop, "Phố Cafe", timezone="Asia/Ho_Chi_Minh", language="vi")
+    number = await store.write(met, "telegram:42")
+    await store.write(manners.put, Rules(care_cap=1))
+    await store.write(notices.tell, "points_expiring", customer_id=number, purpose=Purpose.CARE, **TOLD)
+    await store.write(notices.settle, [1], "queued")
+    clock.advance(timedelta(hours=23, minutes=30))
+    due = {"due_at": clock.now(), "ticket_id": None}
+    await store.write(surveys.add, surveys.Kind.NPS, number, shop, surveys.State.WAITING, **due)
+    states = []
+    for minutes in (0, 59, 1):
+        clock.advance(timedelta(minutes=minutes))
+        await store.write(planning.ask_due)
+        states += [one.state for one in await store.read(surveys.of_customer, number)]
+    assert states == ["waiting", "waiting", "asked"]
 
 
 @ON_SQLITE

@@ -30,6 +30,8 @@ OPTION = "manners"
 AD_FROM, AD_UNTIL = time(7), time(22)
 AD_CAP = 3
 DAY, WEEK = timedelta(hours=24), timedelta(days=7)
+AGAIN = timedelta(hours=1)
+"""How soon it is tried again with who has heard enough."""
 CAP_MAX, WEEK_CAP_MAX = 20, 100
 BOTH = (Purpose.CARE, Purpose.ADVERTISING)
 
@@ -155,6 +157,16 @@ def enough(session: Session, customer_id: int, purpose: Purpose, kept: Rules) ->
     return heard(session, [customer_id], DAY, purpose)[customer_id] >= kept.cap(purpose) or (
         kept.week_cap is not None and heard(session, [customer_id], WEEK, *BOTH)[customer_id] >= kept.week_cap
     )
+
+
+def waits(session: Session, customer_id: int, purpose: Purpose, zone: str, kept: Rules) -> datetime | None:
+    """Until when a message by itself waits: for the hours, or because they have heard enough for now and it is tried again
+    a while later. None for now.
+    """
+    opening = opens(purpose, now(session), zone, kept)
+    if opening is None and enough(session, customer_id, purpose, kept):
+        return now(session) + AGAIN
+    return opening
 
 
 def judge(

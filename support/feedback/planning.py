@@ -1,7 +1,8 @@
 """Planning: who is asked what, and when. What is to be asked is a row of `surveys` with a time.
 
 NPS follows an order or a solved case by a day; whether an order was all right follows it, or its delivery, by the shop's
-hours. Either is asked at most once in the shop's days for a customer, and not while a complaint of theirs is open.
+hours. Either is asked at most once in the shop's days for a customer, and not while a complaint of theirs is open. Those
+days are how often one question comes; how much somebody hears in all is for loyalty.outreach.manners to say.
 """
 
 from datetime import timedelta
@@ -82,7 +83,9 @@ def _stands(order: Order) -> bool:
 
 
 def ask_due(session: Session, limit: int = 50) -> int:
-    """Ask whose time it is, in the hours at which the shop cares for customers; how many. For the clock."""
+    """Ask whose time it is, as manners allow: in the hours at which the shop cares for customers, and not who has heard enough
+    from it for now; how many it looked at. For the clock.
+    """
     s, at, kept = surveys.c, now(session), manners.rules(session)
     rows = session.execute(
         select(s.id, s.kind, s.customer_id, s.shop_id, s.order_id)
@@ -93,7 +96,7 @@ def ask_due(session: Session, limit: int = 50) -> int:
     ).all()
     for row in rows:
         shop = shops.get(session, row.shop_id)
-        later = manners.opens(Purpose.CARE, at, shop.timezone, kept)
+        later = manners.waits(session, row.customer_id, Purpose.CARE, shop.timezone, kept)
         if later is not None:
             values: dict[str, Any] = {"due_at": civil(session, shop.id, later)}
         elif _unfit(session, row):
