@@ -271,6 +271,27 @@ async def test_the_review_moves_whom_the_window_has_left_behind(store: Store, sh
     assert len(await told(store, "tier_down")) == 1
 
 
+async def test_who_just_reaches_the_next_tier_rises_and_who_lacks_one_stays(store: Store, shop: int) -> None:
+    lan = await bought(store, 600_000, key="A1", days_ago=1)
+    await bought(store, 400_000, key="A2")
+    await bought(store, 0, key="A3")
+    for measure, reached in (
+        (Measure.SPEND, 1_000_000), (Measure.ORDERS, 2), (Measure.VISITS, 2), (Measure.TIER_POINTS, 50),
+    ):  # fmt: skip
+        for threshold, stands in ((reached + 1, "Thành viên"), (reached, "Bạc")):
+            await rules(store, Policy(measure, Window.ROLLING), [LEVELS[0], Level(2, "Bạc", threshold)])
+            assert await tier_of(store, lan) == stands, (measure, threshold)
+
+
+async def test_the_review_watches_nobody_who_is_in_no_danger(store: Store, shop: int) -> None:
+    lan = await bought(store, 1_000, key="A1")
+    await store.write(
+        lambda session: raw(session, "INSERT INTO tier_watches (customer_id, told_for) VALUES (?, 1)", (lan,))
+    )
+    await rules(store, ROLLING)
+    assert await store.read(lambda session: raw(session, "SELECT * FROM tier_watches")) == []
+
+
 async def test_a_fall_is_announced_once_with_what_is_missing(store: Store, shop: int, clock: SetClock) -> None:
     await rules(store, replace(ROLLING, notice_days=30))
     lan = await bought(store, 2_000_000, key="A1", days_ago=300)
