@@ -10,7 +10,7 @@ from .errors import Json, Refusal
 @dataclass
 class Pace:
     """`free` messages a second cost nothing, up to `paid` go in all with `allow_paid_broadcast`, each beyond the free ones for a
-    tenth of a Star of `tenths`. What isn't paid for has the free ones to itself.
+    tenth of a Star of `tenths`. What isn't paid for is held to the free ones alone.
     """
 
     free: int = 30
@@ -18,8 +18,9 @@ class Pace:
     tenths: int = 100_000
     #: Tenths of Stars that were taken.
     charged: int = 0
-    _free: deque[float] = field(default_factory=deque)
-    _paid: deque[float] = field(default_factory=deque)
+    _unasked: deque[float] = field(default_factory=deque)
+    _gratis: deque[float] = field(default_factory=deque)
+    _charged: deque[float] = field(default_factory=deque)
 
     def take(self, params: Json) -> None:
         """Count a message.
@@ -28,17 +29,17 @@ class Pace:
             Refusal: 429, it is one too many in this second, or there are no Stars for it.
         """
         at = time.monotonic()
-        for times in (self._free, self._paid):
+        for times in (self._unasked, self._gratis, self._charged):
             while times and times[0] <= at - 1.0:
                 times.popleft()
-        together = len(self._free) + len(self._paid)
+        free = len(self._unasked) + len(self._gratis)
         if not params.get("allow_paid_broadcast"):
-            if len(self._free) >= self.free:
+            if len(self._unasked) >= self.free:
                 raise Refusal(429, "Too Many Requests: retry after 1", retry_after=1)
-            self._free.append(at)
+            self._unasked.append(at)
             return
-        beyond = together >= self.free
-        if together >= self.paid or (beyond and self.charged >= self.tenths):
+        beyond = free >= self.free
+        if free + len(self._charged) >= self.paid or (beyond and self.charged >= self.tenths):
             raise Refusal(429, "Too Many Requests: retry after 1", retry_after=1)
         self.charged += beyond
-        self._paid.append(at)
+        (self._charged if beyond else self._gratis).append(at)

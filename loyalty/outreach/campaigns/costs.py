@@ -15,6 +15,8 @@ PRICE_MAX = 10_000
 """đồng a message."""
 FREE_RATE, PAID_RATE = 30, 1_000
 """Messages a second: what Telegram takes for nothing, and the most that it takes for Stars."""
+PAID_PACE = 300
+"""What of it a small machine is sure to keep up."""
 MESSAGES_PER_STAR = 10
 
 

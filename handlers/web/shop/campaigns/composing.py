@@ -232,7 +232,7 @@ def _effect(session: Session, request: web.Request, form: Mapping[str, str]) -> 
     people = found.reached * (100 - hold_out) // 100
     cost = costs.of(session, here.shop.id)
     heard = {name: number * (100 - hold_out) // 100 for name, number in found.by_messenger.items()}
-    rate = costs.PAID_RATE if cost.paid else request.config_dict[site.SITE].rate
+    rate = costs.PAID_PACE if cost.paid else request.config_dict[site.SITE].rate
     pictures = _pictures(session, form, here)
     # How many of them are beyond the free ones only the sending tells: said is the most that it may come to.
     beyond = max(0, heard.get("telegram", 0) * contents.messages(pictures) - costs.FREE_RATE) if cost.paid else 0
