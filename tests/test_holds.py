@@ -127,9 +127,9 @@ async def test_what_is_held_cannot_be_spent_and_a_refusal_changes_nothing(
 async def test_many_drafts_stop_at_the_one_that_is_not_covered_and_say_what_was_left(
     store: Store, sides: tuple[int, int]
 ) -> None:
-    both = [Draft(key, "pay", *sides, amount) for key, amount in (("a", 60), ("b", 50))]
+    both: list[Draft] = [(key, *sides, amount, 1, None) for key, amount in (("a", 60), ("b", 50))]
     with pytest.raises(UncoveredError) as refused:
-        await store.write(post_many, both, {sides[0]: 100})
+        await store.write(post_many, "pay", both, {sides[0]: 100})
     assert (refused.value.account_id, refused.value.wanted, refused.value.available) == (sides[0], 50, 40)
     assert await store.read(ledger.balance, sides[0]) == 100
 
