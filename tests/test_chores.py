@@ -71,7 +71,10 @@ async def test_who_waits_for_a_night_or_a_morning_hears_a_clock_that_jumps(
     store = open_store(sqlite_url, clock, strict=True)
     settings = Settings(_env_file=None, database_url=sqlite_url, secret_key="s" * 40)
     loops = asyncio.gather(
-        outlook_loop(store, "me"), digest_loop(store), nightly.backup_loop(store, settings, "me"), return_exceptions=True
+        outlook_loop(store, "me"),
+        digest_loop(store),
+        nightly.backup_loop(store, settings, "me"),
+        return_exceptions=True,
     )
     try:
         async with asyncio.timeout(5):
