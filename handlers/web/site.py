@@ -4,7 +4,6 @@ import base64
 import codecs
 import hashlib
 import hmac
-import json
 import secrets
 import time
 import traceback
@@ -108,19 +107,6 @@ NONCE = web.RequestKey("nonce", str)
 
 def store_of(request: web.Request) -> Store:
     return request.config_dict[SITE].store
-
-
-def parsed(text: str) -> Any:
-    """What JSON says. Raises ValueError where it is none; what is nested without end is none either."""
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
-
-
-async def body_of(request: web.Request) -> Any:
-    """A request's body, as `parsed` says."""
-    return parsed(await request.text())
 
 
 def member_of(request: web.Request) -> Member:

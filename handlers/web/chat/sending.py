@@ -10,6 +10,7 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from handlers.web import site
+from handlers.web.bodies import body_of
 from handlers.web.uploads import Upload, read_form
 from handlers.words import Words, words
 from store import media, webchat
@@ -65,7 +66,7 @@ async def _read(request: web.Request, said: Words) -> tuple[dict[str, Any], list
             raise _RefusedError(said("That's too many files for one message. Send ten at most.")) from None
         return dict(fields), uploads
     try:
-        body = await site.body_of(request)
+        body = await body_of(request)
     except ValueError:
         raise _RefusedError(said("That didn't work. Please check and try again.")) from None
     return (body if isinstance(body, dict) else {}), []

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from handlers.chat.commands import COMMANDS
 from handlers.web import files, site
+from handlers.web.bodies import body_of
 from handlers.web.chat.sending import FILES_MAX, send
 from handlers.web.lines import open_line
 from handlers.words import words
@@ -137,7 +138,7 @@ async def history(request: web.Request) -> web.Response:
 async def seen(request: web.Request) -> web.Response:
     chat_id = await site.visitor_of(request)
     try:
-        number = int((await site.body_of(request))["number"])
+        number = int((await body_of(request))["number"])
     except (ValueError, KeyError, TypeError):
         raise web.HTTPBadRequest from None
     await site.store_of(request).write(webchat.seen, chat_id, min(max(number, 0), 2**53))

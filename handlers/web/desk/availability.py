@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from handlers import routing_words
 from handlers.web import site
+from handlers.web.bodies import body_of
 from handlers.web.desk.frame import Part, desk, ticket_of
 from handlers.words import Words
 from store.staff import Member
@@ -44,7 +45,7 @@ def _own(session: Session, member: Member, said: Words) -> dict[str, Any]:
 async def switch(request: web.Request) -> web.Response:
     """{away: true or false}"""
     try:
-        away = (await site.body_of(request))["away"]
+        away = (await body_of(request))["away"]
     except (ValueError, TypeError, KeyError):
         raise web.HTTPBadRequest from None
     member, said = site.member_of(request), site.words_of(request)
@@ -69,7 +70,7 @@ async def listed(request: web.Request) -> web.Response:
 async def hand(request: web.Request) -> web.Response:
     """{team: number}"""
     try:
-        team = (await site.body_of(request))["team"]
+        team = (await body_of(request))["team"]
     except (ValueError, TypeError, KeyError):
         raise web.HTTPBadRequest from None
     if not isinstance(team, int) or not 0 <= team < 2**53:

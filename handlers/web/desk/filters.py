@@ -7,6 +7,7 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from handlers.web import site
+from handlers.web.bodies import parsed
 from handlers.web.desk import filing, shown
 from handlers.web.desk.frame import Part, desk, number
 from handlers.words import Words
@@ -34,7 +35,7 @@ def asked(request: web.Request) -> Filters | None:
     if not written:
         return None
     try:
-        return views.parse(site.parsed(written[:4000]))
+        return views.parse(parsed(written[:4000]))
     except (ValueError, InvalidError):
         raise web.HTTPBadRequest from None
 

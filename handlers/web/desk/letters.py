@@ -5,6 +5,7 @@ import json
 from aiohttp import web
 
 from handlers.web import site
+from handlers.web.bodies import body_of
 from handlers.web.desk.frame import desk
 from store import inbox, shops
 from store.errors import ForbiddenError
@@ -41,7 +42,7 @@ async def replay(request: web.Request) -> web.Response:
     """Run one again; the person gets its answer if it goes through now."""
     await _need_letters(request)
     try:
-        asked = await site.body_of(request)
+        asked = await body_of(request)
         account, key = str(asked["account"]), str(asked["key"])
         (account + key).encode()  # half a surrogate pair is no text
     except (ValueError, KeyError, TypeError):

@@ -9,6 +9,7 @@ from aiohttp import web
 from sqlalchemy.orm import Session
 
 from handlers.web import site, uploads
+from handlers.web.bodies import body_of
 from handlers.web.desk.frame import desk, ticket_of
 from store import media
 from store.errors import InvalidError
@@ -62,7 +63,7 @@ Rule = tuple[Callable[..., None], tuple[Any, ...]]
 
 async def _run(request: web.Request, actions: dict[str, Callable[[Asked], Rule]], number: int) -> web.Response:
     try:
-        asked = await site.body_of(request) if request.can_read_body else {}
+        asked = await body_of(request) if request.can_read_body else {}
         rule, values = actions[request.match_info["action"]](asked)
     except KeyError:
         raise web.HTTPNotFound from None

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from handlers.chat import outreach
 from handlers.chat.told import Told
 from handlers.web import site
+from handlers.web.bodies import parsed
 from handlers.web.shop import fields, frame
 from handlers.web.shop.campaigns import carrying
 from handlers.web.shop.campaigns import said as facts
@@ -93,7 +94,7 @@ def criteria_of(session: Session, form: Mapping[str, str], here: Frame) -> Any:
         return saved.get(session, int(who), here.shop.id).criteria
     if who == "kept":
         try:
-            return site.parsed(form.get("criteria", ""))
+            return parsed(form.get("criteria", ""))
         except ValueError:
             raise InvalidError("criteria", "format") from None
     return EVERYBODY
