@@ -55,15 +55,20 @@ async def running(
     clock: Clock | None = None,
     demo: bool = False,
     only: Part | None = None,
+    chat_gap: float = 0.02,
     **more: object,
 ) -> AsyncIterator[Running]:
-    """Start everything, give it, stop it."""
+    """Start everything, give it, stop it. `chat_gap`: seconds between two notices to a chat, for which most tests need not
+    wait as long as people do.
+    """
     quiet_logs()
     async with await BotApiServer.start(token="42:TEST", port=0, patience=0.02) as api:
         settings = settings_for(database_url, api, webhook=webhook, **more)
         store = open_store(database_url, clock, seal=Seal(settings.secret_key), strict=True)
         shop_id = await store.write(programme.open_shop, "Phố Cafe", timezone="Asia/Ho_Chi_Minh", language="vi")
         app = App(settings, store, demo=demo)
+        assert app.telegram is not None
+        app.telegram.chat_gap = chat_gap
         await app.start(only)
         if webhook:
             await api.wait_calls(1, method="setWebhook")

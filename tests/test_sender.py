@@ -40,7 +40,7 @@ PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(8) + (100).to_bytes(4) + (100).to_bytes(4
 
 @pytest.fixture
 async def shop(sqlite_url: str, clock: SetClock) -> AsyncIterator[Running]:
-    async with running(sqlite_url, clock=clock) as started:
+    async with running(sqlite_url, clock=clock, chat_gap=1.0) as started:
         await owned(started.store)
         yield started
 
