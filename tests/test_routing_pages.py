@@ -1,5 +1,6 @@
 """Team and routing over real HTTP: who may set it up, what the desk's switch does, and that the thread says why."""
 
+import asyncio
 import json
 
 import pytest
@@ -107,9 +108,10 @@ async def test_the_switch_is_there_where_there_is_a_team(desk: Desk) -> None:
 async def test_an_open_desk_is_a_heartbeat(desk: Desk) -> None:
     minh = desk.people["minh"]
     await team(desk.store, desk.shop, minh.id)
-    async with minh.http.get(f"{minh.root}/desk/events?after=1:0") as stream:
-        await stream.content.readany()
-        assert await desk.store.read(presence.status, minh.id) is Status.HERE
+    assert await desk.store.read(presence.status, minh.id) is not Status.HERE
+    async with minh.http.get(f"{minh.root}/desk/events?after=1:0"), asyncio.timeout(5):
+        while await desk.store.read(presence.status, minh.id) is not Status.HERE:
+            await asyncio.sleep(0.01)
 
 
 async def test_the_thread_says_who_was_weighed_and_a_ticket_goes_to_another_team(desk: Desk) -> None:
