@@ -17,7 +17,7 @@ run: $(STAMP)
 	@$(BIN)/python -m bot run $(ARGS)
 
 test: $(VENV)/.installed-dev lint types
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

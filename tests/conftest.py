@@ -5,6 +5,7 @@ from handlers import lazy_types  # noqa: F401  # before aiogram is imported
 # isort: split
 
 import asyncio
+import fcntl
 import gc
 import os
 import shutil
@@ -12,6 +13,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +44,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place.get(item.path.stem, len(LONG)))
 
 
+_files = count()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def light_memory() -> None:
-    """What a file of tests left behind is collected once, and what stays (the program itself) is looked at no more: else
+    """What some files of tests left behind is collected once, and what stays (the program itself) is looked at no more: else
     the collector takes a third of the time.
     """
-    gc.collect()
-    gc.freeze()
+    if next(_files) % 4 == 0:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -189,8 +195,16 @@ async def _migrated(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    asyncio.run(_migrated(f"sqlite+aiosqlite:///{path}"))
+    """One for all processes of the tests."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    path = shared / "template.db"
+    with (shared / "template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            asyncio.run(_migrated(f"sqlite+aiosqlite:///{path}.making"))
+            Path(f"{path}.making").rename(path)
     return path
 
 

@@ -243,7 +243,7 @@ async def _everything_once(scene: Scene) -> int:
 # ── The tests ────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("each", "bursts", "kills"), [(20, 1, 1), pytest.param(24, 9, 2, marks=pytest.mark.torture)])
+@pytest.mark.parametrize(("each", "bursts", "kills"), [(12, 1, 1), pytest.param(24, 9, 2, marks=pytest.mark.torture)])
 async def test_killed_with_a_backlog(scene: Scene, each: int, bursts: int, kills: int) -> None:
     for _ in range(bursts):
         await _burst(scene, each)
@@ -261,8 +261,8 @@ async def test_killed_with_a_backlog(scene: Scene, each: int, bursts: int, kills
 async def _stopped_in_order(scene: Scene, unknown: int) -> None:
     """SIGTERM in the middle of it all: what is in flight ends, nothing becomes unknown, the rest waits for the next."""
     before = len(scene.api.calls)
-    await _burst(scene, 20)
-    await scene.api.wait_calls(before + 20, timeout=60)
+    await _burst(scene, 12)
+    await scene.api.wait_calls(before + 12, timeout=60)
     seconds = await scene.process.stop()
     print(f"stopped in {seconds:.1f} s with {await scene.waiting()} waiting to come in and to go out")
     assert seconds < STOP_SECONDS

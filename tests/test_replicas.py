@@ -30,7 +30,7 @@ from tests.processes import Balancer, Post, Process, WatchedApi, process, watche
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PAIRS = 30
+PAIRS = 16
 PAIRS_AT_LENGTH = 200
 AT_ONCE = 6
 TAKEOVER_SECONDS = 10.0

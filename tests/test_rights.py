@@ -445,7 +445,7 @@ async def test_no_page_falls_over_whatever_is_sent(house: House) -> None:
                 continue
             await house.fill(row, house.ours)
             names = [*words_of(named[row.key]), "shop"]
-            for number in range(4):
+            for number in range(1, 4) if chance.random() < 0.5 else (0, 3):
                 headers = {name: chance.choice(values) for name, values in SENT.items() if chance.random() < 0.2}
                 junk = {name: chance.choice(WRITTEN) for name in names if chance.random() < 0.7}
                 path = (
@@ -522,7 +522,7 @@ FORMS: tuple[tuple[str, dict[str, Any]], ...] = (
 """Forms of several fields, some of which come more than once."""
 EDGES = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59", "\ud800", "1" * 30]
 """What has the shape of something good and can't be."""
-SPOILS = 12
+SPOILS = 8
 
 
 async def test_what_is_nearly_right_is_refused_and_nothing_falls_over(house: House) -> None:

@@ -675,7 +675,7 @@ def _at(order: orders.OrderInput, moment: Any) -> orders.OrderInput:
 
 class TestCounter(Counter.TestCase):
     settings = settings(
-        max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=8, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
 
 
