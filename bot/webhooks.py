@@ -207,7 +207,7 @@ def _seconds(header: str | None, moment: float) -> float | None:
     """A Retry-After, in seconds or as a date."""
     if not header:
         return None
-    if header.isascii() and header.isdigit():
+    if header.isascii() and header.isdecimal():
         return float(header[:9])
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - moment)

@@ -252,10 +252,14 @@ def _payloads(topics: list[str]) -> Iterator[str]:
 
 
 def _told(error: BaseException) -> Exception:
-    """The store's own word for what the driver raised: a race, a database that is gone, or the error itself."""
+    """The store's own word for what the driver raised: a race, a database that is gone, or the error itself; OverflowError as
+    SQLite raises it for a number that no column holds.
+    """
     if isinstance(error, (OSError, PoolTimeoutError)):
         return StoreUnreachableError(str(error))
     if isinstance(error, DBAPIError):
+        if "out of int" in str(error.orig):
+            return OverflowError(str(error.orig))
         state = getattr(error.orig, "sqlstate", None) or ""
         if state in RACE_STATES:
             return MovedError(state)

@@ -362,7 +362,7 @@ def _write(minus_at: int, rank: int, minus_number: int) -> str:
 
 def _read(mark: str) -> tuple[int, int, int] | None:
     parts = mark.split(".")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= 18 for part in parts):
+    if len(parts) != 3 or not all(part.isascii() and part.isdecimal() and len(part) <= 18 for part in parts):
         return None
     at, rank, number = (int(part) for part in parts)
     return None if at > AT_MAX else (at, rank, number)

@@ -125,6 +125,7 @@ async def test_reactions_go_both_ways_on_the_web_chat(shop: Running, minh: Membe
         (ticket,) = await tickets_of(shop, (await visitor.customer()).id)
         number = ticket.id
         said = await answer(shop, number, minh, "Dạ em xin lỗi chị")
+        await visitor.caught_up()
         shown = next(one for one in visitor.bubbles.values() if one["text"] == "Dạ em xin lỗi chị")
         await visitor.post({"react": {"bubble": shown["id"], "emoji": "❤"}})
         await quiet(shop)

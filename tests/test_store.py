@@ -84,6 +84,14 @@ async def test_a_refused_rule_leaves_nothing_and_what_the_work_wrote_before_stay
     assert await store.read(names) == sorted(["after"] if first else ["after", "before"])
 
 
+async def test_a_number_that_no_row_can_have_is_no_trouble_of_the_database(store: Store) -> None:
+    for number in (2**63, 10**30):
+        with pytest.raises(OverflowError):
+            await store.read(customers.get, number)
+        with pytest.raises(OverflowError):
+            await store.write(customers.get, number)
+
+
 async def test_a_work_that_raises_leaves_nothing_of_all_its_writes(store: Store) -> None:
     async def broken() -> None:
         async with store.work() as work:

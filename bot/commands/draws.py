@@ -17,7 +17,7 @@ def verify(what: str) -> None:
     """
     from loyalty.recognition import drawlog
 
-    document = _stored(int(what)) if what.isascii() and what.isdigit() and len(what) < 16 else _read(Path(what))
+    document = _stored(int(what)) if what.isascii() and what.isdecimal() and len(what) < 16 else _read(Path(what))
     try:
         found = drawlog.verify(document)
         count, open_still = len(document["log"]), document["seed"] is None

@@ -117,7 +117,7 @@ def deliver(session: Session, call: Call, params: dict[str, Any]) -> Ended:
 def _toast(session: Session, call: Call, params: dict[str, Any]) -> Ended:
     """A tap's answer. The tap's id is `<chat>:<ref>`, for an answer doesn't name its chat."""
     chat, _, ref = str(params.get("callback_query_id", "")).partition(":")
-    if not chat.isdigit() or not webchat.exists(session, int(chat)):
+    if not chat.isdecimal() or not webchat.exists(session, int(chat)):
         return Ended(call, "failed", "query not found")
     webchat.add(
         session, int(chat), webchat.TOAST, text=str(params.get("text") or ""), ref=f"out:{call.id}", call_id=call.id,

@@ -132,7 +132,7 @@ def row_before(cursor: str | None) -> int | None:
     """The row before which a page begins, of a list whose cursors are numbers of rows; raises ProblemError."""
     if cursor is None:
         return None
-    if not (cursor.isascii() and cursor.isdigit() and int(cursor) <= NUMBER_MAX):
+    if not (cursor.isascii() and cursor.isdecimal() and int(cursor) <= NUMBER_MAX):
         raise invalid(field_error("cursor", "format"))
     return int(cursor)
 

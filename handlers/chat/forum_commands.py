@@ -153,7 +153,7 @@ async def _delete(desk: Desk, _rest: str) -> Answer:
 
 
 async def _retry(desk: Desk, value: str) -> Answer:
-    await desk.work.write(delivery.retry, int(value) if value.isdigit() else 0, desk.member)
+    await desk.work.write(delivery.retry, int(value) if value.isdecimal() else 0, desk.member)
     return desk.said("It is being sent again…"), None
 
 

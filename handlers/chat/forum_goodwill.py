@@ -57,16 +57,16 @@ def _amount(rest: str) -> tuple[int | None, int, str]:
     chosen = rest.startswith("=")
     first, _, reason = rest.removeprefix("=").partition(" ")
     number, _, after = first.partition("_") if chosen else (first.removeprefix("+"), "", "0")
-    whole = number.isascii() and number.isdigit() and len(number) < 10
-    return int(number) if whole else None, int(after) if after.isdigit() else 0, reason.strip()
+    whole = number.isascii() and number.isdecimal() and len(number) < 10
+    return int(number) if whole else None, int(after) if after.isdecimal() else 0, reason.strip()
 
 
 async def give_voucher(desk: Desk, rest: str) -> Answer:
     """Which voucher: chosen from what the shop has, or by its name."""
     if rest.startswith("="):
         program, _, after = rest[1:].partition("_")
-        program_id = int(program) if program.isdigit() else 0
-        return await _give(desk, "voucher", program, int(after) if after.isdigit() else 0, "", program_id=program_id)
+        program_id = int(program) if program.isdecimal() else 0
+        return await _give(desk, "voucher", program, int(after) if after.isdecimal() else 0, "", program_id=program_id)
 
     def look(session: Session) -> Answer:
         ticket = tickets.view(session, desk.ticket_id, desk.member)

@@ -26,7 +26,7 @@ async def use_macro(desk: Desk, rest: str) -> Answer:
 
 def _number(chosen: str) -> int:
     number = chosen.strip(f"={SURE}")
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 16 else 0
+    return int(number) if number.isascii() and number.isdecimal() and len(number) < 16 else 0
 
 
 def _choose(session: Session, desk: Desk, name: str) -> Answer:

@@ -45,7 +45,7 @@ def is_number(text: str) -> bool:
 
 def may_be_code(text: str) -> bool:
     """Whether a text is meant as the code that was sent: 6 digits with a word beside them, or a few digits alone."""
-    digits, letters = sum(sign.isdigit() for sign in text), sum(sign.isalpha() for sign in text)
+    digits, letters = sum(sign.isdecimal() for sign in text), sum(sign.isalpha() for sign in text)
     return (digits == phones.CODE_DIGITS and letters <= LETTERS_BESIDE_CODE) or (not letters and 3 <= digits <= 8)
 
 
@@ -154,7 +154,7 @@ def send_code(session: Session, customer_id: int, phone: str) -> str:
 
 
 async def code(message: Message, talk: Talk, state: FSMContext) -> None:
-    digits = "".join(sign for sign in message.text or "" if sign.isdigit())
+    digits = "".join(sign for sign in message.text or "" if sign.isdecimal())
     found = await talk.work.write(phones.prove, talk.customer_id, digits)
     if not isinstance(found, WrongCodeError):
         await state.clear()

@@ -326,6 +326,11 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not pages or error.status < 400 or wants_json(request):
             raise
         response = await render(request, "templates/error.html", {"status": error.status}, status=error.status)
+    except OverflowError:
+        # A number that no row can have.
+        if not pages:
+            raise
+        response = await _refused(request, InvalidError("number", "range"))
     except ConnectionResetError:
         # Who asked has gone before they had said it all.
         raise web.HTTPBadRequest from None

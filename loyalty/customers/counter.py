@@ -86,7 +86,7 @@ def find(session: Session, query: str, *, shop_id: int, staff_id: int) -> Found 
         if offer.at(shop_id):
             owner = card(session, voucher.customer_id, shop_id) if voucher.customer_id is not None else None
             return Found(owner, voucher=vouchers.kept_of(session, voucher, offer))
-    elif any(sign.isdigit() for sign in typed) and not any(sign.isalpha() for sign in typed):
+    elif any(sign.isdecimal() for sign in typed) and not any(sign.isalpha() for sign in typed):
         try:
             phone = phones.normal(typed)
         except InvalidError:

@@ -214,6 +214,6 @@ def _found(words: str) -> ColumnElement[bool]:
         ways.append(c.code == signs)
     # A phone is kept as +84903…, and looked for as 0903 …
     digits = re.sub(r"[\s.+()-]", "", words)
-    if digits.isdigit() and len(digits) >= PHONE_DIGITS:
+    if digits.isdecimal() and len(digits) >= PHONE_DIGITS:
         ways.append(c.phone.like(like(digits.removeprefix("0")), escape="\\"))
     return or_(*ways)

@@ -63,7 +63,7 @@ def normal(typed: str, region: str = REGION) -> str:
         raise InvalidError("phone", "format", text[:32])
     if mobile := _MOBILE.fullmatch(text):
         return f"+84{mobile[1]}"
-    if text.isdigit() and text.startswith("84") and len(text) in {11, 12}:
+    if text.isdecimal() and text.startswith("84") and len(text) in {11, 12}:
         text = f"+{text}"
     try:
         number = phonenumbers.parse(text, region)

@@ -117,7 +117,7 @@ def text(cell: Any) -> str:
 
 def integer(cell: Any, field: str) -> int:
     """Money or points: `85.000`, `85,000đ`, `85 000 ₫`, 85000.0. Raises InvalidError(field, "number")."""
-    if isinstance(cell, str) and cell.isascii() and cell.isdigit() and len(cell) < 16:
+    if isinstance(cell, str) and cell.isascii() and cell.isdecimal() and len(cell) < 16:
         return int(cell)
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         if not math.isfinite(cell) or int(cell) != cell:

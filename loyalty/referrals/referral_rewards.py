@@ -294,7 +294,7 @@ def check(session: Session) -> list[ledger.Fault]:
     for row in rows:
         _, number, version = row.key.split(":")
         # Before rewards had rows of their own the keys named the side.
-        if version.isdigit():
+        if version.isdecimal():
             moved[int(number)] = moved.get(int(number), 0) + signs[row.kind] * int(row.amount)
     v = vouchers.vouchers.c
     kept = session.execute(

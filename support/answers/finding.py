@@ -104,7 +104,7 @@ def wanted(search: str) -> Wanted:
     words = tuple(_WORD.findall(bare)[:WORDS_MAX])
     digits = re.sub(r"[\s.+-]", "", bare)
     phones: tuple[str, ...] = ()
-    if len(digits) >= 6 and digits.isascii() and digits.isdigit():
+    if len(digits) >= 6 and digits.isascii() and digits.isdecimal():
         # A phone is kept as +84903…, and looked for as 0903 …
         phones = (digits, f"84{digits[1:]}" if digits.startswith("0") else f"84{digits}")
     return Wanted(int(number[1]) if number else None, words, phones)

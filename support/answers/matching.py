@@ -185,9 +185,9 @@ def _telling(words: Sequence[_Word]) -> tuple[_Word, ...]:
     marked = any(word.marks for word in words)
     told: list[_Word] = []
     for word in words:
-        if word.folded.isdigit() or (word.folded, word.marks) in _SILENT:
+        if word.folded.isdecimal() or (word.folded, word.marks) in _SILENT:
             # In a text without any marks a bare word may be another: can, cần, cân.
-            if not marked and not word.marks and word.folded in _BARE_SILENT and not word.folded.isdigit():
+            if not marked and not word.marks and word.folded in _BARE_SILENT and not word.folded.isdecimal():
                 told.append(replace(word, telling=False))
             continue
         told.append(replace(word, telling=False) if not word.marks and word.folded in _FOLDED_SILENT else word)

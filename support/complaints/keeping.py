@@ -37,7 +37,7 @@ def forget(session: Session, ticket_ids: Sequence[int], customer_ids: Sequence[i
     """Take the words out of complaints, of what was tried and of why goodwill was given; the books stay."""
     mine = complaints.c.ticket_id.in_(ticket_ids)
     for row in session.execute(select(complaints.c.ticket_id, complaints.c.facts).where(mine)).all():
-        bare = [{**fact, "said": ""} if not fact["said"].isdigit() else fact for fact in row.facts]
+        bare = [{**fact, "said": ""} if not fact["said"].isdecimal() else fact for fact in row.facts]
         session.execute(update(complaints).where(complaints.c.ticket_id == row.ticket_id).values(facts=bare))
     session.execute(update(complaints).where(mine).values(remedy_words="", set_reason="", cause=""))
     session.execute(update(tries).where(tries.c.ticket_id.in_(ticket_ids)).values(words=""))

@@ -47,7 +47,7 @@ def parse(text: str, at: datetime, zone: str, morning: time = MORNING) -> dateti
     local = at.astimezone(ZoneInfo(zone))
     span = _SPAN.fullmatch(words)
     # Bare `9h` and `14 gio` are times of day, as people write them; nobody means 2 at night by `2h`.
-    bare = span and span[2] in {"h", "gio"} and words[0].isdigit() and words.endswith(span[2])
+    bare = span and span[2] in {"h", "gio"} and words[0].isdecimal() and words.endswith(span[2])
     if span and not (bare and int(span[1]) >= DAWN):
         return _ahead(at + timedelta(minutes=int(span[1]) * _UNITS[span[2]]), at)
     found = _moment(words, local, morning)
@@ -78,7 +78,7 @@ def _time(words: str) -> time | None:
     if words in _PARTS:
         return _PARTS[words]
     found = _TIME.fullmatch(words)
-    if found is None or (words.isdigit() and found[3] is None):
+    if found is None or (words.isdecimal() and found[3] is None):
         return None
     hour, minute = int(found[1]), int(found[2] or 0)
     if found[3] in _AFTERNOON and hour < 12:

@@ -96,7 +96,7 @@ async def events(request: web.Request) -> EventSourceResponse:
     chat_id = await site.visitor_of(request)
     store = site.store_of(request)
     after = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
-    cursor = int(after) if after.isdigit() and len(after) < 18 else 0
+    cursor = int(after) if after.isdecimal() and len(after) < 18 else 0
     async with open_line(request, store.hub, f"chat:{chat_id}") as (stream, heard):
         # The page may go at any moment; it asks again from its cursor when it is back.
         with suppress(ConnectionResetError):
@@ -128,7 +128,7 @@ async def _tell(stream: EventSourceResponse, bubble: Bubble, now: datetime) -> N
 async def history(request: web.Request) -> web.Response:
     chat_id = await site.visitor_of(request)
     before = request.query.get("before", "")
-    if not before.isdigit() or len(before) > 15:
+    if not before.isdecimal() or len(before) > 15:
         raise web.HTTPBadRequest
     bubbles = await site.store_of(request).read(webchat.before, chat_id, int(before))
     more = bool(bubbles) and bubbles[0].number > 1

@@ -77,7 +77,7 @@ ID_DIGITS, PLACE_DIGITS = 15, 9
 def number(written: object, digits: int = ID_DIGITS) -> int | None:
     """A number as a page or a form writes it; None where it is none, or longer than what can be meant."""
     text = str(written or "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None
 
 
 def ticket_of(request: web.Request) -> int:

@@ -112,7 +112,7 @@ async def give(request: web.Request) -> web.Response:
 
 def _whole(text: dict[str, str], name: str) -> int:
     bare = text.get(name, "").replace(".", "").replace(",", "").replace(" ", "")
-    if not (bare.isascii() and bare.isdigit() and len(bare) < 13):
+    if not (bare.isascii() and bare.isdecimal() and len(bare) < 13):
         raise InvalidError(name, "number", bare[:20])
     return int(bare)
 

@@ -144,7 +144,7 @@ def _due(session: Session, shop_id: int, asked: Any) -> datetime:
 
 def _owner(asked: Any) -> int | None:
     text = str(asked.get("owner") or "")
-    if text and not (text.isascii() and text.isdigit() and len(text) < 16):
+    if text and not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise InvalidError("owner", "unknown", text[:20])
     return int(text) if text else None
 

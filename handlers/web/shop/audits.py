@@ -63,7 +63,7 @@ def _names(session: Session, actors: set[str], said: Words) -> dict[str, str]:
     numbers: dict[str, list[int]] = {"staff": [], "key": []}
     for actor in actors:
         kind, _, number = actor.partition(":")
-        if kind in numbers and number.isdigit():
+        if kind in numbers and number.isdecimal():
             numbers[kind].append(int(number))
     people = session.execute(select(_staff.c.id, _staff.c.name).where(_staff.c.id.in_(numbers["staff"]))).all()
     keys = session.execute(select(_keys.c.id, _keys.c.name, _keys.c.hint).where(_keys.c.id.in_(numbers["key"]))).all()

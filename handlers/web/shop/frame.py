@@ -99,7 +99,7 @@ async def _refused(request: web.Request, error: RuleError) -> web.StreamResponse
 
 def whole(text: str) -> int:
     """A number in an address; raises NotFoundError for anything else."""
-    if not (text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX):
+    if not (text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS_MAX):
         raise NotFoundError("page", text[:20])
     return int(text)
 

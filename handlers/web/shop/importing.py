@@ -218,7 +218,7 @@ def _chosen(given: Mapping[str, str], job: Job) -> dict[str, int]:
     found = {}
     for name in WHATS[job.what][0]:
         place = given.get(f"col_{name}", "")
-        if place.isascii() and place.isdigit() and len(place) < 5 and int(place) < len(job.header):
+        if place.isascii() and place.isdecimal() and len(place) < 5 and int(place) < len(job.header):
             found[name] = int(place)
     return found
 
@@ -289,7 +289,7 @@ async def rejected(request: web.Request) -> web.StreamResponse:
 
 def harmless(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
-    starts = cell[:1] in {"=", "@", "\t", "\r"} or (cell[:1] in {"+", "-"} and not cell[1:2].isdigit())
+    starts = cell[:1] in {"=", "@", "\t", "\r"} or (cell[:1] in {"+", "-"} and not cell[1:2].isdecimal())
     return f"'{cell}" if starts else cell
 
 

@@ -72,7 +72,7 @@ def _multiplier(form: Mapping[str, str], place: int) -> dict[str, Any]:
         found["hours"] = [text("begins"), text("ends")]
     found |= {name: day for name, day in (("first_day", text("first")), ("last_day", text("last"))) if day}
     if text("orders"):
-        found["orders"] = [int(part) for part in text("orders").split(",") if part.strip().isdigit()]
+        found["orders"] = [int(part) for part in text("orders").split(",") if part.strip().isdecimal()]
     for name, kind in (("weekdays", "day"), ("tiers", "tier"), ("shops", "shop")):
         if chosen := _chosen(form, kind, place):
             found[name] = chosen
@@ -109,7 +109,7 @@ def sample(form: Mapping[str, str], now: datetime, zone: str) -> Sample:
     local = now.astimezone(ZoneInfo(zone))
     wanted = number("sample_day", local.isoweekday())
     hour, _, minute = form.get("sample_time", "").partition(":")
-    clock = (int(hour) % 24, int(minute) % 60) if hour.isdigit() and minute.isdigit() else (local.hour, local.minute)
+    clock = (int(hour) % 24, int(minute) % 60) if hour.isdecimal() and minute.isdecimal() else (local.hour, local.minute)
     ahead = timedelta(days=(wanted - local.isoweekday()) % 7)
     at = (local + ahead).replace(hour=clock[0], minute=clock[1], second=0, microsecond=0)
     return Sample(

@@ -168,7 +168,7 @@ def _read(form: Mapping[str, str], side: str, wrong: dict[str, InvalidError]) ->
         percent, orders = _number(form, f"{side}_percent", wrong), _number(form, f"{side}_orders", wrong)
         return Reward(RewardKind.PERCENT, percent=percent, orders=orders)
     number = form.get(f"{side}_program", "")
-    known = number.isascii() and number.isdigit() and len(number) <= frame.NUMBER_DIGITS_MAX
+    known = number.isascii() and number.isdecimal() and len(number) <= frame.NUMBER_DIGITS_MAX
     return Reward(RewardKind.VOUCHER, program_id=int(number) if known else 0)
 
 

@@ -117,7 +117,7 @@ def _add(session: Session, here: Frame, form: dict[str, str]) -> tuple[int, str,
         if not here.member.everywhere(Right.STAFF):
             raise ForbiddenError(Right.STAFF)
     else:
-        if not (at.isascii() and at.isdigit() and len(at) < 16):
+        if not (at.isascii() and at.isdecimal() and len(at) < 16):
             raise InvalidError("at", "unknown", at)
         shop_id = int(at)
         here.member.need(Right.STAFF, shop_id)

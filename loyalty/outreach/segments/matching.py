@@ -81,7 +81,7 @@ def _key(sheet: Rows, cells: Sequence[Any]) -> tuple[str, str]:
                 why = "phone"
         elif field == "code":
             return field, said.upper().replace(" ", "").replace("-", "")
-        elif said.isascii() and said.isdigit() and len(said) < 16:
+        elif said.isascii() and said.isdecimal() and len(said) < 16:
             return field, str(int(said))
         else:
             why = "customer"

@@ -123,7 +123,7 @@ def draft(form: Mapping[str, str]) -> Draft:
     team = form.get("team", "")
     texts = {tongue: form.get(f"text_{tongue}", "") for tongue in macros.LANGUAGES}
     return Draft(
-        form.get("name", ""), texts, tuple(actions), For(seen_by), int(team) if team.isdigit() and len(team) < 16 else None
+        form.get("name", ""), texts, tuple(actions), For(seen_by), int(team) if team.isdecimal() and len(team) < 16 else None
     )  # fmt: skip
 
 

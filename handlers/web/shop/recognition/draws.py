@@ -127,7 +127,7 @@ def _odds(form: Mapping[str, str], name: str) -> int:
     """
     text = form.get(name, "").strip().removesuffix("%").strip().replace(",", ".")
     whole, _, part = text.partition(".")
-    if not (whole + part).isdigit() or not (whole + part).isascii() or len(whole) > 3 or len(part) > 2:
+    if not (whole + part).isdecimal() or not (whole + part).isascii() or len(whole) > 3 or len(part) > 2:
         raise InvalidError(name, "range", text[:20])
     return int(whole or "0") * 100 + int(part.ljust(2, "0") or "0")
 
@@ -147,7 +147,7 @@ async def _form(
 
 def _of_row(name: str) -> bool:
     parts = name.split("_")
-    return parts[0] == "prize" and len(parts) > 2 and parts[1].isdigit() and parts[2] in {"name", "points", "stock"}
+    return parts[0] == "prize" and len(parts) > 2 and parts[1].isdecimal() and parts[2] in {"name", "points", "stock"}
 
 
 def _read(

@@ -47,7 +47,7 @@ def read(
     if kind == PrizeKind.VOUCHER:
         wanted = form.get(f"{prefix}program_id", "")
         try:
-            offer = voucher_programs.get(session, int(wanted) if wanted.isdigit() else 0, shop_id)
+            offer = voucher_programs.get(session, int(wanted) if wanted.isdecimal() else 0, shop_id)
             chosen, name = offer.id, offer.name[:NAME_CHARS_MAX]
         except NotFoundError:
             wrong[f"{prefix}program_id"] = InvalidError(f"{prefix}program_id", "empty")

@@ -220,7 +220,7 @@ async def add_rule(request: web.Request) -> web.StreamResponse:
     def write(session: Session) -> None:
         n = (
             int(form["tier"])
-            if by_tier and form.get("tier", "").isdigit()
+            if by_tier and form.get("tier", "").isdecimal()
             else 0
             if by_tier
             else fields.needed(form, "n")

@@ -78,7 +78,7 @@ def read(form: MultiMapping[Any]) -> Part:
         if place == ROOT:
             root.kind = kind if kind in GROUPS else "all"
             continue
-        if above not in by_place or not last.isdigit() or place.count("-") > criteria.DEPTH_MAX:
+        if above not in by_place or not last.isdecimal() or place.count("-") > criteria.DEPTH_MAX:
             continue
         if f"k.{place}" in form:
             part = Part(kind if kind in GROUPS else "all")
@@ -95,7 +95,7 @@ def read(form: MultiMapping[Any]) -> Part:
 
 
 def _steps(place: str) -> tuple[int, ...]:
-    return tuple(int(step) if step.isdigit() and len(step) < 6 else 0 for step in place.split("-"))
+    return tuple(int(step) if step.isdecimal() and len(step) < 6 else 0 for step in place.split("-"))
 
 
 def _act(act: str, by_place: Mapping[str, Part], root: Part) -> None:
@@ -143,7 +143,7 @@ def _first(known: Field, seen: Look) -> Any:
 
 
 def _number_like(value: str) -> bool:
-    return all(sign.isdigit() or sign in " .,;-−₫đ\u00a0" for sign in value)
+    return all(sign.isdecimal() or sign in " .,;-−₫đ\u00a0" for sign in value)
 
 
 def written(part: Part) -> dict[str, Any] | None:
@@ -205,7 +205,7 @@ def _words(value: str) -> str:
 
 def blame(part: Part, path: str, problem: str) -> None:
     """Mark the condition at a path that criteria were refused for (criteria.all.0.value)."""
-    steps = [int(step) for step in path.split(".") if step.isdigit()]
+    steps = [int(step) for step in path.split(".") if step.isdecimal()]
     at = part
     for step in steps:
         if step < len(at.parts):
