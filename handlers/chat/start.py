@@ -160,7 +160,9 @@ async def _shared(talk: Talk, opened: rewards.Opened) -> str:
 async def programme_page(code: str, talk: Talk) -> str | None:
     """`p_SHOP`: the button of a shop's public page, or its poster. Who is new belongs to that shop from now on."""
     try:
-        shop = await talk.work.read(shops.get, int(code) if code.isascii() and code.isdecimal() and len(code) < 16 else 0)
+        shop = await talk.work.read(
+            shops.get, int(code) if code.isascii() and code.isdecimal() and len(code) < 16 else 0
+        )
     except NotFoundError:
         return None
     known = await talk.work.read(customers.get, talk.customer_id)

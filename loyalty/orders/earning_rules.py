@@ -223,7 +223,9 @@ def _day(value: Any, field_name: str) -> str:
 def _minute(text: str) -> int | None:
     """`14:30` in minutes after midnight; None for what is no time of day."""
     hour, colon, minute = text.partition(":")
-    if not (colon and hour.isascii() and hour.isdecimal() and minute.isascii() and minute.isdecimal() and len(minute) == 2):
+    if not (
+        colon and hour.isascii() and hour.isdecimal() and minute.isascii() and minute.isdecimal() and len(minute) == 2
+    ):
         return None
     found = int(hour) * 60 + int(minute)
     return found if int(minute) < 60 and found < DAY_MINUTES else None

@@ -50,7 +50,9 @@ async def palette(request: web.Request) -> web.Response:
     said, member = site.words_of(request), site.member_of(request)
     asked = request.query.get("q", "")[:SEARCH_CHARS_MAX].strip()
     open_one = request.query.get("ticket", "")
-    number = int(open_one) if open_one.isascii() and open_one.isdecimal() and len(open_one) <= NUMBER_DIGITS_MAX else None
+    number = (
+        int(open_one) if open_one.isascii() and open_one.isdecimal() and len(open_one) <= NUMBER_DIGITS_MAX else None
+    )
 
     def look(session: Session) -> tuple[Everything, list[Macro]]:
         found, words = finding.everything(session, member, asked, EACH), fold(asked).split()

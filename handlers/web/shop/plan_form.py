@@ -109,7 +109,9 @@ def sample(form: Mapping[str, str], now: datetime, zone: str) -> Sample:
     local = now.astimezone(ZoneInfo(zone))
     wanted = number("sample_day", local.isoweekday())
     hour, _, minute = form.get("sample_time", "").partition(":")
-    clock = (int(hour) % 24, int(minute) % 60) if hour.isdecimal() and minute.isdecimal() else (local.hour, local.minute)
+    clock = (
+        (int(hour) % 24, int(minute) % 60) if hour.isdecimal() and minute.isdecimal() else (local.hour, local.minute)
+    )
     ahead = timedelta(days=(wanted - local.isoweekday()) % 7)
     at = (local + ahead).replace(hour=clock[0], minute=clock[1], second=0, microsecond=0)
     return Sample(

@@ -117,7 +117,9 @@ async def _page(
     except InvalidError:
         ahead = None
     places = sorted(
-        int(name.removeprefix("day_")) for name in form if name.startswith("day_") and name[4:].isdecimal() and form[name]
+        int(name.removeprefix("day_"))
+        for name in form
+        if name.startswith("day_") and name[4:].isdecimal() and form[name]
     )
     first = places[-1] + 1 if places else 0
     context = {
