@@ -16,8 +16,11 @@ demo: $(STAMP)
 run: $(STAMP)
 	@$(BIN)/python -m bot run $(ARGS)
 
-test: $(VENV)/.installed-dev lint types
-	$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder
+# Types are checked beside the first tests: on two cores neither waits for the other.
+test: $(VENV)/.installed-dev lint
+	@$(BIN)/mypy & types=$$!; \
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	wait $$types && exit $$tests
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

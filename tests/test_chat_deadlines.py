@@ -131,7 +131,7 @@ async def test_who_is_given_a_ticket_hears_of_it_and_the_customer_by_when(shop: 
     assert ticket.assignee_id == tea.id
     await quiet(shop)
     assert tea_chat.texts.count(f"👉 #{ticket.id} · Lan giờ là của bạn.\n“Cho mình hỏi <giá> trà”") == 1
-    [handed] = [one for one in tea_chat.inbox if one.get("text", "").startswith("👉")]
+    [handed] = [one for one in tea_chat.inbox if one.get("text", "").startswith(f"👉 #{ticket.id} ")]
     [[door]] = handed["reply_markup"]["inline_keyboard"]
     assert door == {"text": "Mở bàn hỗ trợ", "url": f"{shop.url}/desk/{ticket.id}"}
     # Whose desk is open sees it there.
