@@ -54,6 +54,7 @@ class Message:
     """Emoji by who put them on it: customer, agent."""
     deleted_at: datetime | None
     staff_id: int | None
+    key: str | None
     files: tuple[Attached, ...]
 
 
@@ -121,7 +122,7 @@ def _messages(
     rows = session.execute(
         select(
             m.id, m.seq, m.changed, m.who, _staff.c.name.label("staff"), m.at, m.text, m.edited_at, m.history, m.reply_to,
-            m.location, m.group_id, m.state, m.reason, m.reactions, m.deleted_at, m.staff_id,
+            m.location, m.group_id, m.state, m.reason, m.reactions, m.deleted_at, m.staff_id, m.key,
         )
         .outerjoin(_staff, _staff.c.id == m.staff_id)
         .where(m.ticket_id == ticket_id, *wanted)

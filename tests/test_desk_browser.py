@@ -175,6 +175,15 @@ async def test_every_word_tells_how_it_fares(browser: Browser, house: Running) -
         await hers.locator(".bubble").click(button="right")
         await page.get_by_role("menuitem", name=SAID("Answer this message")).click()
         await expect(page.locator("#about")).to_contain_text("Ly trà đào bị vỡ")
+
+        # The stream may bring what was sent before the sending itself is answered: it stands there once all the while.
+        async def slowly(route: Route) -> None:
+            answer = await route.fetch()
+            await expect(page.locator("#log .row[id^=line-]").filter(has_text="Em gửi lại ly này")).to_have_count(1)
+            await expect(desk.lines.filter(has_text="Em gửi lại ly này")).to_have_count(1, timeout=500)
+            await route.fulfill(response=answer)
+
+        await page.route("**/reply", slowly, times=1)
         await desk.write("Em gửi lại ly này nhé")
         quoting = desk.lines.filter(has_text="Em gửi lại ly này")
         await expect(quoting.locator(".quote")).to_contain_text("Ly trà đào bị vỡ")

@@ -35,7 +35,7 @@ def thread_line(said: Words, member: Member, found: thread.Message | thread.Happ
             "words": happened(said, found), "left": found.data.get("seqs", []) if found.kind == "split" else [],
         }  # fmt: skip
     return {
-        "seq": found.seq, "changed": found.changed, "id": found.id, "who": found.who, "staff": found.staff,
+        "seq": found.seq, "changed": found.changed, "id": found.id, "sent_as": found.key, "who": found.who, "staff": found.staff,
         "at": found.at.isoformat(), "text": found.text,
         "edited": found.edited_at.isoformat() if found.edited_at else None, "history": found.history,
         "deleted": found.deleted_at.isoformat() if found.deleted_at else None, "reactions": found.reactions,

@@ -1,4 +1,4 @@
-// The thread: messages, notes and what happened in between, in order. A message: {seq, changed, id, who: customer|agent|note, staff,
+// The thread: messages, notes and what happened in between, in order. A message: {seq, changed, id, sent_as: the key of the page that wrote it, who: customer|agent|note, staff,
 // may_change, at, text, edited, history, deleted, reactions {customer|agent: [emoji]}, reply_to, location, group, state: queued|sent|failed|
 // unknown, reason, files [{id, kind, name, size, width, height, duration, state, url}]}. What happened: {seq, changed, at, event, words}.
 // Messages of one album are drawn as one bubble.
@@ -146,9 +146,9 @@ export class Thread {
   }
 
   #draw(rise = false) {
-    const arrived = new Set([...this.#lines.values()].map((line) => line.id).filter(Boolean));
+    const arrived = new Set([...this.#lines.values()].flatMap((line) => [line.id, line.sent_as]).filter(Boolean));
     const lines = [...this.#lines.values()].sort((one, other) => one.seq - other.seq);
-    const waiting = this.#pending.filter((one) => !arrived.has(one.id));
+    const waiting = this.#pending.filter((one) => !arrived.has(one.id) && !arrived.has(one.key));
     const blocks = joined([...lines, ...waiting]);
     const kept = new Set();
     let place = this.#log.firstChild;
