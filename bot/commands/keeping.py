@@ -1,5 +1,6 @@
 """The database as a whole: brought up to date, proven, saved and brought back."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -29,7 +30,8 @@ def check() -> None:
     from support.complaints import goodwill_book
 
     async def work(_settings: Settings, store: Store) -> None:
-        faults = [*await store.read(proof.faults), *await store.read(goodwill_book.check)]
+        parts = await asyncio.gather(*(store.read(part) for part in (*proof.PARTS, goodwill_book.check)))
+        faults = [fault for part in parts for fault in part]
         for fault in faults:
             show(f"{fault.what} {fault.subject}: expected {fault.expected}, found {fault.found}")
         if faults:

@@ -1,4 +1,4 @@
-"""The proof of the whole store: every floor's `check`, in the order in which a fault is best looked for."""
+"""The proof of the whole store: every noun's `check`, in the order in which a fault is best looked for."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,6 @@ PROOFS: tuple[Callable[[Session], list[Fault]], ...] = (
     order_book.check,
     gifts.check,
     adjustments.check,
-    seals.check,
     tier_review.check,
     vouchers.check,
     rewards.check,
@@ -36,6 +35,15 @@ PROOFS: tuple[Callable[[Session], list[Fault]], ...] = (
 )
 
 
+def books(session: Session) -> list[Fault]:
+    """What is wrong in the books but for their hashes."""
+    return [fault for proof in PROOFS for fault in proof(session)]
+
+
+PARTS: tuple[Callable[[Session], list[Fault]], ...] = (books, seals.check)
+"""The whole proof in two parts that take about as long. Each proves the state it finds by itself, so both may be read at once."""
+
+
 def faults(session: Session) -> list[Fault]:
     """What is wrong in the books, by all proofs; none when all is sound."""
-    return [fault for proof in PROOFS for fault in proof(session)]
+    return [fault for part in PARTS for fault in part(session)]
