@@ -240,9 +240,8 @@ export class Composer {
     if (one.reply_to !== null) form.append("reply_to", one.reply_to);
     for (const file of one.files) form.append("file", file.blob, file.name);
     try {
-      const { id } = await this.#hands.desk.ask(`/desk/tickets/${ticket}/${one.kind}`, { method: "POST", form, quiet: true });
-      one.id = id; // the stream brings the message itself; this one hides when it is there
-      one.state = one.kind === "note" ? null : "queued";
+      await this.#hands.desk.ask(`/desk/tickets/${ticket}/${one.kind}`, { method: "POST", form, quiet: true });
+      one.state = one.kind === "note" ? null : "queued"; // the stream brings the message itself; this one hides when it is there
       setTimeout(() => this.#take(ticket, one), 10000);
     } catch (error) {
       one.state = "failed";

@@ -146,9 +146,9 @@ export class Thread {
   }
 
   #draw(rise = false) {
-    const arrived = new Set([...this.#lines.values()].flatMap((line) => [line.id, line.sent_as]).filter(Boolean));
+    const arrived = new Set([...this.#lines.values()].map((line) => line.sent_as));
     const lines = [...this.#lines.values()].sort((one, other) => one.seq - other.seq);
-    const waiting = this.#pending.filter((one) => !arrived.has(one.id) && !arrived.has(one.key));
+    const waiting = this.#pending.filter((one) => !arrived.has(one.key));
     const blocks = joined([...lines, ...waiting]);
     const kept = new Set();
     let place = this.#log.firstChild;
