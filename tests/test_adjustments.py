@@ -108,11 +108,29 @@ async def test_a_taking_that_waits_holds_the_points(
     assert await available(store, lan) == 20
     with pytest.raises(UncoveredError):
         await store.write(points.spend, "s", "pay", customer_id=lan, shop_id=shop, points=21)
-    rule = adjustments.approve if approved else adjustments.refuse
     for _ in range(2):
-        await store.write(rule, asked.id, staff_id=people[Role.OWNER])
+        if approved:
+            await store.write(adjustments.approve, asked.id, staff_id=people[Role.OWNER])
+        else:
+            await store.write(adjustments.refuse, asked.id, staff_id=people[Role.OWNER], why="Khách đã được đền")
     assert await available(store, lan) == (20 if approved else 100)
     assert await store.read(proof.faults) == []
+
+
+async def test_who_refuses_says_why(store: Store, lan: int, people: dict[Role, int]) -> None:
+    await store.write(programme.change, adjust_manager=50, second_approval=True)
+    asked = await ask(store, people[Role.MANAGER], lan, -80)
+    for why in ("", "  ", "x" * 201):
+        with pytest.raises(InvalidError):
+            await store.write(adjustments.refuse, asked.id, staff_id=people[Role.OWNER], why=why)
+    assert (await store.read(adjustments.get, asked.id)).state == State.WAITING
+    assert await available(store, lan) == 20
+    await store.write(adjustments.refuse, asked.id, staff_id=people[Role.OWNER], why=" Khách không sai ")
+    (refused,) = await store.read(adjustments.refused, 1)
+    assert (refused.id, refused.refusal, refused.decided_by) == (asked.id, "Khách không sai", people[Role.OWNER])
+    row = table(AuditRow).c
+    told = await store.read(lambda session: session.execute(select(row.data).order_by(row.id.desc())).scalars().first())
+    assert told["refusal"] == "Khách không sai"
 
 
 async def test_who_asked_may_take_it_back(store: Store, lan: int, people: dict[Role, int]) -> None:

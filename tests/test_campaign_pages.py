@@ -18,7 +18,7 @@ from loyalty.outreach import deliveries
 from loyalty.outreach.campaigns import best_hours, campaigns
 from loyalty.outreach.campaigns.comparing import difference
 from loyalty.outreach.campaigns.freezing import variant
-from store import staff
+from store import notices, staff
 from store.clock import SetClock
 from store.staff import Role
 from tests.chatting import customer_of, open_shop, put_order, quiet, settled_person
@@ -182,11 +182,35 @@ async def test_a_large_one_needs_a_second_person(owner: Reader) -> None:
         await owner.post(f"/shop/campaigns/{number}/approve")
     assert await state(owner, number) == "proposed"
     assert "đồng nghiệp" in (await owner.get(f"/shop/campaigns/{number}"))[1]
+    assert f"/shop/campaigns/{number}" not in (await owner.get("/shop"))[1]
     async with session() as http:
         manager = await Reader(owner.shop, http).signed_in("Minh", Role.MANAGER)
         assert (await manager.post("/shop/campaigns/second", second_over=""))[0] == 403
+        # It stands on today's list of who may decide; they see what it would do, and a no wants a why.
+        assert f"/shop/campaigns/{number}" in (await manager.get("/shop"))[1]
+        _, page = await manager.get(f"/shop/campaigns/{number}")
+        assert "Gửi cho 2 khách" in page
+        assert "Chào Huy!" in page
+        await manager.post(f"/shop/campaigns/{number}/refuse", refusal="  ")
+        assert await state(owner, number) == "proposed"
+        await manager.post(f"/shop/campaigns/{number}/refuse", refusal="Sai giá rồi")
+        assert await state(owner, number) == "draft"
+        # A page that watches it hears of it, and who wrote it reads why, until they ask once more.
+        async with owner.http.get(f"{owner.shop.url}/shop/campaigns/{number}/progress?was=proposed") as answer:
+            assert answer.headers["HX-Refresh"] == "true"
+        for path in ("", f"/{number}"):
+            assert ("Sai giá rồi" if path else "Cần sửa lại") in (await owner.get(f"/shop/campaigns{path}"))[1]
+        await owner.post(f"/shop/campaigns/{number}/approve")
+        assert (await owner.shop.store.read(campaigns.get, number)).refusal is None
+        await owner.post(f"/shop/campaigns/{number}/refuse")
+        assert await state(owner, number) == "draft"
+        await owner.post(f"/shop/campaigns/{number}/approve")
         await manager.post(f"/shop/campaigns/{number}/approve")
     await done(owner, number)
+    (hoa,) = await owner.shop.store.read(staff.find, "Hoa")
+    told = select(notices.NoticeRow.kind).where(notices.NoticeRow.staff_id == hoa.id)
+    kinds = await owner.shop.store.read(lambda session: session.execute(told).scalars().all())
+    assert kinds == ["campaign_refused", "campaign_approved"]
     # Small ones go as they did.
     await owner.post("/shop/campaigns/second", second_over="2")
     number = await owner.write()

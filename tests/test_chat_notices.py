@@ -146,12 +146,15 @@ async def test_who_asked_for_points_hears_what_became_of_it(shop: Running, clock
     token = await shop.store.write(staff.make_link, asker, "bind")
     await say(shop, minh, f"/start s_{token}")
     await shop.store.write(programme.change, adjust_manager=50, second_approval=1)
-    for number, decide in enumerate((adjustments.approve, adjustments.refuse)):
+    for number, why in enumerate((None, "Đã <đền> rồi")):
         asked = await shop.store.write(
             adjustments.ask, f"k{number}", staff_id=asker, shop_id=shop.shop_id, customer_id=customer, points=80 + number,
             reason="Đổ cà phê",
         )  # fmt: skip
-        await shop.store.write(decide, asked.id, staff_id=owner)
+        if why is None:
+            await shop.store.write(adjustments.approve, asked.id, staff_id=owner)
+        else:
+            await shop.store.write(adjustments.refuse, asked.id, staff_id=owner, why=why)
     own = await shop.store.write(
         adjustments.ask, "k2", staff_id=asker, shop_id=shop.shop_id, customer_id=customer, points=99, reason="x"
     )
@@ -159,7 +162,7 @@ async def test_who_asked_for_points_hears_what_became_of_it(shop: Running, clock
     await quiet(shop)
     assert minh.texts[-2:] == [
         "+80 điểm cho Nguyễn Lan: Đổ cà phê\n✅ Hà <3 đã duyệt.",
-        "+81 điểm cho Nguyễn Lan: Đổ cà phê\n✖️ Hà <3 đã từ chối.",
+        "+81 điểm cho Nguyễn Lan: Đổ cà phê\n✖️ Hà <3 đã từ chối.\n“Đã <đền> rồi”",
     ]
     # It is between the two of the team.
     assert not any("Đổ cà phê" in text for text in lan.texts)
@@ -189,7 +192,7 @@ PARAMS = {
     "worth": 50_000, "words": "Ly vỡ",
     "months": 24, "vouchers": 2,
     "places": [{"account": "web", "chat": 1, "message": 2, "part": "text"}], "emoji": "🙏",
-    "span": "16/11 – 22/11", "sums": [40, 4_000_000, 3, 20], "sums_before": [30, 3_000_000, 2, 22], "leaving": 2, "asleep": 1, "owed": 5_000,
+    "campaign": "Trà đào", "refusal": "Sai giá", "span": "16/11 – 22/11", "sums": [40, 4_000_000, 3, 20], "sums_before": [30, 3_000_000, 2, 22], "leaving": 2, "asleep": 1, "owed": 5_000,
     "deadline": "2026-11-23T01:00:00+00:00", "late": "first", "promise": 3, "escalation": 5, "count": 1,
     "items": [{"kind": "sla_missed", "ticket": 1042, "late": "next", "deadline": "2026-11-23T01:00:00+00:00",
                "zone": "Asia/Ho_Chi_Minh"}],

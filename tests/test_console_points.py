@@ -186,6 +186,14 @@ async def test_above_the_limit_it_waits_on_the_page_for_somebody_else(console: C
     assert "decided" in (await owner.post(f"/shop/points/{asked.id}/refuse")).text
     assert lan is not None
     assert (await console.store.read(points.balances, lan))[0] == 85 + 80
+    # Who says no says why, and who asked finds it on the page.
+    await manager.post(f"/shop/customers/{lan}/points", adjust | {"key": "two", "reason": "Once more"})
+    (asked,) = await console.store.read(adjustments.waiting, console.shop)
+    assert "why not" in (await owner.post(f"/shop/points/{asked.id}/refuse")).text
+    assert len(await console.store.read(adjustments.waiting, console.shop)) == 1
+    await owner.post(f"/shop/points/{asked.id}/refuse", {"refusal": "It was paid back in cash"})
+    page = await manager.get("/shop/points")
+    assert "“It was paid back in cash”" in page.text
 
 
 async def test_another_shops_request_is_not_there(console: Console) -> None:

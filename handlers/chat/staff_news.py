@@ -22,7 +22,27 @@ def _approved(voice: Voice, params: Params) -> Told:
 
 
 def _refused(voice: Voice, params: Params) -> Told:
-    return _decided(voice, params, voice.say("✖️ {by} has refused it.", by=str(params["by"])))
+    return _decided(voice, params, _no(voice, params))
+
+
+def _no(voice: Voice, params: Params) -> str:
+    """Who has refused it, and why; what was refused before reasons were asked for has none."""
+    by = voice.say("✖️ {by} has refused it.", by=str(params["by"]))
+    return f"{by}\n{voice.say('“{words}”', words=str(params['refusal']))}" if params.get("refusal") else by
+
+
+def _campaign_approved(voice: Voice, params: Params) -> Told:
+    return _of_campaign(
+        voice, params, voice.say("✅ {by} has approved it. It goes out by itself now.", by=str(params["by"]))
+    )
+
+
+def _campaign_refused(voice: Voice, params: Params) -> Told:
+    return _of_campaign(voice, params, _no(voice, params))
+
+
+def _of_campaign(voice: Voice, params: Params, outcome: str) -> Told:
+    return Told(voice.say("Campaign <b>{name}</b>", name=str(params["campaign"])) + "\n" + outcome)
 
 
 def _decided(voice: Voice, params: Params, outcome: str) -> Told:
@@ -46,6 +66,8 @@ def _campaign_test(_voice: Voice, params: Params) -> Told:
 
 
 KINDS: dict[str, Callable[[Voice, Params], Told]] = {
+    "campaign_approved": _campaign_approved,
+    "campaign_refused": _campaign_refused,
     "campaign_test": _campaign_test,
     "mentioned": _mentioned,
     "points_adjustment_approved": _approved,

@@ -5,7 +5,7 @@ waits holds the points, so that it can still be done when it is approved.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +24,7 @@ from store.errors import ConflictError, ForbiddenError, InvalidError, NotFoundEr
 from store.staff import Member, Role
 
 REASON_CHARS_MAX = 200
+LATELY = timedelta(days=7)
 APPROVERS = (Role.OWNER, Role.MANAGER)
 _LIMITS = {
     Role.OWNER: "adjust_owner", Role.MANAGER: "adjust_manager", Role.SUPERVISOR: "adjust_agent",
@@ -59,6 +60,8 @@ class AdjustmentRow(Base):
     hold_id: Mapped[int | None]
     decided_by: Mapped[int | None]
     decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    refusal: Mapped[str | None] = mapped_column(Text)
+    """Why somebody else refused it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Adjustment:
     hold_id: int | None
     decided_by: int | None
     decided_at: datetime | None
+    refusal: str | None
 
 
 class AdjustLimitError(ConflictError):
@@ -175,11 +179,13 @@ def _do(session: Session, found: Adjustment, actor: str, decided_by: int | None)
     )
 
 
-def _decide(session: Session, number: int, state: State, decided_by: int | None) -> None:
+def _decide(
+    session: Session, number: int, state: State, decided_by: int | None, refusal: str | None = None
+) -> None:  # fmt: skip
     session.execute(
         update(adjustments)
         .where(adjustments.c.id == number)
-        .values(state=state.value, decided_by=decided_by, decided_at=now(session))
+        .values(state=state.value, decided_by=decided_by, decided_at=now(session), refusal=refusal)
     )
 
 
@@ -194,16 +200,19 @@ def approve(session: Session, adjustment_id: int, *, staff_id: int) -> Adjustmen
     return get(session, adjustment_id)
 
 
-def refuse(session: Session, adjustment_id: int, *, staff_id: int) -> Adjustment:
-    """Refuse a waiting adjustment; what it held goes back. Who asked may take it back so. Repeatable. Raises as `approve`,
-    DecidedError (done).
+def refuse(session: Session, adjustment_id: int, *, staff_id: int, why: str = "") -> Adjustment:
+    """Refuse a waiting adjustment; what it held goes back. Who asked takes it back so, anybody else says why. Repeatable.
+    Raises as `approve`, DecidedError (done), InvalidError("refusal").
     """
-    found = _for_decision(session, adjustment_id, staff_id, State.REFUSED)
+    found, why = _for_decision(session, adjustment_id, staff_id, State.REFUSED), why.strip()
     if found.state == State.WAITING:
+        own = staff_id == found.asked_by
+        if not own and not 1 <= len(why) <= REASON_CHARS_MAX:
+            raise InvalidError("refusal", "length", REASON_CHARS_MAX)
         if found.hold_id is not None:
             holds.void(session, found.hold_id)
-        _decide(session, found.id, State.REFUSED, staff_id)
-        _settled(session, found, staff_id, "points_adjustment_refused")
+        _decide(session, found.id, State.REFUSED, staff_id, None if own else why)
+        _settled(session, found, staff_id, "points_adjustment_refused", **({} if own else {"refusal": why}))
     return get(session, adjustment_id)
 
 
@@ -221,10 +230,10 @@ def _for_decision(session: Session, adjustment_id: int, staff_id: int, wanted: S
     return found
 
 
-def _settled(session: Session, found: Adjustment, staff_id: int, action: str) -> None:
+def _settled(session: Session, found: Adjustment, staff_id: int, action: str, **refusal: Any) -> None:
     audit.record(
         session, f"staff:{staff_id}", action, found.shop_id, customer=found.customer_id, points=found.points,
-        reason=found.reason, adjustment=found.id, asked_by=found.asked_by,
+        reason=found.reason, adjustment=found.id, asked_by=found.asked_by, **refusal,
     )  # fmt: skip
     if staff_id == found.asked_by:
         # Who takes it back themselves knows.
@@ -232,7 +241,7 @@ def _settled(session: Session, found: Adjustment, staff_id: int, action: str) ->
     notices.tell(
         session, action, staff_id=found.asked_by, shop_id=found.shop_id, points=found.points, reason=found.reason,
         customer=customers.get(session, customers.resolve(session, found.customer_id)).name,
-        by=staff.get(session, staff_id).name,
+        by=staff.get(session, staff_id).name, **refusal,
     )  # fmt: skip
 
 
@@ -251,6 +260,17 @@ def waiting(session: Session, shop_id: int, limit: int = 100) -> list[Adjustment
         .where(adjustments.c.shop_id == shop_id, adjustments.c.state == State.WAITING.value)
         .order_by(adjustments.c.id)
         .limit(limit)
+    )
+    return [Adjustment(*row) for row in rows]
+
+
+def refused(session: Session, shop_id: int) -> list[Adjustment]:
+    """A shop's adjustments that somebody else has refused of late, the newest first."""
+    a = adjustments.c
+    rows = session.execute(
+        select(*_FIELDS)
+        .where(a.shop_id == shop_id, a.refusal.is_not(None), a.decided_at > now(session) - LATELY)
+        .order_by(a.decided_at.desc())
     )
     return [Adjustment(*row) for row in rows]
 

@@ -15,10 +15,11 @@ BAR_SHARE = 0.56
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Returning customers stand at the bottom, new ones on top of them. `left`, `wide` and `middle` in per cent."""
+    """Returning customers stand at the bottom, new ones on top of them or beside them. `left`, `wide` and `middle` in per cent."""
 
     week: Week
     left: float
+    new_left: float
     wide: float
     middle: float
     returning_y: float
@@ -41,19 +42,21 @@ class Chart:
     height: float
 
 
-def draw(weeks: Sequence[Week]) -> Chart:
-    """The geometry of a chart of weeks, oldest left."""
-    top = ceiling(max((week.new + week.returning for week in weeks), default=0))
+def draw(weeks: Sequence[Week], *, beside: bool = False) -> Chart:
+    """The geometry of a chart of weeks, oldest left. `beside`: for two things that don't add up."""
+    tallest = [max(week.new, week.returning) if beside else week.new + week.returning for week in weeks]
+    top = ceiling(max(tallest, default=0))
     step = 100 / max(1, len(weeks))
-    base = TOP + PLOT
+    base, wide = TOP + PLOT, step * BAR_SHARE / (2 if beside else 1)
     bars = []
     for place, week in enumerate(weeks):
         returning, new = PLOT * week.returning / top, PLOT * week.new / top
+        left = step * (place + (1 - BAR_SHARE) / 2)
         bars.append(
             Bar(
-                week, round(step * (place + (1 - BAR_SHARE) / 2), 2), round(step * BAR_SHARE, 2),
-                round(step * (place + 0.5), 2), round(base - returning, 1), round(returning, 1),
-                round(base - returning - new, 1), round(new, 1),
+                week, round(left, 2), round(left + wide if beside else left, 2), round(wide, 2), round(step * (place + 0.5), 2),
+                round(base - returning, 1), round(returning, 1), round(base - new - (0 if beside else returning), 1),
+                round(new, 1),
             )
         )  # fmt: skip
     lines = [Line(top * part // 2, round(base - PLOT * part / 2, 1)) for part in (0, 1, 2)]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from handlers.web.shop.campaigns.pages import campaign_waits
 from handlers.web.shop.care.plans import care_due
 from handlers.web.shop.deadlines.promise_checks import promise_missed
 from handlers.web.shop.feedback.checks import goodwill, grave
@@ -276,6 +277,6 @@ def poster(session: Session, ask: Ask) -> Need | None:
 
 
 CHECKS: list[Check] = [
-    dead_letters, promise_missed, erasure_waits, waiting, not_arrived, broken_webhooks, backup_missed, grave, wallet, offer, approvals, goodwill, care_due, referrals, journey_tasks, expiring,
+    dead_letters, promise_missed, erasure_waits, waiting, not_arrived, broken_webhooks, backup_missed, grave, wallet, offer, approvals, campaign_waits, goodwill, care_due, referrals, journey_tasks, expiring,
     no_messenger, falling, thank_cards, asleep, newcomers, first_offer, poster, reachable, team,
 ]  # fmt: skip

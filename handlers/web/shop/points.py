@@ -1,7 +1,7 @@
 """Points in the console: the wallet, what waits for a second person, the settlement between shops."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from handlers.web.shop.frame import Frame
 from handlers.web.shop.person import key_of
 from loyalty.customers import customers
 from loyalty.points import adjustments, debts, ledger, settlement, wallets
-from loyalty.points.adjustments import DecidedError
+from loyalty.points.adjustments import Adjustment, DecidedError
 from loyalty.points.debts import Debt
 from loyalty.points.settlement import Line
 from store import staff
@@ -35,7 +35,8 @@ async def _shown(
 
     def look(session: Session) -> dict[str, Any]:
         return {
-            "figures": wallets.figures(session, here.shop.id), "waiting": _waiting(session, here),
+            "figures": wallets.figures(session, here.shop.id), "waiting": _named(session, here, adjustments.waiting(session, here.shop.id)),
+            "refused": _named(session, here, adjustments.refused(session, here.shop.id)),
             "lines": _lines(session, here, first, last), "debts": _debts(session, here, first, last),
         }  # fmt: skip
 
@@ -70,19 +71,20 @@ def _debts(session: Session, here: Frame, first: date, last: date) -> list[Debt]
     return [debt for debt in debts.report(session, first, last) if {debt.debtor.id, debt.creditor.id} & mine]
 
 
-def _waiting(session: Session, here: Frame) -> list[dict[str, Any]]:
+def _named(session: Session, here: Frame, some: Sequence[Adjustment]) -> list[dict[str, Any]]:
+    """Adjustments with the people whom they name."""
     return [
         {
             "adjustment": one, "person": customers.get(session, one.customer_id), "asker": _name(session, one.asked_by),
-            "own": one.asked_by == here.member.id,
+            "decider": _name(session, one.decided_by), "own": one.asked_by == here.member.id,
         }
-        for one in adjustments.waiting(session, here.shop.id)
+        for one in some
     ]  # fmt: skip
 
 
-def _name(session: Session, staff_id: int) -> str:
+def _name(session: Session, staff_id: int | None) -> str:
     try:
-        return staff.get(session, staff_id).name
+        return staff.get(session, staff_id).name if staff_id else ""
     except NotFoundError:
         return ""
 
@@ -110,10 +112,12 @@ async def top_up(request: web.Request) -> web.StreamResponse:
 
 async def decide(request: web.Request) -> web.StreamResponse:
     """Approve or refuse what waits for a second person."""
-    said, number = site.words_of(request), frame.named(request)
+    said, number, form = site.words_of(request), frame.named(request), await fields.read(request)
     approve = request.match_info["action"] == "approve"
     try:
-        await site.store_of(request).write(_decide, frame.frame_of(request), number, approve)
+        await site.store_of(request).write(_decide, frame.frame_of(request), number, approve, form.get("refusal", ""))
+    except InvalidError:
+        return await frame.done(request, "/shop/points", said("Say in a few words why not."))
     except DecidedError:
         return await frame.done(request, "/shop/points", said("Somebody has decided this already."))
     except ledger.UncoveredError:
@@ -123,10 +127,13 @@ async def decide(request: web.Request) -> web.StreamResponse:
     return await frame.done(request, "/shop/points", said("Approved.") if approve else said("Refused."))
 
 
-def _decide(session: Session, here: Frame, number: int, approve: bool) -> None:
+def _decide(session: Session, here: Frame, number: int, approve: bool, why: str) -> None:
     if adjustments.get(session, number).shop_id != here.shop.id:
         raise NotFoundError("adjustment", number)
-    (adjustments.approve if approve else adjustments.refuse)(session, number, staff_id=here.member.id)
+    if approve:
+        adjustments.approve(session, number, staff_id=here.member.id)
+    else:
+        adjustments.refuse(session, number, staff_id=here.member.id, why=why)
 
 
 async def export(request: web.Request) -> web.StreamResponse:

@@ -3,7 +3,8 @@
     draft -> approved -> sending <-> paused                approved, sending, paused -> stopped
       └> proposed ─┘         └─> done -> sending, for those with whom it failed
 
-A large one is only proposed by who lets it go first: a second person approves it, where the shop has set a size for that.
+A large one is only proposed by who lets it go first: a second person approves it, or says why not and it is a draft again,
+where the shop has set a size for that.
 
 On approval who is meant is frozen (`freeze`): later changes of a customer make no difference to who is in it, only to whether
 they may still be written to. Whoever is held out gets nothing and is what the others are compared with.
@@ -20,16 +21,17 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from loyalty.outreach import deliveries
 from loyalty.outreach.campaigns import costs, terms
 from loyalty.outreach.segments import criteria, segments
-from store import audit, shops
+from store import audit, notices, shops, staff
 from store.base import Base, BigId, UtcTime, table
 from store.clock import now
-from store.errors import ConflictError, NotFoundError
+from store.errors import ConflictError, InvalidError, NotFoundError
 from store.signals import signal
 
 TOPIC = "campaigns"
 LATE = timedelta(minutes=10)
 """How far a schedule may lie back: a later one is refused, for an offer of this morning is no offer of tonight."""
 SWEPT = timedelta(days=7)
+REFUSAL_CHARS_MAX = 200
 
 
 class CampaignState(StrEnum):
@@ -77,6 +79,9 @@ class CampaignRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     created_by: Mapped[str] = mapped_column(Text)
     proposed_by: Mapped[str | None] = mapped_column(Text)
+    refused_by: Mapped[str | None] = mapped_column(Text)
+    refusal: Mapped[str | None] = mapped_column(Text)
+    """Why somebody else refused it when it was proposed last, for who writes it anew."""
     approved_at: Mapped[datetime | None] = mapped_column(UtcTime)
     approved_by: Mapped[str | None] = mapped_column(Text)
     frozen_to: Mapped[int] = mapped_column(BigId, autoincrement=False)
@@ -113,6 +118,8 @@ class Campaign:
     created_at: datetime
     created_by: str
     proposed_by: str | None
+    refused_by: str | None
+    refusal: str | None
     approved_at: datetime | None
     approved_by: str | None
     frozen_to: int
@@ -162,13 +169,16 @@ def approve(session: Session, campaign_id: int, shop_id: int, actor: str) -> Cam
     if campaign.send_at is not None and campaign.send_at < moment - LATE:
         raise LateError(f"{campaign.send_at} has passed")
     if campaign.state == CampaignState.DRAFT and _large(session, campaign):
-        return _write(session, campaign, actor, state=CampaignState.PROPOSED.value, proposed_by=actor)
+        return _write(
+            session, campaign, actor, state=CampaignState.PROPOSED.value, proposed_by=actor, refused_by=None, refusal=None
+        )  # fmt: skip
     if campaign.state == CampaignState.PROPOSED and campaign.proposed_by == actor:
         return campaign
     cost = costs.of(session, shop_id)
+    _tell(session, campaign, actor, "campaign_approved")
     return _write(
         session, campaign, actor, state=CampaignState.APPROVED.value, approved_at=moment, approved_by=actor,
-        prices=dict(cost.prices), paid=cost.paid,
+        prices=dict(cost.prices), paid=cost.paid, refused_by=None, refusal=None,
     )  # fmt: skip
 
 
@@ -180,14 +190,35 @@ def _large(session: Session, campaign: Campaign) -> bool:
     return segments.preview(session, criteria.parse(campaign.criteria), zone, 1).count > most
 
 
-def recall(session: Session, campaign_id: int, shop_id: int, actor: str) -> Campaign:
-    """Make a draft again of what is only proposed."""
+def refuse(session: Session, campaign_id: int, shop_id: int, actor: str, why: str = "") -> Campaign:
+    """Make a draft again of what is only proposed: who proposed it takes it back, anybody else says why, and they are told.
+
+    Raises InvalidError("refusal"), NotFoundError, CampaignStateError.
+    """
     campaign = get(session, campaign_id, shop_id, lock=True)
     if campaign.state == CampaignState.DRAFT:
         return campaign
     if campaign.state != CampaignState.PROPOSED:
         raise CampaignStateError(campaign_id, campaign.state)
-    return _write(session, campaign, actor, state=CampaignState.DRAFT.value, proposed_by=None)
+    if campaign.proposed_by == actor:
+        return _write(session, campaign, actor, state=CampaignState.DRAFT.value, proposed_by=None)
+    why = why.strip()
+    if not 1 <= len(why) <= REFUSAL_CHARS_MAX:
+        raise InvalidError("refusal", "length", REFUSAL_CHARS_MAX)
+    _tell(session, campaign, actor, "campaign_refused", refusal=why)
+    put(session, campaign_id, state=CampaignState.DRAFT.value, proposed_by=None, refused_by=actor, refusal=why)
+    audit.record(session, actor, "campaign_refused", shop_id, campaign=campaign_id, refusal=why)
+    return get(session, campaign_id)
+
+
+def _tell(session: Session, campaign: Campaign, actor: str, kind: str, **params: Any) -> None:
+    """Tell who proposed it what a second person has decided."""
+    asked_by, by = ((who or "").removeprefix("staff:") for who in (campaign.proposed_by, actor))
+    if asked_by.isdecimal() and by.isdecimal():
+        notices.tell(
+            session, kind, staff_id=int(asked_by), shop_id=campaign.shop_id, campaign=campaign.name,
+            by=staff.get(session, int(by)).name, **params,
+        )  # fmt: skip
 
 
 def pause(session: Session, campaign_id: int, shop_id: int, actor: str) -> Campaign:
@@ -317,6 +348,12 @@ def of_shop(session: Session, shop_id: int, limit: int = 50, before: int | None 
     if before is not None:
         query = query.where(campaigns.c.id < before)
     return [Campaign(*row) for row in session.execute(query.order_by(campaigns.c.id.desc()).limit(limit))]
+
+
+def proposed(session: Session, shop_id: int) -> list[Campaign]:
+    """Those of a shop that wait for a second person, the oldest first."""
+    waits = (campaigns.c.shop_id == shop_id, campaigns.c.state == CampaignState.PROPOSED)
+    return [Campaign(*row) for row in session.execute(select(*_FIELDS).where(*waits).order_by(campaigns.c.id))]
 
 
 def _write(session: Session, campaign: Campaign, actor: str, **values: Any) -> Campaign:

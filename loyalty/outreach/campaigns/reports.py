@@ -108,6 +108,11 @@ class Report:
         return sum(one.cost for one in self.messengers)
 
     @property
+    def sure(self) -> bool:
+        """Whether those who heard it did otherwise than those held out, beyond chance."""
+        return any(group.beside is not None and group.beside.sure for group in self.groups.values())
+
+    @property
     def extra(self) -> int | None:
         """đồng of revenue beyond what as many of those held out would have brought; None without any held out."""
         if not self.held_out:

@@ -669,6 +669,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("proposed_by", sa.Text(), nullable=True),
+        sa.Column("refused_by", sa.Text(), nullable=True),
+        sa.Column("refusal", sa.Text(), nullable=True),
         sa.Column("approved_at", sa.BigInteger(), nullable=True),
         sa.Column("approved_by", sa.Text(), nullable=True),
         sa.Column(
@@ -1210,6 +1212,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account", "chat", "message", name=op.f("pk_ticket_places")),
     )
     op.create_index(op.f("ix_ticket_places_message_id"), "ticket_places", ["message_id"], unique=False)
+    op.add_column("adjustments", sa.Column("refusal", sa.Text(), nullable=True))
     op.add_column("customers", sa.Column("erased_at", sa.BigInteger(), nullable=True))
     op.create_index(
         "ix_customers_birthday",
@@ -1382,6 +1385,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("birthday IS NOT NULL"),
     )
     op.drop_column("customers", "erased_at")
+    op.drop_column("adjustments", "refusal")
     op.drop_index(op.f("ix_ticket_places_message_id"), table_name="ticket_places")
     op.drop_table("ticket_places")
     op.drop_index(op.f("ix_ticket_mentions_ticket_id"), table_name="ticket_mentions")

@@ -128,8 +128,8 @@ async def shown(
     def look(session: Session) -> dict[str, Any]:
         offers = [one for one in voucher_programs.of_shop(session, here.shop.id) if not one.shared]
         return {
-            "segments": saved.of_shop(session, here.shop.id), "offers": offers, "effect": _effect(session, request, form),
-            "bound": _bound(session, here),
+            "segments": saved.of_shop(session, here.shop.id), "offers": offers, "effect": effect_of(session, request, form),
+            "bound": _bound(session, here), "refuser": name_of(session, campaign.refused_by) if campaign and campaign.refused_by else "",
         }  # fmt: skip
 
     context = await site.store_of(request).read(look)
@@ -142,6 +142,17 @@ async def shown(
         "places": carrying.places(site.words_of(request)),
     }
     return await frame.render(request, "shop/campaigns/compose.html", context, page=PAGE, status=status)
+
+
+def name_of(session: Session, actor: str) -> str:
+    """Who of the team did something, as the audit names them."""
+    kind, _, number = actor.partition(":")
+    if kind != "staff" or not number.isdecimal():
+        return "API"
+    try:
+        return staff.get(session, int(number)).name
+    except NotFoundError:
+        return "–"
 
 
 def variables(said: Words) -> list[tuple[str, str]]:
@@ -217,11 +228,11 @@ def refusals(said: Words, form: Mapping[str, str], error: InvalidError) -> dict[
 async def effect(request: web.Request) -> web.StreamResponse:
     """The piece beside a form that is being filled in."""
     form = await fields.read(request, CHARS_MAX)
-    found = await site.store_of(request).read(_effect, request, form)
+    found = await site.store_of(request).read(effect_of, request, form)
     return await frame.part(request, "shop/campaigns/effect.html", {"effect": found, "form": Filled(form)})
 
 
-def _effect(session: Session, request: web.Request, form: Mapping[str, str]) -> dict[str, Any] | None:
+def effect_of(session: Session, request: web.Request, form: Mapping[str, str]) -> dict[str, Any] | None:
     """What it would do; None where the form can't be read yet."""
     here, said = frame.frame_of(request), site.words_of(request)
     purpose = PURPOSES.get(form.get("purpose", ""), Purpose.CARE)

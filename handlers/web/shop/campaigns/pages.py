@@ -14,6 +14,8 @@ from handlers.web import site
 from handlers.web.shop import chart, fields, frame, sheets_out
 from handlers.web.shop.campaigns import composing
 from handlers.web.shop.campaigns import said as facts
+from handlers.web.shop.needs import Ask, Need, Severity
+from handlers.web.shop.segments import naming
 from handlers.web.shop.sheets_out import Sheet
 from handlers.words import Words
 from loyalty.insights.today import Week
@@ -22,10 +24,10 @@ from loyalty.outreach.campaigns import campaigns, contents, drafts, reports, ter
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
 from loyalty.outreach.campaigns.reports import Report
 from loyalty.outreach.campaigns.terms import Terms
+from loyalty.outreach.segments.fields import look
 from loyalty.vouchers import voucher_programs
-from store import staff
 from store.clock import now
-from store.errors import InvalidError, NotFoundError
+from store.errors import InvalidError
 from store.outbox import Purpose
 
 LISTED = 50
@@ -97,15 +99,20 @@ async def one(request: web.Request) -> web.StreamResponse:
     if campaign.state == CampaignState.DRAFT:
         return await composing.shown(request, campaign, composing.filled(campaign, here.shop.timezone), {})
     context = await site.store_of(request).read(_looked, request, campaign.id)
+    if campaign.state == CampaignState.PROPOSED:
+        # Who is to approve it sees what who wrote it saw.
+        form = composing.filled(campaign, here.shop.timezone)
+        context |= {"effect": await site.store_of(request).read(composing.effect_of, request, form), "form": form}
     return await frame.render(request, "shop/campaigns/one.html", context, page=composing.PAGE)
 
 
 async def progress(request: web.Request) -> web.StreamResponse:
-    """How far it is, again and again while it runs; once it is through, the whole page."""
-    number = frame.named(request)
+    """How far it is, again and again while it runs; once it is through, or a second person has decided, the whole page."""
+    number, was = frame.named(request), request.query.get("was")
     context = await site.store_of(request).read(_looked, request, number)
     answer = await frame.part(request, "shop/campaigns/progress.html", context)
-    if context["campaign"].state not in RUNNING:
+    state = context["campaign"].state
+    if state not in RUNNING or (was == CampaignState.PROPOSED and state != was):
         answer.headers["HX-Refresh"] = "true"
     return answer
 
@@ -118,11 +125,13 @@ def _looked(session: Session, request: web.Request, number: int) -> dict[str, An
     offer = voucher_programs.get(session, campaign.program_id) if campaign.program_id else None
     return {
         "opened": _opened(said, campaign, report), "margin": terms.of(session).margin, "messengers": facts.messengers(said),
+        "who": said("All customers") if campaign.criteria == composing.EVERYBODY
+        else naming.summary(said, campaign.criteria, look(session, here.shop.timezone)),
         "campaign": campaign, "report": report, "days": days, "offer": offer, "pace": _pace(session, said, campaign, report, here.shop.timezone),
-        "chart": chart.draw([Week(day.day, day.orders, day.clicks) for day in days]),
+        "chart": chart.draw([Week(day.day, day.orders, day.clicks) for day in days], beside=True),
         "states": facts.states(said), "reasons": facts.reasons(said), "share": lambda value, **more: facts.share(said, value, **more),
         "verdict": lambda found, first, second: facts.verdict(said, found, first, second),
-        "names": {actor: _name(session, actor) for actor in (campaign.created_by, campaign.proposed_by, campaign.approved_by) if actor},
+        "names": {actor: composing.name_of(session, actor) for actor in (campaign.created_by, campaign.proposed_by, campaign.approved_by) if actor},
         "mine": campaign.proposed_by == here.actor, "advertising": campaign.purpose == Purpose.ADVERTISING,
     }  # fmt: skip
 
@@ -133,16 +142,6 @@ def _opened(said: Words, campaign: Campaign, report: Report) -> list[tuple[str, 
     called = {f"{links.BUTTON}{place}": one.label(said.language) for place, one in enumerate(buttons)}
     called |= {one.to: one.label(said.language) for one in buttons if one.kind is contents.ButtonKind.LINK}
     return [(called.get(address, address), people) for address, people in report.opened]
-
-
-def _name(session: Session, actor: str) -> str:
-    kind, _, number = actor.partition(":")
-    if kind != "staff" or not number.isdecimal():
-        return "API"
-    try:
-        return staff.get(session, int(number)).name
-    except NotFoundError:
-        return "–"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +177,8 @@ def _pace(session: Session, said: Words, campaign: Campaign, report: Report, zon
 # ── Its buttons ─────────────────────────────────────────────────────────────────────────────────────
 
 ACTS: dict[str, Callable[[Session, int, int, str], Any]] = {
-    "approve": campaigns.approve, "recall": campaigns.recall, "pause": campaigns.pause, "resume": campaigns.resume,
-    "stop": campaigns.stop, "retry": campaigns.retry, "discard": drafts.discard,
+    "approve": campaigns.approve, "pause": campaigns.pause, "resume": campaigns.resume, "stop": campaigns.stop,
+    "retry": campaigns.retry, "discard": drafts.discard,
 }  # fmt: skip
 
 
@@ -189,7 +188,7 @@ async def act(request: web.Request) -> web.StreamResponse:
     found = await site.store_of(request).write(ACTS[action], number, here.shop.id, here.actor)
     words = {
         "approve": said("Approved. It goes out by itself now; you may close this page."),
-        "recall": said("It is a draft again."), "pause": said("Paused: nothing more leaves until you go on."),
+        "pause": said("Paused: nothing more leaves until you go on."),
         "resume": said("It goes on."), "stop": said("Stopped for good: nobody more is written to."),
         "retry": said.plural("{n} person is written to again.", "{n} people are written to again.", found) if action == "retry" else "",
         "discard": said("The draft is thrown away."),
@@ -197,6 +196,40 @@ async def act(request: web.Request) -> web.StreamResponse:
     if action == "approve" and found.state == CampaignState.PROPOSED:
         words = said("It is large, so a second person has to approve it. Nothing leaves before that.")
     return await frame.done(request, "/shop/campaigns" if action == "discard" else f"/shop/campaigns/{number}", words)
+
+
+async def refuse(request: web.Request) -> web.StreamResponse:
+    """Say no to what a colleague wants to send, and why; or take back what one proposed oneself."""
+    here, said, number, form = (
+        frame.frame_of(request),
+        site.words_of(request),
+        frame.named(request),
+        await fields.read(request),
+    )
+    path = f"/shop/campaigns/{number}"
+    try:
+        found = await site.store_of(request).write(
+            campaigns.refuse, number, here.shop.id, here.actor, form.get("refusal", "")
+        )
+    except InvalidError:
+        return await frame.done(request, path, said("Say in a few words why not."))
+    if found.refused_by != here.actor:
+        return await frame.done(request, path, said("It is a draft again."))
+    return await frame.done(request, "/shop/campaigns", said("Refused. Whoever wrote it reads why."))
+
+
+def campaign_waits(session: Session, ask: Ask) -> Need | None:
+    """For today's list: what colleagues want to send."""
+    here, said = ask.here, ask.said
+    waiting = [one for one in campaigns.proposed(session, here.shop.id) if one.proposed_by != here.actor]
+    if not waiting:
+        return None
+    return Need(
+        Severity.SOON, "send",
+        said.plural("{n} campaign waits for your yes", "{n} campaigns wait for your yes", len(waiting)),
+        said("“{name}” goes to many people. Read it, then let it go or say why not.", name=waiting[0].name),
+        said("Read it"), here.url(f"/shop/campaigns/{waiting[0].id}"),
+    )  # fmt: skip
 
 
 # ── To take along ───────────────────────────────────────────────────────────────────────────────────
