@@ -345,6 +345,7 @@ async def test_the_demo_is_seeded_by_the_rules(sqlite_url: str) -> None:
     from bot import demo
     from bot.demo import counter, desk, joy
     from loyalty import shifts
+    from loyalty.outreach.campaigns import campaigns, reports
     from loyalty.points import adjustments
     from loyalty.points.proof import faults
     from loyalty.recognition import draws, thanks
@@ -366,10 +367,25 @@ async def test_the_demo_is_seeded_by_the_rules(sqlite_url: str) -> None:
     assert draw.seed_hash
     assert draw.drawn == joy.DRAWN
     assert await store.read(thanks.waiting, 1) > 0
+    sent = next(one for one in await store.read(campaigns.of_shop, 1) if one.state == "done")
+    report = await store.read(reports.of, sent)
+    assert report.planned == report.held_out + report.sent + sum(report.skipped.values()) > 20
+    assert (report.waiting, report.failed, report.unknown, report.opted_out) == (0, 0, 0, 1)
+    assert (
+        min(
+            report.held_out,
+            report.clicks,
+            report.redeemed,
+            report.skipped["no_messenger"],
+            report.skipped["no_consent"],
+        )
+        > 0
+    )
+    assert report.vouchers == report.sent == report.messengers[0].sent
     await store.close()
     with sqlite3.connect(sqlite_url.partition("///")[2]) as connection:
         count = dict(connection.execute("SELECT status, count(*) FROM orders GROUP BY status"))
-        assert sum(count.values()) == 300 + len(counter.TAKEN)
+        assert sum(count.values()) == 300 + len(counter.TAKEN) + report.redeemed
         assert connection.execute("SELECT count(*) FROM quest_progress").fetchone()[0] > 1
         assert connection.execute("SELECT count(*) FROM badge_awards").fetchone()[0] > 1
         assert connection.execute("SELECT count(*) FROM point_gifts WHERE state = 'waiting'").fetchone() == (1,)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.commands.opening import CommandError, opened, say, show
-from bot.demo import counter, desk, joy, reach, trade
+from bot.demo import campaign, counter, desk, joy, reach, trade
 from bot.demo.past import as_of
 from bot.demo.trade import STAFF
 from bot.links import login_link
@@ -100,6 +100,9 @@ async def seed(store: Store) -> AsyncIterator[str]:
     await store.write(_go_on, shop_ids[0], ids, offers)
     yield "rewards, games and invitations are under way"
     await store.write(reach.prepare, shop_ids[0])
+    owner = await store.read(_member, staff.Role.OWNER)
+    came = await store.write(campaign.run, shop_ids[0], f"staff:{owner}", SEED)
+    yield f"{came} customers came by a campaign"
     for ticket in desk.TICKETS:
         await store.write(desk.ask, ids[ticket.who], shop_ids[0], ticket)
     yield f"{len(desk.TICKETS)} customers have asked the help desk"
@@ -117,7 +120,7 @@ def _go_on(session: Session, shop_id: int, ids: list[int], offers: joy.Offers) -
     joy.spend(session, richest, offers)
     joy.play(session, shop_id, richest[1])
     joy.doubt(session, richest[2], richest[9])
-    # Those who wrote to the desk have a chat, where they would be told of what they bought here.
+    # Who wrote to the desk buys nothing here: they would be told of it in the midst of their conversation.
     quiet = [each for each in richest if each not in {ids[ticket.who] for ticket in desk.TICKETS}]
     counter.close_shift(session, shop_id, _member(session, staff.Role.CASHIER), quiet[3:])
     counter.ask_for_points(session, shop_id, _member(session, staff.Role.MANAGER), ids[desk.TICKETS[1].who])

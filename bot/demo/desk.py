@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from bot.demo import trade
 from bot.demo.past import as_of
 from loyalty.customers import customers
-from store import staff, webchat
+from store import staff
 from store.clock import now
 from store.staff import Member, Role
 from support import handling, messages, ratings, tickets
@@ -64,8 +65,7 @@ def ask(session: Session, customer_id: int, shop_id: int, ticket: Ticket) -> Non
     began = now(session) - timedelta(hours=ticket.hours)
     person = customers.get(session, customer_id)
     # Somebody who writes has a chat: answers from the desk arrive there.
-    chat_id = as_of(session, began, webchat.open_chat, "vi")
-    as_of(session, began, _tie, customer_id, chat_id)
+    as_of(session, began, trade.meet, customer_id)
     agent = next(member for member in staff.every(session) if _answers(member, shop_id))
     joined = as_of(session, began, tickets.open_or_join, person.id, shop_id, topic=ticket.topic)
     for number, (who, text) in enumerate(ticket.lines):
@@ -87,13 +87,3 @@ def ask(session: Session, customer_id: int, shop_id: int, ticket: Ticket) -> Non
 
 def _answers(member: Member, shop_id: int) -> bool:
     return any(role is Role.AGENT and at == shop_id for role, at in member.roles)
-
-
-def _tie(session: Session, customer_id: int, chat_id: int) -> None:
-    moment = now(session)
-    session.execute(
-        customers.identities.insert().values(
-            account="web", user_id=chat_id, customer_id=customer_id, chat_id=chat_id, joined_at=moment,
-            last_seen_at=moment,
-        )
-    )  # fmt: skip

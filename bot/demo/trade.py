@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bot.demo.past import as_of
@@ -14,11 +15,13 @@ from loyalty import programme
 from loyalty.customers import customers
 from loyalty.orders import orders
 from loyalty.orders.orders import OrderInput, Status
+from loyalty.outreach import consents
 from loyalty.referrals import referrals
 from loyalty.tiers import tiers
 from loyalty.tiers.tiers import Level
-from store import shops, staff
+from store import shops, staff, webchat
 from store.clock import midnight, now
+from store.outbox import Purpose
 from store.staff import Role
 from support.deadlines import calendars
 
@@ -56,6 +59,8 @@ NEW = 3
 ORDERS = 300
 DAYS = 270
 STEP = 50
+CHATS, AGREES = 9, 11
+"""All but one in so many opened the chat by the code on the counter when they joined; and agreed to hear of offers."""
 BROUGHT = ((0, 8), (0, 15), (0, 23), (8, 17), (8, 26), (17, 31), (2, 20))
 """Who brought whom, by their places among the customers in the order in which they came."""
 THRESHOLDS = {"Vàng": 90, "Bạch kim": 120}
@@ -168,7 +173,28 @@ def join(
         joined_at = now(session) - order.ago - timedelta(minutes=30 + place)
         shop_id = shop_ids[order.shop]
         ids.append(as_of(session, joined_at, customers.create, **told, home_shop_id=shop_id, joined_at=joined_at))
+        if place % CHATS:
+            as_of(session, joined_at, meet, ids[-1])
+        if place % CHATS and place % AGREES:
+            as_of(
+                session, joined_at, consents.record, ids[-1], Purpose.ADVERTISING, agreed=True,
+                proof={"way": "privacy", "account": "web"},
+            )  # fmt: skip
     return ids
+
+
+def meet(session: Session, customer_id: int) -> None:
+    """Have somebody open the web chat, where they haven't yet."""
+    met = customers.identities
+    if session.execute(select(met.c.customer_id).where(met.c.customer_id == customer_id)).first() is not None:
+        return
+    chat_id, moment = webchat.open_chat(session, "vi"), now(session)
+    session.execute(
+        met.insert().values(
+            account="web", user_id=chat_id, customer_id=customer_id, chat_id=chat_id, joined_at=moment,
+            last_seen_at=moment,
+        )
+    )  # fmt: skip
 
 
 def brought(ids: Sequence[int], made: Sequence[Bought]) -> dict[int, int]:
