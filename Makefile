@@ -41,19 +41,23 @@ torture: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -m torture --override-ini="addopts=" $(ARGS)
 
 # One module's mutants, a random sample of them, in a tree of its own (docs/mutants.md): make mutants MODULE=holds SAMPLE=40
+# One that was stopped goes on where it was; without build/mutants it begins anew, with the newest commit.
 MODULE ?= ledger
 SAMPLE ?= 40
 SEED ?= 20261122
-MUTANTS := $(CURDIR)/build/mutants
+MUTANTS := $(CURDIR)/build/mutants/$(MODULE)-$(SAMPLE)-$(SEED)
+IN_MUTANTS := cd $(MUTANTS) && export PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=$(MUTANTS)
 
-mutants: $(VENV)/.installed-mutants
+mutants: $(MUTANTS)/session.sqlite
+	$(IN_MUTANTS) && git checkout -q . && \
+	nice -n 15 python mutants/run.py mutants/$(MODULE).toml session.sqlite && \
+	cr-report --show-diff --surviving-only session.sqlite
+
+$(MUTANTS)/session.sqlite: | $(VENV)/.installed-mutants
 	rm -rf $(MUTANTS) && git worktree prune && git worktree add -q --detach $(MUTANTS) HEAD
-	cd $(MUTANTS) && PATH=$(CURDIR)/$(BIN):$$PATH && export PATH && \
-	cosmic-ray init mutants/$(MODULE).toml $(MODULE).sqlite && \
-	cr-filter-operators $(MODULE).sqlite mutants/$(MODULE).toml && \
-	python mutants/sample.py $(MODULE).sqlite $(SAMPLE) $(SEED) && \
-	nice -n 15 cosmic-ray exec mutants/$(MODULE).toml $(MODULE).sqlite && \
-	cr-report --show-diff --surviving-only $(MODULE).sqlite
+	$(IN_MUTANTS) && cosmic-ray init mutants/$(MODULE).toml new.sqlite && \
+	cr-filter-operators new.sqlite mutants/$(MODULE).toml && \
+	python mutants/sample.py new.sqlite $(SAMPLE) $(SEED) && mv new.sqlite session.sqlite
 
 $(VENV)/bin/python:
 	@echo "Making a virtual environment in $(VENV) …"
