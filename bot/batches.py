@@ -7,10 +7,11 @@ from pathlib import Path
 
 import structlog
 
+from bot.held import Held
 from loyalty.orders.sheets import Row, SheetError
 from loyalty.vouchers import batches
 from loyalty.vouchers.batches import Batch
-from store import leases, media
+from store import media
 from store.engine import Store
 from store.errors import MovedError, StoreUnreachableError
 
@@ -22,22 +23,23 @@ log = structlog.get_logger()
 
 async def batch_loop(store: Store, owner: str) -> None:
     """Work on the batches that are to be made, the oldest first, in one process at a time."""
+    held = Held(store, LEASE, owner)
     async with store.hub.listen(batches.TOPIC) as heard:
         while True:
             try:
-                if await store.write(leases.hold, LEASE, owner) is not None:
+                if await held.mine():
                     for batch in await store.read(batches.running):
-                        await _through(store, batch, owner)
+                        await _through(store, batch, held)
             except (MovedError, StoreUnreachableError) as error:
                 log.warning("codes wait a moment", error=str(error))
             await heard.within(TICK_SECONDS)
 
 
-async def _through(store: Store, batch: Batch, owner: str) -> None:
+async def _through(store: Store, batch: Batch, held: Held) -> None:
     """One batch, as long as this process is the one that works; one that can't be read holds up no other."""
     try:
         async for _ in work(store, batch):
-            if await store.write(leases.hold, LEASE, owner) is None:
+            if not await held.mine():
                 return
             # A thousand codes are a moment of the writer's time: the others come between.
             await asyncio.sleep(0)

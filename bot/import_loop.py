@@ -4,18 +4,18 @@ last batch ended.
 
 import asyncio
 import tempfile
-import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import structlog
 
+from bot.held import Held
 from handlers import rejections
 from loyalty.orders import import_jobs, import_lines, sheets
 from loyalty.orders.import_jobs import WHATS, Batch, Job
 from loyalty.orders.sheets import Row, SheetError
-from store import leases, shops
+from store import shops
 from store.engine import Store
 from store.errors import MovedError, NotFoundError, StoreUnreachableError
 from store.shops import Shop
@@ -31,20 +31,21 @@ log = structlog.get_logger()
 
 async def import_loop(store: Store, owner: str) -> None:
     """Take in what was started, one file after the other, for ever."""
+    held = Held(store, LEASE, owner)
     async with store.hub.listen(import_jobs.TOPIC) as heard:
         while True:
             try:
                 job = await store.read(import_jobs.next_running)
-                if job is not None and await store.write(leases.hold, LEASE, owner) is not None:
-                    await take(store, owner, job)
+                if job is not None and await held.mine():
+                    await take(store, held, job)
                     continue
             except (MovedError, StoreUnreachableError) as error:
                 log.warning("an import waits a moment", error=str(error))
             await heard.within(LOOK_SECONDS)
 
 
-async def take(store: Store, owner: str, job: Job) -> None:
-    """Take one file in from where it stands, until it is through or stopped."""
+async def take(store: Store, held: Held, job: Job) -> None:
+    """Take one file in from where it stands, until it is through or stopped, or another process has the lease."""
     try:
         found = await store.read(import_jobs.content, job.id)
     except NotFoundError:
@@ -54,7 +55,7 @@ async def take(store: Store, owner: str, job: Job) -> None:
         file.write(found)
         file.flush()
         try:
-            await _through(store, owner, job, Path(file.name))
+            await _through(store, held, job, Path(file.name))
         except SheetError as error:
             await store.write(import_jobs.finish, job.id, error.problem)
         except (MovedError, StoreUnreachableError):
@@ -64,18 +65,14 @@ async def take(store: Store, owner: str, job: Job) -> None:
             await store.write(import_jobs.finish, job.id, "internal")
 
 
-async def _through(store: Store, owner: str, job: Job, path: Path) -> None:
+async def _through(store: Store, held: Held, job: Job, path: Path) -> None:
     sheet = await asyncio.to_thread(sheets.peek, path, WHATS[job.what][0])
     shop = await store.read(shops.get, job.shop_id)
-    at, renew_at = job.done, time.monotonic() + leases.RENEW_SECONDS
+    at = job.done
     for batch in _batches(sheet.rows, job, shop):
-        if not await _step(store, job.id, at, batch):
+        if not await _step(store, job.id, at, batch) or not await held.mine():
             return
         at += batch.rows
-        if time.monotonic() > renew_at:
-            if await store.write(leases.hold, LEASE, owner) is None:
-                return
-            renew_at = time.monotonic() + leases.RENEW_SECONDS
         await asyncio.sleep(0)
     await store.write(import_jobs.finish, job.id)
 
