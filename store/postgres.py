@@ -108,6 +108,12 @@ class PostgresWork(Work):
             self._store.tell(topics)
 
 
+SETTINGS = {"work_mem": "32MB", "jit": "off"}
+"""Looks over whole tables (groups, reports) hash and sort in memory, where the server's own 4 MB would send them to its disk.
+To compile such a query takes about as long as to run it.
+"""
+
+
 class PostgresStore(Store):
     """See the module."""
 
@@ -116,7 +122,9 @@ class PostgresStore(Store):
     def __init__(self, url: sa.URL, clock: Clock | None = None, seal: Seal | None = None) -> None:
         super().__init__(clock, seal)
         self._url = url.set(drivername="postgresql+asyncpg")
-        self._engine = create_async_engine(self._url, pool_size=10, max_overflow=10, pool_timeout=10)
+        self._engine = create_async_engine(
+            self._url, pool_size=10, max_overflow=10, pool_timeout=10, connect_args={"server_settings": SETTINGS}
+        )
         self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self.listening = False
         self._untold: dict[str, None] = {}

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
 
 from loyalty import programme
@@ -540,3 +541,17 @@ def test_criteria_have_bounds() -> None:
         criteria.parse({"not": deep})
     with pytest.raises(CriteriaError, match="length"):
         criteria.parse({"any": [{"all": [one("points", "=", 1)] * 31}, {"all": [one("points", "=", 1)] * 31}]})
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_who_bought_lately_is_read_off_an_index_alone(store: Store) -> None:
+    await store.write(programme.open_shop, "Phố Cafe", timezone=ZONE, language="vi")
+
+    def plan(session: Session) -> str:
+        asked = criteria.parse({"field": "spend", "op": ">=", "value": 500_000, "days": 60})
+        query = segments.fitting(session, asked, ZONE).compile(
+            dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+        )
+        return str(raw(session, f"EXPLAIN QUERY PLAN {query}"))
+
+    assert "COVERING INDEX ix_orders_placed" in await store.read(plan)

@@ -1223,6 +1223,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("birthday IS NOT NULL"),
     )
     op.add_column("media", sa.Column("ours", sa.Boolean(), nullable=True))
+    op.drop_index(op.f("ix_orders_placed"), table_name="orders")
+    op.create_index(
+        "ix_orders_placed",
+        "orders",
+        ["shop_id", "placed_at", "customer_id", "status", "total", "refunded"],
+        unique=False,
+    )
     op.add_column("ticket_messages", sa.Column("reactions", sa.JSON(), nullable=True))
     op.add_column("ticket_messages", sa.Column("deleted_at", sa.BigInteger(), nullable=True))
     op.add_column("tickets", sa.Column("language", sa.Text(), server_default="vi", nullable=False))
@@ -1377,6 +1384,8 @@ def downgrade() -> None:
     op.drop_column("tickets", "language")
     op.drop_column("ticket_messages", "deleted_at")
     op.drop_column("ticket_messages", "reactions")
+    op.drop_index("ix_orders_placed", table_name="orders")
+    op.create_index(op.f("ix_orders_placed"), "orders", ["shop_id", "placed_at"], unique=False)
     op.drop_column("media", "ours")
     op.drop_index(
         "ix_customers_birthday",
