@@ -68,7 +68,7 @@ def verdict(said: Words, found: Difference, first: str, second: str) -> str:
     if found.more is None:
         return said("Not known yet: the two came out alike.")
     return said.plural(
-        "Not known yet, about {n} more person.", "Not known yet, about {n} more people.", _rounded(found.more)
+        "Not known yet: it takes about {n} more person.", "Not known yet: it takes about {n} more people.", _rounded(found.more)
     )  # fmt: skip
 
 

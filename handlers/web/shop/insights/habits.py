@@ -46,16 +46,22 @@ def look(session: Session, place: Place) -> Seen:
 
 def sections(said: Words, _here: Frame, seen: Seen) -> list[Section]:
     return [
-        _liked(said, said("What is bought"), said("Item"), seen.items, seen.were_items),
-        _liked(said, said("By category"), said("Category"), seen.categories, seen.were_categories),
+        _liked(
+            said, said("What is bought"), said("Item"), seen.items, seen.were_items,
+            said("The orders of these days don't say what was in them."),
+        ),
+        _liked(
+            said, said("By category"), said("Category"), seen.categories, seen.were_categories,
+            said("The orders of these days don't say of which category their items are."),
+        ),
         _hours(said, seen.hours), _ways(said, seen.ways, seen.were_ways),
         _messengers(said, seen.messengers, seen.were_messengers),
     ]  # fmt: skip
 
 
-def _liked(said: Words, title: str, head: str, found: list[Liked], before: list[Liked]) -> Section:
+def _liked(said: Words, title: str, head: str, found: list[Liked], before: list[Liked], empty: str) -> Section:
     if not found:
-        return Section(title, empty=said("The orders of these days don't say what was in them."))
+        return Section(title, empty=empty)
     shown, most = Said(said), found[0].orders
     was = {one.name: one.orders for one in before}
     rows = [

@@ -46,7 +46,7 @@ def sections(said: Words, here: Frame, seen: Seen) -> list[Section]:
         )
     ]  # fmt: skip
     head = (
-        said("Case"), said("Cases"), said("Over {n} days ago", n=aftercare.WITHIN.days),
+        said("Case"), said("Number of cases"), said("Over {n} days ago", n=aftercare.WITHIN.days),
         said("Bought again within {n} days", n=aftercare.WITHIN.days), said("Stars"), said("Bought again, before"),
     )  # fmt: skip
     few = min(now.first.back.whole, now.more.back.whole) < FEW
