@@ -41,7 +41,7 @@ PAPER = "#EFEBE5"
 SAID = words("vi")
 CUSTOMER = "Trần Thu Trang"
 AGENT, OWNER, CASHIER = "Ngô Minh Anh", "Phạm Thu Hà", "Bùi Đức Thắng"
-JOURNEY = "Mời khách quay lại"
+JOURNEY, CAMPAIGN = "Mời khách quay lại", "Trà đào cam sả trở lại"
 BOUGHT = (
     (62, 139_000), (55, 88_000), (47, 174_000), (40, 101_000), (33, 229_000), (26, 96_000), (19, 143_000), (12, 87_000),
     (8, 205_000), (5, 118_000), (3, 94_000), (1, 137_000),
@@ -183,7 +183,18 @@ async def journey(studio: Studio) -> dict[str, Image.Image]:
         return {"journey": await shot(page)}
 
 
-PICTURES = {"chat-390": chat, "chat-desk": side_by_side, "till-390": till, "console": console, "journey": journey}
+async def campaign(studio: Studio) -> dict[str, Image.Image]:
+    async with studio.window(DESK, 900) as page:
+        await studio.enter(page, OWNER)
+        await page.goto(f"/shop/campaigns?shop={studio.shop}")
+        await page.locator("#main a").filter(has_text=CAMPAIGN).first.click()
+        await expect(page.locator("#main h1")).to_contain_text(CAMPAIGN)
+        return {"campaign": await shot(page)}
+
+
+PICTURES = {
+    "chat-390": chat, "chat-desk": side_by_side, "till-390": till, "console": console, "journey": journey, "campaign": campaign,
+}  # fmt: skip
 
 
 async def shot(page: Page) -> Image.Image:

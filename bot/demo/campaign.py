@@ -11,9 +11,10 @@ from bot.demo.trade import MENU, ZONE
 from loyalty.orders import orders
 from loyalty.orders.orders import OrderInput, Status
 from loyalty.outreach import consents, deliveries, links, manners
-from loyalty.outreach.campaigns import campaigns, contents, drafts, freezing
+from loyalty.outreach.campaigns import campaigns, contents, drafts, freezing, terms
 from loyalty.outreach.campaigns.contents import Button, ButtonKind
 from loyalty.outreach.campaigns.drafts import Draft
+from loyalty.outreach.campaigns.terms import Terms
 from loyalty.outreach.deliveries import CAMPAIGN, Delivery
 from loyalty.outreach.manners import Reach
 from loyalty.vouchers import reservations, voucher_programs, vouchers
@@ -25,6 +26,8 @@ from store.outbox import Purpose
 
 AGO = timedelta(days=12)
 HOLD_OUT = 10
+MARGIN = 60
+"""Per cent of a price that are left to the shop."""
 WORDS = (
     "{{ Name }} ơi, trà đào cam sả của quán trở lại rồi! Tuần này {{ you }} ghé {{ shop }}, quán giảm {{ you }} 20.000đ cho hoá "
     "đơn từ 60.000đ.\n\nMã của {{ you }}: {{ code }}, dùng đến {{ expires }}."
@@ -35,6 +38,7 @@ READS, TAPS, BUYS = 80, 55, 45
 
 def run(session: Session, shop_id: int, actor: str, seed: int) -> int:
     """Have it written, sent and answered; how many orders came of it."""
+    terms.change(session, Terms(margin=MARGIN), shop_id, actor)
     began = datetime.combine(now(session).astimezone(ZONE).date() - AGO, time(10, 30), ZONE)
     offer, campaign_id = as_of(session, began, _write, shop_id, actor)
     reached = as_of(session, began, _send, campaign_id)
