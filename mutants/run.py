@@ -62,7 +62,7 @@ def main(toml: str, session: str) -> None:
             result = mutating.mutate_and_test(item.mutations, config.test_command, config.timeout)
             db.set_result(item.job_id, result)
             (one,) = item.mutations
-            print(f"{one.module_path}:{one.start_pos[0]} {one.operator_name} {result.test_outcome}", flush=True)
+            print(f"{one.module_path}:{one.start_pos[0]} {one.operator_name} {result.test_outcome.value}", flush=True)
 
 
 if __name__ == "__main__":

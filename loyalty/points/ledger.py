@@ -143,7 +143,7 @@ class KeyConflictError(ConflictError):
 accounts = table(AccountRow)
 transfers = table(TransferRow)
 postings = table(PostingRow)
-_SAID = json.JSONEncoder(sort_keys=True, default=str)
+_SAID = json.JSONEncoder(default=str)
 
 
 def unit_of(name: str) -> Unit:
