@@ -72,8 +72,9 @@ async def test_a_part_is_posted_and_the_rest_goes_back_to_the_last_lot(
     assert await expiring(store, lan) == [65]
     assert await store.read(ledger.balance, sides[1]) == 35
     assert await store.read(proof.faults) == []
-    with pytest.raises(HoldEndedError):
-        await store.write(holds.post, hold.id, 36)
+    for other in (34, 36):
+        with pytest.raises(HoldEndedError):
+            await store.write(holds.post, hold.id, other)
     with pytest.raises(HoldEndedError):
         await store.write(holds.void, hold.id)
 
@@ -99,6 +100,7 @@ async def test_a_hold_lapses_by_the_clock_and_by_being_late(
     with pytest.raises(HoldEndedError) as ended:
         await store.write(holds.post, late.id)
     assert ended.value.state == "lapsed"
+    assert (await store.write(holds.post, paid.id)).state == "posted"
     assert await store.write(holds.lapse_due) == 2
     assert await store.write(holds.lapse_due) == 0
     states = [(await store.read(holds.get, hold.id)).state for hold in (first, paid, let_go)]
@@ -139,6 +141,9 @@ async def test_a_budget_is_a_balance_and_cannot_be_overrun_by_racing_holds(store
     used = await store.write(ledger.account, "program", 7, "budget_used")
     for _ in range(2):
         await store.write(holds.fund, "fund:7", budget, 100_000)
+    for amount in (0, -1):
+        with pytest.raises(InvalidError):
+            await store.write(holds.fund, "fund:8", budget, amount)
 
     async def one(number: int) -> bool:
         try:
