@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from handlers.chat import outreach
 from loyalty.outreach.campaigns import campaigns, contents, reports
 from loyalty.outreach.campaigns.reports import Bought, ByMessenger, Report
 from loyalty.vouchers import voucher_programs
 from loyalty.vouchers.voucher_programs import Kind
 from store import erasure, webchat
 from store.clock import SetClock
+from store.outbox import Purpose
 from tests.chatting import (
     Visitor,
     agent,
@@ -201,3 +203,10 @@ async def test_what_cannot_be_sent_is_named(api: Shop, carried: dict[str, Any], 
     body = {"name": "Thử", "criteria": {"all": []}, "purpose": "care", "messages": {"vi": "x"}} | carried
     status, refused = await api.call("POST", "/campaigns", body)
     assert (status, refused["errors"][0]["field"]) == (422, field)
+
+
+@pytest.mark.parametrize("you", ["bạn", "anh", "chị", "quý khách"])
+def test_the_code_below_the_words_speaks_to_who_reads_it(you: str) -> None:
+    values = {"you": you, "code": "K7MP-2QXD", "expires": ""}
+    told = outreach.told("Chào {{ you }}", values, Purpose.CARE, "vi", shorten=str)
+    assert told.text == f"Chào {you}\n\nMã của {you}: K7MP-2QXD"

@@ -249,6 +249,11 @@ async def test_each_half_hears_its_own_words(owner: Reader) -> None:
         part = variant(campaign, (await customer_of(owner.shop, person)).id)
         heard = [text for text in person.texts if text in {"Lời một", "Lời hai"}]
         assert heard == {"A": ["Lời một"], "B": ["Lời hai"], "held_out": []}[part]
+    # Nothing is compared before somebody has bought.
+    _, page = await owner.get(f"/shop/campaigns/{number}")
+    assert "Chưa ai trong hai nhóm mua" in page
+    assert "Chưa biết được" not in page
+    await put_order(owner.shop, "HD-1", 65_000, customer_id=(await customer_of(owner.shop, people[0])).id)
     assert "Chưa biết được" in (await owner.get(f"/shop/campaigns/{number}"))[1]
 
 

@@ -65,7 +65,7 @@ def told(
     rows = [[_button(one, place, language, lead, delivery_id)] for place, one in enumerate(buttons)]
     if code:
         named = templates.names(template)
-        lines = [said("Your code: {code}", code=code)] if "code" not in named else []
+        lines = [said("The code for {you}: {code}", code=code, you=values["you"])] if "code" not in named else []
         if expires and "expires" not in named:
             lines.append(said("Valid until {day}.", day=expires))
         text = "\n\n".join([text, *(["\n".join(lines)] if lines else [])])
