@@ -156,7 +156,8 @@ def take(session: Session, customer_id: int, transfer_id: int, points: int) -> N
 
 def give_back(session: Session, customer_id: int, taken_by: int, transfer_id: int, points: int) -> None:
     """Put points that transfer `taken_by` took back into the lots they came from, the last to expire first; what a debt
-    has swallowed stays away. The balance holds them already, and the account is locked.
+    has swallowed stays away, and what other lots have paid of the debt that this taking left comes back to the last of the
+    customer's. The balance holds them already, and the account is locked.
     """
     returned = {
         row.lot_id: int(row.points)
@@ -168,16 +169,23 @@ def give_back(session: Session, customer_id: int, taken_by: int, transfer_id: in
     }
     taken = session.execute(
         select(lot_moves.c.lot_id, lot_moves.c.amount)
-        .where(lot_moves.c.transfer_id == taken_by, lot_moves.c.amount < 0)
+        .where(lot_moves.c.transfer_id == taken_by)
         .order_by(lot_moves.c.id.desc())
     ).all()
-    available = ledger.balances(session, "customer", customer_id).get("available", 0)
-    left = min(points, max(0, available) - open_total(session, customer_id))
+    left = after_debt(ledger.balances(session, "customer", customer_id)["available"], points)
     for row in taken:
         back = min(-row.amount - returned.get(row.lot_id, 0), left)
         if back > 0:
             move(session, row.lot_id, transfer_id, back, undoes=taken_by)
             left -= back
+    if left:
+        last = session.execute(
+            select(lots.c.id)
+            .where(lots.c.customer_id == customer_id, lots.c.pending_until.is_(None))
+            .order_by(lots.c.expires_at.is_(None).desc(), lots.c.expires_at.desc(), lots.c.id.desc())
+            .limit(1)
+        ).scalar_one()
+        move(session, last, transfer_id, left)
 
 
 def hand_over(session: Session, taken_by: int, transfer_id: int, customer_id: int, into: int) -> None:
@@ -342,7 +350,7 @@ def _undone(session: Session) -> list[ledger.Fault]:
         select(back.c.lot_id, back.c.amount, taken)
         .outerjoin(
             taking,
-            (taking.c.transfer_id == back.c.undoes) & (taking.c.lot_id == back.c.lot_id) & (taking.c.amount < 0),
+            (taking.c.transfer_id == back.c.undoes) & (taking.c.lot_id == back.c.lot_id),
         )
         .group_by(back.c.undoes, back.c.lot_id, back.c.amount)
         .having(back.c.amount > taken)
