@@ -218,6 +218,18 @@ async def test_a_large_one_needs_a_second_person(owner: Reader) -> None:
     await done(owner, number)
 
 
+async def test_one_that_was_stopped_before_it_began_has_reached_nobody(owner: Reader) -> None:
+    await settled_person(owner.shop, first_name="Lan")
+    number = await owner.write(when="at", on="2026-11-30", at="09:00")
+    await owner.post(f"/shop/campaigns/{number}/approve")
+    while (await owner.shop.store.read(campaigns.get, number)).frozen_at is None:
+        await quiet(owner.shop)
+    await owner.post(f"/shop/campaigns/{number}/stop")
+    while "chưa tới lượt thì đã dừng" not in (await owner.get(f"/shop/campaigns/{number}"))[1]:
+        await quiet(owner.shop)
+    assert "0 trên 1" in (await owner.get(f"/shop/campaigns/{number}"))[1]
+
+
 async def test_only_those_with_whom_it_failed_hear_it_again(owner: Reader) -> None:
     lan, huy = [await settled_person(owner.shop, first_name=name) for name in ("Lan", "Huy")]
     await quiet(owner.shop)

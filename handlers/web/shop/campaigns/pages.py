@@ -24,6 +24,7 @@ from loyalty.outreach.campaigns import campaigns, contents, drafts, reports, ter
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
 from loyalty.outreach.campaigns.reports import Report
 from loyalty.outreach.campaigns.terms import Terms
+from loyalty.outreach.manners import Reason
 from loyalty.outreach.segments.fields import look
 from loyalty.vouchers import voucher_programs
 from store.clock import now
@@ -169,7 +170,7 @@ def _pace(session: Session, said: Words, campaign: Campaign, report: Report, zon
     whole = max(0, report.planned - report.held_out)
     seconds = LATELY.total_seconds()
     return Pace(
-        max(0, whole - report.waiting), whole, round(lately / seconds), facts.left(said, report.waiting, lately, seconds),
+        max(0, whole - report.waiting - report.skipped.get(Reason.STOPPED, 0)), whole, round(lately / seconds), facts.left(said, report.waiting, lately, seconds),
         opens,
     )  # fmt: skip
 
