@@ -86,7 +86,7 @@ def test_a_step_is_one_level_and_then_safe_for_a_period(window: Window, safe_unt
         (datetime(2026, 11, 20, 16, 59, tzinfo=UTC), at(2025, 11, 21)),
         (datetime(2026, 11, 20, 17, 0, tzinfo=UTC), at(2025, 11, 22)),
         (at(2028, 2, 29, 9), at(2027, 3, 1)), (at(2029, 2, 28, 9), at(2028, 2, 29)), (at(2029, 3, 1), at(2028, 3, 2)),
-        (at(2026, 12, 31, 23), at(2026, 1, 1)),
+        (at(2026, 12, 31, 23), at(2026, 1, 1)), (at(2026, 1, 29), at(2025, 1, 30)),
     ],
 )  # fmt: skip
 def test_twelve_months_are_whole_days_of_the_zone(now: datetime, since: datetime) -> None:

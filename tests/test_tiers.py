@@ -238,6 +238,47 @@ async def test_tier_points_from_before_count_from_the_day_they_came(store: Store
     assert (await store.read(qualification.of, lan)).value == 5
 
 
+async def test_what_was_brought_along_and_what_was_bought_slide_out_together(store: Store, clock: SetClock) -> None:
+    rule = Policy(Measure.TIER_POINTS, Window.ROLLING)
+    await store.write(programme.open_shop, "Phố Cafe", timezone=rule.zone, language="vi")
+    clock.set(datetime(2026, 11, 22, tzinfo=ZoneInfo(rule.zone)).astimezone(UTC))
+    line = imports.CustomerLine(line=2, phone=LAN, name="Lan", tier_points=5)
+    await store.write(imports.take_customers, 1, [line])
+    lan = await bought(store, 100_000, key="A1")
+
+    async def counts() -> tuple[int, int]:
+        (found,) = await store.read(tier_facts.of_many, rule, clock.now(), [lan])
+        return found.facts.value, found.facts.ahead
+
+    # A month before their last day, and a day later.
+    clock.set(datetime(2027, 10, 22, 5, tzinfo=UTC))
+    assert await counts() == (10, 10)
+    clock.advance(timedelta(days=1))
+    assert await counts() == (10, 0)
+
+
+async def test_visits_are_counted_by_the_clock_of_the_day_on_which_it_was_changed(store: Store) -> None:
+    zone = "America/New_York"
+    await store.write(programme.open_shop, "Phố Cafe", timezone=zone, language="vi")
+    for number, (month, day, hour) in enumerate(((11, 1, 4), (11, 2, 4), (3, 8, 5), (3, 9, 3), (3, 9, 4))):
+        # Half past midnight and half past eleven at night of one day in autumn, and in spring; and the day after that.
+        lan = await bought(store, 50_000, key=f"A{number}", placed_at=datetime(2026, month, day, hour, 30, tzinfo=UTC))
+    rule = Policy(Measure.VISITS, zone=zone)
+    (found,) = await store.read(tier_facts.of_many, rule, store.clock.now(), [lan])
+    assert found.facts.value == 3
+
+
+async def test_a_day_with_two_orders_slides_out_as_one_visit(store: Store, shop: int) -> None:
+    rule = Policy(Measure.VISITS, Window.ROLLING)
+    for number, days_ago in enumerate((350, 350, 340, 10)):
+        lan = await bought(store, 50_000, key=f"A{number}", days_ago=days_ago)
+    await rules(store, rule, [LEVELS[0], Level(2, "Bạc", 3, 2)])
+    standing = await store.read(qualification.of, lan)
+    last = (store.clock.now() - timedelta(days=340)).astimezone(ZoneInfo(rule.zone)).date()
+    assert (standing.tier.name, standing.value, standing.missing) == ("Bạc", 3, 1)
+    assert standing.last_day == last.replace(year=last.year + 1) - timedelta(days=1)
+
+
 # ── Moves ──────────────────────────────────────────────────────────────────────────────────────────
 
 

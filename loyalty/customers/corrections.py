@@ -108,7 +108,7 @@ def merging(session: Session, shop_id: int, into_id: int, gone_id: int) -> Mergi
     into, gone = _two(session, shop_id, into_id, gone_id)
     sides = _side(session, into), _side(session, gone)
     together = qualification.together(session, into.id, gone.id)
-    return Merging(*sides, sides[0].points + sides[1].points, together.tier.name)
+    return Merging(*sides, sides[0].points + sides[1].points, together.name)
 
 
 def merge(

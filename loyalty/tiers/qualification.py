@@ -107,13 +107,12 @@ def among(session: Session, customer_id: int, ladder: list[Tier], rule: Policy) 
     return standing_of(session, ladder, rule, found[0], moment)
 
 
-def together(session: Session, into_id: int, gone_id: int) -> Standing:
-    """Where two customers would stand if they were one, who keeps the first one's tier."""
+def together(session: Session, into_id: int, gone_id: int) -> Tier:
+    """On which tier two customers would stand if they were one, who keeps the first one's."""
     (ladder, rule), moment = rules(session), now(session)
     found = {one.customer_id: one.facts for one in tier_facts.of_many(session, rule, moment, [into_id, gone_id])}
     into, gone = found[into_id], found[gone_id]
-    both = replace(into, value=into.value + gone.value, ahead=into.ahead + gone.ahead)
-    return qualify(ladder, rule, both, moment)
+    return qualify(ladder, rule, replace(into, value=into.value + gone.value), moment).tier
 
 
 def retier(
