@@ -454,6 +454,8 @@ async def test_a_withdrawn_voucher_is_nobodys(store: Store, shop: int, lan: int)
         await reserve(store, given.code)
     held = await reserve(store, (await store.write(vouchers.issue, made.id, lan)).code)
     assert await store.write(vouchers.withdraw, held.voucher_id) == "held"
+    await store.write(redemptions.confirm, held.id, shop_id=shop)
+    assert [await store.write(vouchers.withdraw, held.voucher_id) for _ in range(2)] == ["used", "used"]
     await sound(store)
 
 
