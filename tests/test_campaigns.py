@@ -343,6 +343,10 @@ def test_a_template_says_what_it_was_given() -> None:
     words = "{% if points != '0' %}{{ name|upper }}: {{ points }}{% else %}Chưa có điểm{% endif %} <b>"
     assert templates.render(words, {"name": "Lan", "points": "12"}) == "LAN: 12 <b>"
     assert templates.render(words, {"name": "Lan", "points": "0"}) == "Chưa có điểm <b>"
+    # Who is called “chị Lan” in the midst of a sentence is at a message's beginning, too.
+    chi = {"name": "chị Lan", "you": "chị"}
+    assert templates.render("{{ name }} ơi, mời {{ you }} ghé!", chi) == "Chị Lan ơi, mời chị ghé!"
+    assert templates.render("chào {{ name }}", chi) == "chào chị Lan"
 
 
 @pytest.mark.parametrize(

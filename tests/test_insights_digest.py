@@ -116,5 +116,7 @@ def test_few_orders_are_not_said_in_per_cent(sums: tuple[int, ...], before: tupl
     assert said[0].endswith(first)
     assert len(said) == 3
     assert said[2] == "Nobody needs you urgently; customers hold points worth ₫5,000."
+    nobody = params | {"sums": (*sums[:2], 0, sums[3])}
+    assert sentences(words("en"), nobody)[1].endswith("nobody bought for the first time.")
     assert sentences(words("en"), params | {"asleep": 1})[2].startswith("1 regular hasn't come")
     assert sentences(words("en"), params | {"asleep": 1, "leaving": 3})[2].startswith("3 customers who are worth much")

@@ -40,11 +40,16 @@ def sentences(words: Words, params: Params) -> list[str]:
             "Last week brought {revenue} from {orders} orders: {change}.", revenue=words.money(revenue), orders=words.number(orders),
             change=change(words, revenue, revenue_before, orders, orders_before),
         )  # fmt: skip
-    second = words(
-        "{returning} customers came back (the week before {returning_before}), {new} bought for the first time (the week before {new_before}).",
-        returning=words.number(returning), returning_before=words.number(returning_before), new=words.number(new),
-        new_before=words.number(new_before),
-    )  # fmt: skip
+    came = {"returning": words.number(returning), "returning_before": words.number(returning_before)}
+    if new:
+        second = words(
+            "{returning} customers came back (the week before {returning_before}), {new} bought for the first time (the week before {new_before}).",
+            **came, new=words.number(new), new_before=words.number(new_before),
+        )  # fmt: skip
+    else:
+        second = words(
+            "{returning} customers came back (the week before {returning_before}); nobody bought for the first time.", **came
+        )  # fmt: skip
     return [first, second, _third(words, params)]
 
 

@@ -72,8 +72,11 @@ def names(source: str) -> set[str]:
 
 
 def render(source: str, values: Mapping[str, Any]) -> str:
-    """The words for one person; a variable without a value is empty. Raises TemplateError, as `check` does."""
-    return str(_compiled(source).render(dict.fromkeys(VARIABLES, "") | dict(values))).strip()
+    """The words for one person; a variable without a value is empty. One at the very beginning begins with a capital letter.
+    Raises TemplateError, as `check` does.
+    """
+    words = str(_compiled(source).render(dict.fromkeys(VARIABLES, "") | dict(values))).strip()
+    return words[:1].upper() + words[1:] if source.lstrip().startswith("{{") else words
 
 
 @lru_cache(maxsize=256)

@@ -172,7 +172,7 @@ READY: Mapping[str, Ready] = MappingProxyType({
         [_say(
             "{{ name }} ơi, một phần điểm của {{ you }} sẽ hết hạn trong 2 tuần nữa. {{ You }} đang có {{ points }} điểm: gõ "
             "/rewards xem đổi được quà gì nhé.",
-            "{{ name }}, some of your points expire in two weeks. You have {{ points }}: /rewards shows what they buy.",
+            "Hi {{ name }}, some of your points expire in two weeks. You have {{ points }}: /rewards shows what they buy.",
         )],
     ),
     "tier_at_risk": Ready(
