@@ -29,7 +29,7 @@ HOLD_OUT = 10
 MARGIN = 60
 """Per cent of a price that are left to the shop."""
 WORDS = (
-    "{{ Name }} ơi, trà đào cam sả của quán trở lại rồi! Tuần này {{ you }} ghé {{ shop }}, quán giảm {{ you }} 20.000đ cho hoá "
+    "{{ Name }} ơi, trà đào cam sả của quán trở lại rồi! Tuần này {{ you }} ghé {{ shop }}, quán giảm {{ you }} 20.000đ cho hóa "
     "đơn từ 60.000đ.\n\nMã của {{ you }}: {{ code }}, dùng đến {{ expires }}."
 )
 READS, TAPS, BUYS = 80, 55, 45

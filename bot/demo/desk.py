@@ -34,9 +34,9 @@ TICKETS = (
         3, 5, "points",
         (
             ("customer", "Mình mua hôm qua mà chưa thấy cộng điểm"),
-            ("agent", "Dạ em chào chị, chị cho em xin mã trên hoá đơn để em kiểm tra ngay ạ."),
+            ("agent", "Dạ em chào chị, chị cho em xin mã trên hóa đơn để em kiểm tra ngay ạ."),
             ("customer", "Mã PC-1204 bạn nhé"),
-            ("promise", "Kiểm tra hoá đơn và cộng điểm cho khách"),
+            ("promise", "Kiểm tra hóa đơn và cộng điểm cho khách"),
         ),
     ),
     Ticket(7, 26, "product", (("customer", "Bên mình có bán hạt cà phê nguyên hạt loại 500 g không ạ?"),)),
@@ -53,7 +53,7 @@ TICKETS = (
         (
             ("customer", "Mình muốn đặt 20 ly cho văn phòng sáng mai được không?"),
             ("agent", "Dạ được ạ, chị cho em xin giờ giao và địa chỉ nhé."),
-            ("customer", "9 giờ, tầng 5 toà nhà bên cạnh. Cảm ơn bạn!"),
+            ("customer", "9 giờ, tầng 5 tòa nhà bên cạnh. Cảm ơn bạn!"),
             ("resolved", ""),
         ),
         5,

@@ -18,7 +18,7 @@ ARTICLES = (
         ("giờ mở cửa", "mấy giờ đóng cửa", "chủ nhật có bán không"),
     ),
     (
-        "Điểm dùng để làm gì?", "Bạn đổi điểm lấy quà ở mục **Đổi quà**, hoặc trả một phần hoá đơn tại quầy: 1 điểm bằng 20 đ.",
+        "Điểm dùng để làm gì?", "Bạn đổi điểm lấy quà ở mục **Đổi quà**, hoặc trả một phần hóa đơn tại quầy: 1 điểm bằng 20 đ.",
         "What are points for?", "Swap them for rewards, or pay a part of your bill at the counter: 1 point is 20 đ.",
         ("đổi điểm thế nào", "1 điểm bằng bao nhiêu tiền"),
     ),
