@@ -3,7 +3,7 @@
 One connection holds the pen. A work takes it at its first write, and a work that awaits nothing foreign between that and
 its end is atomic by construction: nobody else runs. What several works did in one turn of the loop is committed together;
 each of them goes on only after that. While the disk takes a commit, in a thread of its own, the loop serves on, and who
-wants the pen waits: the next commit is theirs together. Pages and reports read through read-only connections in threads.
+wants the pen waits: the next commit is theirs together. Pages and reports are read by `Readers`.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 from store.clock import Clock
 from store.engine import Store, Work
 from store.errors import StoreUnreachableError
+from store.readers import Readers
 from store.sealed import Seal
 
 T = TypeVar("T")
@@ -129,10 +129,7 @@ class SqliteStore(Store):
         self.reader_connection = self._connect()
         self.reader_connection.execute("PRAGMA query_only = ON")
         self.reader, self._reader_engine = self._session(self.reader_connection)
-        self._pages: AsyncEngine = create_async_engine(
-            url.set(drivername="sqlite+aiosqlite"), pool_size=4, max_overflow=4, pool_timeout=30
-        )
-        sa.event.listen(self._pages.sync_engine, "connect", _read_only)
+        self._readers = Readers(self._connect, self._info)
         self._holder: SqliteWork | None = None
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._begun = False
@@ -167,8 +164,7 @@ class SqliteStore(Store):
         return SqliteWork(self)
 
     async def read(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        async with AsyncSession(self._pages, info=self._info()) as session:
-            return await session.run_sync(rule, *args, **kwargs)
+        return await self._readers.read(lambda session: rule(session, *args, **kwargs))
 
     async def stream(
         self, rule: Callable[Concatenate[Session, P], Generator[T, None, None]], *args: P.args, **kwargs: P.kwargs
@@ -197,6 +193,7 @@ class SqliteStore(Store):
     async def close(self) -> None:
         while self._holder is not None or self._commit_due or self._committing:  # noqa: ASYNC110  # milliseconds
             await asyncio.sleep(0.001)
+        await self._readers.close()
         self._disk.shutdown()
         for session, engine, connection in (
             (self.writer, self._writer_engine, self.connection),
@@ -205,7 +202,6 @@ class SqliteStore(Store):
             session.close()
             engine.dispose()
             connection.close()
-        await self._pages.dispose()
 
     async def take_pen(self, work: SqliteWork) -> None:
         loop = asyncio.get_running_loop()
@@ -352,14 +348,6 @@ def _is_gone(error: BaseException) -> bool:
 
 def _mark_waited(work: SqliteWork) -> None:
     work.waited = work.holds
-
-
-def _read_only(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in ("query_only = ON", "busy_timeout = 5000", "cache_size = -16384"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-    connection.create_function("sha256_hex", 1, _sha256_hex, deterministic=True)
 
 
 def _sha256_hex(said: str | None) -> str | None:

@@ -16,6 +16,7 @@ from loyalty import programme
 from loyalty.customers import customers
 from loyalty.points import ledger
 from store import accounts, leases, postgres
+from store.base import raw
 from store.clock import SetClock
 from store.engine import Store, open_store
 from store.errors import MovedError, RuleError, StoreUnreachableError
@@ -377,6 +378,40 @@ async def test_closing_waits_for_a_commit_that_is_due(sqlite_url: str) -> None:
     await asyncio.sleep(0)
     asyncio.get_running_loop().set_exception_handler(None)
     assert failed == []
+
+
+async def test_a_page_that_takes_its_time_leaves_the_loop_to_others(sqlite: SqliteStore) -> None:
+    began, answered = threading.Event(), threading.Event()
+
+    def page(_session: Session) -> bool:
+        began.set()
+        return answered.wait(5)
+
+    looked = asyncio.ensure_future(sqlite.read(page))
+    while not began.is_set():
+        await asyncio.sleep(0)
+    await sqlite.write(put, "somebody else's")
+    answered.set()
+    assert await looked
+
+
+async def test_closing_ends_what_a_page_still_reads_though_nobody_waits_for_it(sqlite_url: str) -> None:
+    store = open_store(sqlite_url)
+    began, ended = threading.Event(), threading.Event()
+
+    def endless(session: Session) -> None:
+        began.set()
+        try:
+            raw(session, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+        finally:
+            ended.set()
+
+    looked = asyncio.ensure_future(store.read(endless))
+    while not began.is_set():
+        await asyncio.sleep(0)
+    looked.cancel()
+    await asyncio.wait_for(store.close(), 5)
+    assert ended.is_set()
 
 
 async def test_a_long_rule_is_committed_at_each_yield_and_may_be_left_and_taken_up(store: Store) -> None:
