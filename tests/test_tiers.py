@@ -250,22 +250,26 @@ async def test_what_was_brought_along_and_what_was_bought_slide_out_together(sto
         (found,) = await store.read(tier_facts.of_many, rule, clock.now(), [lan])
         return found.facts.value, found.facts.ahead
 
-    # A month before their last day, and a day later.
+    # A month before their last day, and less than that.
     clock.set(datetime(2027, 10, 22, 5, tzinfo=UTC))
     assert await counts() == (10, 10)
-    clock.advance(timedelta(days=1))
+    clock.advance(timedelta(days=5))
     assert await counts() == (10, 0)
+    await rules(store, rule, [LEVELS[0], Level(2, "Bạc", 10, 3)])
+    assert str((await store.read(qualification.of, lan)).last_day) == "2027-11-21"
 
 
 async def test_visits_are_counted_by_the_clock_of_the_day_on_which_it_was_changed(store: Store) -> None:
     zone = "America/New_York"
     await store.write(programme.open_shop, "Phố Cafe", timezone=zone, language="vi")
-    for number, (month, day, hour) in enumerate(((11, 1, 4), (11, 2, 4), (3, 8, 5), (3, 9, 3), (3, 9, 4))):
-        # Half past midnight and half past eleven at night of one day in autumn, and in spring; and the day after that.
-        lan = await bought(store, 50_000, key=f"A{number}", placed_at=datetime(2026, month, day, hour, 30, tzinfo=UTC))
     rule = Policy(Measure.VISITS, zone=zone)
-    (found,) = await store.read(tier_facts.of_many, rule, store.clock.now(), [lan])
-    assert found.facts.value == 3
+    # Half past midnight and half past eleven at night of one day; in spring the day after that, too.
+    for phone, visits, times in ((LAN, 1, ((11, 1, 4), (11, 2, 4))), (HOA, 2, ((3, 8, 5), (3, 9, 3), (3, 9, 4)))):
+        for month, day, hour in times:
+            placed_at = datetime(2026, month, day, hour, 30, tzinfo=UTC)
+            who = await bought(store, 50_000, key=str(placed_at), phone=phone, placed_at=placed_at)
+        (found,) = await store.read(tier_facts.of_many, rule, store.clock.now(), [who])
+        assert found.facts.value == visits
 
 
 async def test_a_day_with_two_orders_slides_out_as_one_visit(store: Store, shop: int) -> None:
