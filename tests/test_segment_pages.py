@@ -86,6 +86,14 @@ async def test_ready_made_segments_are_there_counted_and_lead_to_a_campaign(cons
     assert (await manager.get(f"/shop/segments/{lost.id}")).status == 404
 
 
+@pytest.mark.parametrize("page", ["campaigns/new", "journeys/new", "insights"])
+async def test_every_page_that_offers_groups_has_the_ready_made_ones(console: Console, page: str) -> None:
+    manager = await console.as_(Role.MANAGER, console.shop)
+    for _ in range(2):
+        assert "Khách chưa hài lòng" in (await manager.get(f"/shop/{page}")).text
+    assert [one.key for one in await segments_of(console)] == list(READY)
+
+
 async def test_the_count_the_sample_and_the_verdict_follow_what_is_composed(console: Console) -> None:
     lan, hoa = await people(console)
     manager = await console.as_(Role.MANAGER, console.shop)

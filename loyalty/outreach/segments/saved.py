@@ -4,7 +4,7 @@ Ready-made ones have a `key` and are otherwise like any other. A list (see `list
 this list": whatever is done with segments is done with lists.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -175,12 +175,17 @@ def with_policy(session: Session, shop_id: int) -> list[Segment]:
     return [_segment(row) for row in rows]
 
 
+def missing(session: Session, shop_id: int, keys: Collection[str]) -> set[str]:
+    """Those of these ready-made segments that a shop never had; one that was taken out isn't missing."""
+    had = session.execute(select(segments.c.key).where(segments.c.shop_id == shop_id, segments.c.key.is_not(None)))
+    return set(keys) - set(had.scalars())
+
+
 def prepare(session: Session, shop_id: int, ready: Mapping[str, tuple[str, Any]]) -> None:
-    """Make a shop's ready-made segments, `ready` being name and criteria by key; one that was taken out stays out."""
-    known = set(session.execute(select(segments.c.key).where(segments.c.shop_id == shop_id)).scalars())
-    moment = now(session)
+    """Make a shop's ready-made segments that it never had, `ready` being name and criteria by key."""
+    never, moment = missing(session, shop_id, ready), now(session)
     for key, (name, asked) in ready.items():
-        if key in known:
+        if key not in never:
             continue
         values = {"name": name, "criteria": asked, "created_at": moment, "created_by": "system", "changed_at": moment}
         try:

@@ -18,6 +18,7 @@ from handlers.web.shop.campaigns import carrying
 from handlers.web.shop.campaigns import said as facts
 from handlers.web.shop.frame import Frame
 from handlers.web.shop.offer_form import Filled
+from handlers.web.shop.segments import overview
 from handlers.words import Words
 from loyalty.customers import customers
 from loyalty.outreach import templates
@@ -124,6 +125,7 @@ async def shown(
     status: int = 200,
 ) -> web.Response:
     here = frame.frame_of(request)
+    await overview.prepare(request)
 
     def look(session: Session) -> dict[str, Any]:
         offers = [one for one in voucher_programs.of_shop(session, here.shop.id) if not one.shared]

@@ -12,6 +12,7 @@ from handlers import care_words
 from handlers.web import site
 from handlers.web.shop import fields, frame
 from handlers.web.shop.needs import Ask, Need, Severity
+from handlers.web.shop.segments import overview
 from handlers.words import Words
 from loyalty.customers import customers, phones
 from loyalty.outreach.segments import criteria, saved, segments
@@ -33,6 +34,7 @@ async def _page(
 ) -> web.Response:
     """`at` names the form that was refused, with what it held."""
     here, said = frame.frame_of(request), site.words_of(request)
+    await overview.prepare(request)
 
     def look(session: Session) -> dict[str, Any]:
         return {

@@ -16,6 +16,7 @@ from handlers.web.shop.frame import Frame, console
 from handlers.web.shop.insights import ahead, asked, customers, habits, programme, service
 from handlers.web.shop.insights.asked import PERIODS, Asked, Place
 from handlers.web.shop.insights.sections import Section
+from handlers.web.shop.segments import overview
 from handlers.web.shop.sheets_out import Cell, Sheet
 from handlers.words import Words
 from loyalty.insights import digests
@@ -82,6 +83,7 @@ async def choose(request: web.Request) -> web.StreamResponse:
 
 async def _made(request: web.Request) -> tuple[str, Place, list[Section]]:
     here, wanted = frame.frame_of(request), asked.read(request)
+    await overview.prepare(request)
     name = request.query.get("part", "")
     name = name if name in PARTS else next(iter(PARTS))
 

@@ -15,6 +15,7 @@ from handlers.web.shop.campaigns.composing import variables
 from handlers.web.shop.campaigns.said import reasons
 from handlers.web.shop.journeys import composing, said
 from handlers.web.shop.journeys.composing import Node
+from handlers.web.shop.segments import overview
 from handlers.words import Words
 from loyalty.outreach import templates
 from loyalty.outreach.campaigns import contents
@@ -77,6 +78,7 @@ def filled(found: Journey, segments: list[saved.Segment]) -> Draft:
 async def _page(
     request: web.Request, draft: Draft, errors: Mapping[str, str] | None = None, status: int = 200
 ) -> web.Response:
+    await overview.prepare(request)
     context = await _context(request, draft) | {"errors": errors or {}}
     return await frame.render(request, "shop/journeys/editor.html", context, page=PAGE, status=status)
 

@@ -17,15 +17,9 @@ PATH = "/shop/segments"
 
 async def page(request: web.Request) -> web.StreamResponse:
     """The list; counts are fetched one by one, for a large shop's take a moment."""
-    here, store = frame.frame_of(request), site.store_of(request)
+    here, store, said = frame.frame_of(request), site.store_of(request), site.words_of(request)
+    await prepare(request)
     known = await store.read(saved.of_shop, here.shop.id)
-    if missing := READY.keys() - {one.key for one in known}:
-        names = naming.ready(words(here.shop.language))
-        await store.write(
-            saved.prepare, here.shop.id, {key: (names[key], READY[key]) for key in READY if key in missing}
-        )
-        known = await store.read(saved.of_shop, here.shop.id)
-    said = site.words_of(request)
 
     def sentences(session: Session) -> dict[int, str]:
         seen = fields.look(session, here.shop.timezone)
@@ -36,6 +30,14 @@ async def page(request: web.Request) -> web.StreamResponse:
         "lists": [one for one in known if one.listed], "sentences": await store.read(sentences),
     }  # fmt: skip
     return await frame.render(request, "shop/segments/segments.html", context, page="segments")
+
+
+async def prepare(request: web.Request) -> None:
+    """Make the shop's ready-made groups, in its language, where they aren't there yet: for every page that offers groups."""
+    here, store = frame.frame_of(request), site.store_of(request)
+    if await store.read(saved.missing, here.shop.id, READY.keys()):
+        names = naming.ready(words(here.shop.language))
+        await store.write(saved.prepare, here.shop.id, {key: (names[key], READY[key]) for key in READY})
 
 
 async def count(request: web.Request) -> web.StreamResponse:
