@@ -108,7 +108,7 @@ def _sheets(said: Words, place: Place, sections: list[Section]) -> list[Sheet]:
     ]  # fmt: skip
     rows.append([said("Period"), f"{place.scope.first} – {place.scope.last}", "", "", ""])
     if place.segment:
-        rows.append([said("Group"), place.segment.name, "", "", ""])
+        rows.append([said("Group of customers"), place.segment.name, "", "", ""])
     head = (said("Section"), said("Figure"), said("Value"), said("Before"), said("How it is counted"))
     found = [Sheet(said("Figures"), head, rows)]
     for number, section in enumerate((one for one in sections if one.table), start=1):

@@ -48,7 +48,7 @@ def triggers_said(said: Words) -> Mapping[str, tuple[str, str]]:
         "referred": (said("a friend's invitation was followed"), ""),
         "ticket_resolved": (said("a request is resolved"), ""),
         "low_rating": (said("a low rating"), said("stars or fewer")),
-        "segment_entered": (said("somebody comes into a segment"), ""),
+        "segment_entered": (said("somebody comes into a group"), ""),
         "date": (said("a day"), ""),
     }  # fmt: skip
 
@@ -199,7 +199,7 @@ def problem(said: Words, error: InvalidError) -> str:
         )
     known = {
         "name": said("A name of 1 to {n} letters.", n=120), "program": said("Choose the voucher."), "ask": said("Choose what is asked."),
-        "segment": said("Choose the segment."), "on": said("Choose a day."), "clock": said("A time like 09:30."), "at": said("A time like 09:30."),
+        "segment": said("Choose the group."), "on": said("Choose a day."), "clock": said("A time like 09:30."), "at": said("A time like 09:30."),
         "date": said("Choose a day."), "tag": said("Write the tag."), "text": said("Write what is to be done."),
         "reason": said("Say what the points are for."), "kind": said("Choose what begins it."),
     }  # fmt: skip
