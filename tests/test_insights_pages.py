@@ -89,7 +89,7 @@ async def test_each_part_of_a_shop_of_a_year_of_a_group_and_as_a_sheet(console: 
     book = await sheets(manager, f"days=365&segment={rich.id}")
     found = {row[1]: row[2] for row in book["Figures"]}
     assert found["Orders"] == sum(len(each) for each in top)
-    assert ["Group", "Ba người"] in [row[:2] for row in book["Figures"]]
+    assert ["Group of customers", "Ba người"] in [row[:2] for row in book["Figures"]]
     best_sheet = next(rows for name, rows in book.items() if name.startswith("1 "))
     assert [row[2] for row in best_sheet[1:]] == sorted((sum(paid for _, paid in each) for each in top), reverse=True)
     for part in PARTS:
