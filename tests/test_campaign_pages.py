@@ -136,6 +136,7 @@ async def test_what_is_composed_shows_its_effect_and_goes_out_once(owner: Reader
     status, effect, _ = await owner.post("/shop/campaigns/effect", **form)
     assert status == 200
     assert "Gửi cho 2 khách, chưa đến một phút, không thu phí" in effect
+    assert re.search(r'id="fits" hx-swap-oob="innerHTML">\s*2 khách sẽ nhận', effect)
     assert "Chào Huy, 0 điểm" in effect
     # What it costs stands there too.
     for prices, line in (

@@ -231,7 +231,7 @@ async def effect(request: web.Request) -> web.StreamResponse:
     """The piece beside a form that is being filled in."""
     form = await fields.read(request, CHARS_MAX)
     found = await site.store_of(request).read(effect_of, request, form)
-    return await frame.part(request, "shop/campaigns/effect.html", {"effect": found, "form": Filled(form)})
+    return await frame.part(request, "shop/campaigns/effect_alone.html", {"effect": found, "form": Filled(form)})
 
 
 def effect_of(session: Session, request: web.Request, form: Mapping[str, str]) -> dict[str, Any] | None:
