@@ -268,6 +268,11 @@ async def test_each_half_hears_its_own_words(owner: Reader) -> None:
     assert "Chưa biết được" not in page
     await put_order(owner.shop, "HD-1", 65_000, customer_id=(await customer_of(owner.shop, people[0])).id)
     assert "Chưa biết được" in (await owner.get(f"/shop/campaigns/{number}"))[1]
+    # What stands on the page stands in the book too.
+    await owner.post("/shop/campaigns/second", margin="60")
+    async with owner.http.get(f"{owner.shop.url}/shop/campaigns/{number}.xlsx") as answer:
+        words = zipfile.ZipFile(io.BytesIO(await answer.read())).read("xl/sharedStrings.xml").decode()
+    assert all(one in words for one in ("Doanh thu tăng thêm so với nhóm giữ lại", "Lãi trong đó"))
 
 
 async def test_pages_are_for_who_runs_the_shop(owner: Reader) -> None:

@@ -241,24 +241,26 @@ async def export(request: web.Request) -> web.StreamResponse:
     here, said, number = frame.frame_of(request), site.words_of(request), frame.named(request)
     zone = ZoneInfo(here.shop.timezone)
 
-    def look(session: Session) -> tuple[Report, list[reports.Day], list[reports.Line]]:
+    def look(session: Session) -> tuple[Report, list[reports.Day], list[reports.Line], int | None]:
         campaign = campaigns.get(session, number, here.shop.id)
         return (
             reports.of(session, campaign), reports.days(session, campaign, here.shop.timezone),
-            reports.lines(session, campaign, LINES_MAX),
+            reports.lines(session, campaign, LINES_MAX), terms.of(session).margin,
         )  # fmt: skip
 
-    report, days, lines = await site.store_of(request).read(look)
+    report, days, lines, margin = await site.store_of(request).read(look)
     why, names = facts.reasons(said), facts.messengers(said)
     figures: list[tuple[str, int]] = [
         (said("Planned"), report.planned), (said("Sent"), report.sent), (said("Held out"), report.held_out),
         (said("Failed"), report.failed), (said("Not known whether it arrived"), report.unknown),
         *((said("Skipped: {why}", why=why.get(key, key)), count) for key, count in report.skipped.items()),
-        (said("Opened a link"), report.clicks), (said("Vouchers given"), report.vouchers),
+        (said("Opened or tapped"), report.clicks), (said("Vouchers given"), report.vouchers),
         (said("Vouchers used"), report.redeemed), (said("Bought within 7 days"), report.bought.people),
         (said("Orders"), report.bought.orders), (said("Revenue"), report.bought.revenue),
         (said("Held out who bought"), report.beside.people), (said("Revenue of those held out"), report.beside.revenue),
         (said("Discounts by its vouchers"), report.discounts), (said("Cost of sending"), report.cost),
+        *([] if report.extra is None else [(said("Revenue beyond what those held out let expect"), report.extra)]),
+        *([] if margin is None or (profit := report.profit(margin)) is None else [(said("Profit of that"), profit)]),
         *([(said("Telegram's Stars, about"), report.stars)] if report.stars else []),
         *((said("Sent by {messenger}", messenger=names[one.name]), one.sent) for one in report.messengers),
         *((said("Read on {messenger}", messenger=names[one.name]), one.read) for one in report.messengers if one.read is not None),
@@ -270,10 +272,10 @@ async def export(request: web.Request) -> web.StreamResponse:
     }  # fmt: skip
     return sheets_out.as_xlsx(f"campaign-{number}", [
         Sheet(said("Figures"), [said("What"), said("How much")], figures),
-        Sheet(said("Days"), [said("Day"), said("Sent"), said("Opened a link"), said("Orders")], [
+        Sheet(said("Days"), [said("Day"), said("Sent"), said("Opened or tapped"), said("Orders")], [
             (_iso(day.day), day.sent, day.clicks, day.orders) for day in days
         ]),
-        Sheet(said("People"), [said("Number"), said("Name"), said("Half"), said("What became of it"), said("Why"), said("Left at"), said("Opened a link")], [
+        Sheet(said("People"), [said("Number"), said("Name"), said("Half"), said("What became of it"), said("Why"), said("Left at"), said("Opened or tapped")], [
             (
                 line.customer_id, line.name, line.variant if line.variant in {"A", "B"} else "", became.get(line.state, line.state),
                 why.get(line.reason or "", line.reason or ""),
