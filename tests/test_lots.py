@@ -14,14 +14,28 @@ MARCH, MAY = datetime(2027, 3, 31, 17, tzinfo=UTC), datetime(2027, 5, 31, 17, tz
 
 async def test_a_debt_that_comes_with_a_merge_is_paid_soonest_first(store: Store) -> None:
     shop = await store.write(programme.open_shop, "Phố Cafe", timezone=ZONE, language="vi")
-    lan, gone = [await store.write(customers.create, home_shop_id=shop) for _ in range(2)]
-    for key, amount, until in (("m", 1, MARCH), ("y", 7, MAY)):
-        await store.write(points.earn, key, "earn", customer_id=lan, shop_id=shop, points=amount, expires_at=until)
-    await store.write(points.claw_back, "c", "refund", customer_id=gone, shop_id=shop, points=5)
-    await store.write(claims.merge, lan, gone)
-    wallet = await store.read(points.wallet, lan, ZONE)
-    assert [(part.points, str(part.on)) for part in wallet.expiring] == [(3, "2027-05-31")]
+    for debt, left, balance in ((1, [(7, "2027-05-31")], 7), (5, [(3, "2027-05-31")], 3), (9, [], -1)):
+        lan, gone = [await store.write(customers.create, home_shop_id=shop) for _ in range(2)]
+        for amount, until in ((1, MARCH), (7, MAY)):
+            await store.write(
+                points.earn, f"{debt}:{amount}", "earn", customer_id=lan, shop_id=shop, points=amount, expires_at=until
+            )
+        await store.write(points.claw_back, f"c{debt}", "refund", customer_id=gone, shop_id=shop, points=debt)
+        await store.write(claims.merge, lan, gone)
+        wallet = await store.read(points.wallet, lan, ZONE)
+        assert [(part.points, str(part.on)) for part in wallet.expiring] == left
+        assert wallet.available == balance
     assert await store.read(proof.faults) == []
+
+
+async def test_a_refund_takes_from_the_lot_of_its_own_order(store: Store) -> None:
+    shop = await store.write(programme.open_shop, "Phố Cafe", timezone=ZONE, language="vi")
+    lan = await store.write(customers.create, home_shop_id=shop)
+    more: dict[str, Any] = {"customer_id": lan, "shop_id": shop}
+    for order, until in enumerate((MARCH, MAY, None)):
+        await store.write(points.earn, f"e{order}", "earn", points=10, expires_at=until, order_id=order, **more)
+    await store.write(points.claw_back, "c", "refund", points=4, order_id=1, **more)
+    assert [part.points for part in (await store.read(points.wallet, lan, ZONE)).expiring] == [10, 6, 10]
 
 
 async def test_what_paid_the_debt_of_a_spend_comes_back_with_it(store: Store) -> None:

@@ -311,16 +311,33 @@ async def test_a_reservation_nobody_settles_lapses(store: Store, shop: int, cloc
 
 
 async def test_a_changed_basket_keeps_its_reservation_with_the_new_discount(store: Store, shop: int) -> None:
-    given = await store.write(vouchers.issue, (await offer(store, kind=Kind.PERCENT, value=10)).id)
-    held = await reserve(store, given.code, total=100_000)
-    changed = await reserve(store, given.code, total=55_555)
+    first, second = await store.write(vouchers.issue_many, (await offer(store, kind=Kind.PERCENT, value=10)).id, 2)
+    held, other = await reserve(store, first, total=100_000), await reserve(store, second, "A2")
+    changed = await reserve(store, first, total=55_555)
     assert (changed.id, changed.discount) == (held.id, 5_555)
+    assert await store.read(redemptions.get, other.id, shop) == other
 
 
 async def test_vouchers_together_take_off_no_more_than_the_order(store: Store, shop: int) -> None:
     codes = await store.write(vouchers.issue_many, (await offer(store)).id, 4)
     done = await outcomes([reserve(store, code, "A1", 50_000) for code in codes])
     assert sorted(held.discount for held in done) == [0, 10_000, 20_000, 20_000]
+
+
+async def test_a_share_is_of_the_whole_though_an_amount_was_there_before_it(store: Store, shop: int) -> None:
+    """Amounts come off after shares, and a share of what earlier ones left, in whatever order they are reserved."""
+    codes = []
+    for values in ({}, {"kind": Kind.PERCENT, "value": 10}, {"kind": Kind.PERCENT, "value": 10}):
+        codes += await store.write(vouchers.issue_many, (await offer(store, **values)).id, 1)
+    assert [(await reserve(store, code)).discount for code in codes] == [20_000, 10_000, 9_000]
+
+
+async def test_an_orders_number_has_its_length(store: Store, shop: int) -> None:
+    (code,) = await store.write(vouchers.issue_many, (await offer(store)).id, 1)
+    for order in (" ", "x" * (reservations.EXTERNAL_ID_CHARS_MAX + 1)):
+        with pytest.raises(InvalidError):
+            await reserve(store, code, order)
+    await reserve(store, code, "x" * reservations.EXTERNAL_ID_CHARS_MAX)
 
 
 async def test_of_many_orders_that_want_one_voucher_one_gets_it(store: Store, shop: int) -> None:
