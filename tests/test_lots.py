@@ -15,7 +15,8 @@ MARCH, MAY = datetime(2027, 3, 31, 17, tzinfo=UTC), datetime(2027, 5, 31, 17, tz
 async def test_a_debt_that_comes_with_a_merge_is_paid_soonest_first(store: Store) -> None:
     shop = await store.write(programme.open_shop, "Phố Cafe", timezone=ZONE, language="vi")
     for debt, left, balance in ((1, [(7, "2027-05-31")], 7), (5, [(3, "2027-05-31")], 3), (9, [], -1)):
-        lan, gone = [await store.write(customers.create, home_shop_id=shop) for _ in range(2)]
+        lan, gone, thu = [await store.write(customers.create, home_shop_id=shop) for _ in range(3)]
+        await store.write(points.earn, f"{debt}", "earn", customer_id=thu, shop_id=shop, points=2)
         for amount, until in ((1, MARCH), (7, MAY)):
             await store.write(
                 points.earn, f"{debt}:{amount}", "earn", customer_id=lan, shop_id=shop, points=amount, expires_at=until
@@ -25,6 +26,7 @@ async def test_a_debt_that_comes_with_a_merge_is_paid_soonest_first(store: Store
         wallet = await store.read(points.wallet, lan, ZONE)
         assert [(part.points, str(part.on)) for part in wallet.expiring] == left
         assert wallet.available == balance
+        assert [part.points for part in (await store.read(points.wallet, thu, ZONE)).expiring] == [2]
     assert await store.read(proof.faults) == []
 
 

@@ -337,6 +337,18 @@ async def test_the_review_watches_nobody_who_is_in_no_danger(store: Store, shop:
     assert await store.read(lambda session: raw(session, "SELECT * FROM tier_watches")) == []
 
 
+async def test_the_proof_finds_a_wrong_tier_but_waits_for_the_review_of_new_rules(store: Store, shop: int) -> None:
+    await rules(store, ROLLING)
+    lan = await bought(store, 5_000_000, key="A1", days_ago=10)
+    assert await store.read(tier_review.check) == []
+    await store.write(lambda session: raw(session, "UPDATE customers SET tier_id = 2"))
+    assert [fault.subject for fault in await store.read(tier_review.check)] == [lan]
+    await store.write(tier_review.save, LEVELS, replace(ROLLING, window=Window.LIFETIME))
+    assert await store.read(tier_review.check) == []
+    await review(store)
+    assert await tier_of(store, lan) == "Vàng"
+
+
 async def test_a_fall_is_announced_once_with_what_is_missing(store: Store, shop: int, clock: SetClock) -> None:
     await rules(store, replace(ROLLING, notice_days=30))
     lan = await bought(store, 2_000_000, key="A1", days_ago=300)

@@ -121,6 +121,10 @@ async def test_what_a_lapsed_reservation_holds_is_free_before_the_clock_comes_ro
     assert (await store.write(reservations.check, second, 50_000, shop_id=shop, actor="k")).reason == "invalid"
     clock.advance(timedelta(minutes=15))
     assert (await store.write(reservations.check, second, 50_000, shop_id=shop, actor="k")).valid
+    # Another programme's budget has nothing of it.
+    others = await store.write(vouchers.issue_many, (await offer(store, budget=20_000)).id, 2)
+    await reserve(store, others[0], "B1")
+    assert (await store.write(reservations.check, others[1], 50_000, shop_id=shop, actor="k")).reason == "invalid"
     done = await outcomes([
         reserve(store, second, "A2"), store.write(redemptions.lapse_due), store.write(redemptions.confirm, late.id, shop_id=shop)
     ])  # fmt: skip

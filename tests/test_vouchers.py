@@ -318,6 +318,13 @@ async def test_a_changed_basket_keeps_its_reservation_with_the_new_discount(stor
     assert await store.read(redemptions.get, other.id, shop) == other
 
 
+async def test_a_changed_basket_leaves_room_for_what_came_after(store: Store, shop: int) -> None:
+    first, second = await store.write(vouchers.issue_many, (await offer(store)).id, 2)
+    for code in (first, second):
+        assert (await reserve(store, code)).discount == 20_000
+    assert (await reserve(store, first, total=30_000)).discount == 10_000
+
+
 async def test_vouchers_together_take_off_no_more_than_the_order(store: Store, shop: int) -> None:
     codes = await store.write(vouchers.issue_many, (await offer(store)).id, 4)
     done = await outcomes([reserve(store, code, "A1", 50_000) for code in codes])
