@@ -1,22 +1,21 @@
 """The demo's campaign: an offer of twelve days ago, sent by the real rules, read, tapped and used, with its report."""
 
-import json
 import random
 from datetime import datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
+from bot.demo import post
 from bot.demo.past import as_of
 from bot.demo.trade import MENU, ZONE
 from loyalty.orders import orders
 from loyalty.orders.orders import OrderInput, Status
-from loyalty.outreach import consents, deliveries, links, manners
+from loyalty.outreach import consents, deliveries, links
 from loyalty.outreach.campaigns import campaigns, contents, drafts, freezing, terms
 from loyalty.outreach.campaigns.contents import Button, ButtonKind
 from loyalty.outreach.campaigns.drafts import Draft
 from loyalty.outreach.campaigns.terms import Terms
 from loyalty.outreach.deliveries import CAMPAIGN, Delivery
-from loyalty.outreach.manners import Reach
 from loyalty.vouchers import reservations, voucher_programs, vouchers
 from loyalty.vouchers.redemptions import Redemption
 from loyalty.vouchers.voucher_programs import Kind, Program
@@ -82,41 +81,19 @@ def _write(session: Session, shop_id: int, actor: str) -> tuple[Program, int]:
 
 def _send(session: Session, campaign_id: int) -> list[tuple[Delivery, int, int, str]]:
     """Freeze it and bring it into everybody's chat: (delivery, chat, message, code) of each."""
-    # Only here: what talks to messengers takes seconds to import.
-    from bot.messengers.web import ACCOUNT, deliver
-    from bot.notifier import calls_of
-    from handlers.chat import outreach
-
     for _ in freezing.freeze(session, campaign_id, freezing.meant(session, campaign_id)):
         pass
     campaigns.begin(session, campaign_id)
     campaign = campaigns.get(session, campaign_id)
     shop, buttons = shops.get(session, campaign.shop_id), contents.buttons_of(campaign.buttons)
     assert campaign.program_id is not None
-    offer = voucher_programs.get(session, campaign.program_id)
-    due = deliveries.due(session, CAMPAIGN, campaign_id, Purpose.ADVERTISING, campaign.planned)
-    those = [one.customer_id for one in due]
-    judged = manners.judge(session, those, Purpose.ADVERTISING, [ACCOUNT], manners.rules(session))
     reached = []
-    for one in due:
-        to = judged[one.customer_id]
-        if not isinstance(to, Reach):
-            deliveries.skip(session, {one.id: to.value})
-            continue
-        given = vouchers.issue(session, offer.id, one.customer_id, key=f"{CAMPAIGN}:{campaign_id}:{one.customer_id}")
-        values = outreach.values_of(to, points=0, tier="", shop=shop.name) | outreach.voucher_values(
-            to.language, name=offer.name, code=given.code, last_day=vouchers.last_day(session, given, offer)
-        )
-        told = outreach.told(
-            WORDS, values, Purpose.ADVERTISING, to.language, shorten=str, buttons=buttons, delivery_id=one.id
-        )
-        (call,) = calls_of(
-            told, (to.account, to.chat), purpose=Purpose.ADVERTISING, ids=session.info["ids"], rule=deliveries.RULE, subject=one.id,
-        )  # fmt: skip
-        deliveries.queue(session, [(one.id, to.account, to.chat, given.id, 1)])
-        ended = deliver(session, call, json.loads(call.payload))
-        deliveries.ended(session, ended)
-        reached.append((one, to.chat, int(ended.result["message_id"]), given.code))
+    due = deliveries.due(session, CAMPAIGN, campaign_id, Purpose.ADVERTISING, campaign.planned)
+    for one, to in post.reach(session, due, Purpose.ADVERTISING):
+        key = f"{CAMPAIGN}:{campaign_id}:{one.customer_id}"
+        given = vouchers.issue(session, campaign.program_id, one.customer_id, key=key)
+        number = post.bring(session, one, to, WORDS, Purpose.ADVERTISING, shop.name, given.id, buttons)
+        reached.append((one, to.chat, number, given.code))
     campaigns.finish(session, campaign_id)
     return reached
 

@@ -1,11 +1,19 @@
-"""The demo's words for many: what the shop has written down, ready answers, two journeys that run and a campaign in draft."""
+"""The demo's words for many: what the shop has written down, ready answers, two journeys that have run for weeks, a campaign in draft."""
+
+from datetime import datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
+from bot.demo import post
+from bot.demo.past import as_of
+from bot.demo.trade import ZONE
+from loyalty.outreach import deliveries
 from loyalty.outreach.campaigns import drafts
 from loyalty.outreach.campaigns.drafts import Draft
-from loyalty.outreach.journeys import journeys, ready
-from store import staff
+from loyalty.outreach.deliveries import JOURNEY
+from loyalty.outreach.journeys import beginnings, journeys, progress, ready
+from store import shops, staff
+from store.clock import now
 from store.staff import Role
 from support.answers import articles, macros
 from support.answers.articles import Wording
@@ -38,6 +46,8 @@ MACROS = (
     ("Cảm ơn và khép lại", "Cảm ơn {name} đã nhắn cho quán. Cần gì {name} cứ nhắn tiếp nhé!", (Action(Do.RESOLVE),)),
 )
 JOURNEYS = ("birthday", "win_back")
+DAYS, MORNING = 60, time(6, 30)
+"""How many days ago they were switched on, and when."""
 
 
 def prepare(session: Session, shop_id: int) -> None:
@@ -49,8 +59,12 @@ def prepare(session: Session, shop_id: int) -> None:
     for name, words, actions in MACROS:
         macros.create(session, shop_id, macros.Draft(name, {"vi": words}, actions), owner)
     actor = f"staff:{owner.id}"
+    since = datetime.combine(now(session).astimezone(ZONE).date() - timedelta(days=DAYS), MORNING, ZONE)
     for key in JOURNEYS:
-        journeys.switch(session, ready.adopt(session, shop_id, key, actor).id, shop_id, actor, on=True)
+        number = as_of(session, since, ready.adopt, shop_id, key, actor).id
+        as_of(session, since, journeys.switch, number, shop_id, actor, on=True)
+    for day in range(DAYS):
+        as_of(session, since + timedelta(days=day, hours=4), _take_on, shops.get(session, shop_id).name)
     drafts.add(
         session, shop_id,
         Draft(
@@ -63,3 +77,16 @@ def prepare(session: Session, shop_id: int) -> None:
         ),
         actor,
     )  # fmt: skip
+
+
+def _take_on(session: Session, shop: str) -> None:
+    """A morning of the journeys: who begins, who goes on, what they are told."""
+    while beginnings.calendar_due(session):
+        pass
+    while progress.advance_due(session):
+        pass
+    for number, purpose in deliveries.waiting(session, JOURNEY):
+        words = journeys.messages(journeys.get(session, number))
+        due = deliveries.due(session, JOURNEY, number, purpose, 100)
+        for one, to in post.reach(session, due, purpose):
+            post.bring(session, one, to, words[one.step]["vi"], purpose, shop, one.voucher_id)
