@@ -13,6 +13,7 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from bot.chores import _to_the_end
+from handlers.web.shop.journeys import said
 from loyalty.customers import claims
 from loyalty.outreach import deliveries
 from loyalty.outreach.journeys import beginnings, dry_run, entries, journeys, ready, runs, standings, tasks
@@ -331,3 +332,7 @@ async def test_missed_days_are_begun_as_of_their_own_morning(store: Store, shop:
         await store.write(ready.adopt, shop, "moon", WHO)
     await _to_the_end(store, beginnings.calendar_due)
     assert len(await planned(store)) == 1
+
+
+def test_the_same_miss_is_said_once_with_how_often() -> None:
+    assert said.told_once(["Bị chặn", "Hết quà", "Bị chặn", "Bị chặn"]) == ["Bị chặn (×3)", "Hết quà"]

@@ -91,10 +91,10 @@ async def people(request: web.Request) -> web.StreamResponse:
         stands, unheard = standings.standing(session, number), standings.unheard(session, found, rows)
         return {
             "short": {
-                one.run_id: [
+                one.run_id: said.told_once([
                     *(said.missed(words, miss["what"], miss["reason"]) for miss in one.missed or ()),
                     *(said.unheard(words, why) for _, why in unheard.get(one.run_id, ())),
-                ]
+                ])
                 for one in rows
             },
             "journey": found, "lines": lines, "people": rows[:PEOPLE_SHOWN], "stands": stands,

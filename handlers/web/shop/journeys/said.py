@@ -1,5 +1,6 @@
 """How journeys are said: what begins them, what their steps do, what is wrong with them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -216,3 +217,8 @@ def problem(said: Words, error: InvalidError) -> str:
             else said("Write the message in one language at least.")
         )
     return known.get(name) or said("Please look at this again.")
+
+
+def told_once(lines: Sequence[str]) -> list[str]:
+    """The same lines, each once, with how often it was."""
+    return [line if times == 1 else f"{line} (×{times})" for line, times in Counter(lines).items()]
