@@ -183,9 +183,14 @@ class Intake:
             bot = outbox_bot(messenger.token, session)
             update = Update.model_validate(raw, context={"bot": bot})
             await self._handle(work, messenger, update, bot, address, opening)
-            await work.write(
-                _close, messenger.account, key, address.chat_id, body, opening.conversation, session, replayed
-            )
+            if session.kept or replayed:
+                await work.write(
+                    _close, messenger.account, key, address.chat_id, body, opening.conversation, session, replayed
+                )
+            else:
+                await work.last(
+                    closing.close, messenger.account, key, address.chat_id, body, opening.conversation, session.calls
+                )
             if session.calls:
                 work.after_commit.append(lambda: self._pushed(session.calls))
         return True

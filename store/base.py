@@ -71,6 +71,9 @@ def raw(session: Session, sql: str, params: Sequence[Any] = ()) -> Sequence[Any]
     if connection is not None:
         cursor = connection.execute(sql, params)
         return cursor.fetchall() if cursor.description else ()
+    speak = session.info.get("speak")
+    if speak is not None:
+        return speak(session, _marks("postgresql", sql), params)  # type: ignore[no-any-return]
     result = session.connection().exec_driver_sql(_marks(session.get_bind().dialect.name, sql), tuple(params))
     return result.all() if result.returns_rows else ()
 
@@ -83,7 +86,20 @@ def raw_many(session: Session, sql: str, rows: Sequence[Sequence[Any]]) -> None:
     if connection is not None:
         connection.executemany(sql, rows)
         return
+    speak = session.info.get("speak")
+    if speak is not None:
+        speak(session, _marks("postgresql", sql), rows, many=True)
+        return
     session.connection().exec_driver_sql(_marks(session.get_bind().dialect.name, sql), [tuple(row) for row in rows])
+
+
+def one_of(session: Session, values: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+    """`column` followed by this is one of the values, and what to give for its marks. On PostgreSQL they are one array: a
+    statement for each length of a list would be parsed and planned anew each time.
+    """
+    if "speak" in session.info:
+        return "= ANY(?)", (list(values),)
+    return f"IN ({', '.join('?' * len(values))})", values
 
 
 ROWS = 200

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from store import conversations, inbox, outbox
@@ -9,6 +10,9 @@ from store.base import raw
 from store.conversations import Conversation
 from store.errors import MovedError
 from store.outbox import Call
+
+NOTHING = "22012"
+"""SQLSTATE of a division by nothing."""
 
 
 def close(
@@ -27,8 +31,8 @@ def close(
         conversations.save(session, conversation)
         outbox.put(session, calls)
         return
-    # One way to the database and back instead of three. Each part is carried out whatever becomes of the others, so what
-    # is missing is found out here, and all of it is rolled back.
+    # One statement, and one way to the database and back. Each part is carried out whatever becomes of the others: where one
+    # finds nothing to write, the whole of it fails by the division.
     saving, saved = conversations.saving(conversation)
     parts = [f"taken AS ({inbox.RECORD_DONE})", f"moved AS ({saving})"]
     values = [*inbox.done_row(session, account, key, chat, body), *saved]
@@ -36,10 +40,11 @@ def close(
         putting, put = outbox.putting(session, calls)
         parts.append(f"put AS ({putting})")
         values += put
-    sql = f"WITH {', '.join(parts)} SELECT (SELECT key FROM taken), (SELECT version FROM moved)"  # noqa: S608
-    [(taken, version)] = raw(session, sql, values)
-    if taken is None:
-        raise MovedError("update")
-    if version is None:
-        raise MovedError("conversation")
+    ends = "SELECT version, 1 / ((SELECT count(*) FROM taken) * (SELECT count(*) FROM moved)) FROM (SELECT 1) one"
+    try:
+        [(version, _)] = raw(session, f"WITH {', '.join(parts)} {ends} LEFT JOIN moved ON true", values)
+    except DataError as error:
+        if getattr(error.orig, "sqlstate", None) != NOTHING:
+            raise
+        raise MovedError("update or conversation") from None
     conversation.version = version

@@ -42,6 +42,12 @@ class Work(ABC):
         StoreUnreachableError when the database is not there.
         """
 
+    async def last(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Write the last of a work, by a rule that is one statement on PostgreSQL and raises only where that one fails: where
+        it is the first as well it is the whole transaction, which need not be begun and ended. Raises as `write` does.
+        """
+        return await self.write(rule, *args, **kwargs)
+
     @abstractmethod
     async def __aenter__(self) -> Self: ...
 

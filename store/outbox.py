@@ -7,7 +7,7 @@ the messenger took it; it is never blindly sent again.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, Index, Text, delete, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from store.base import Base, UtcTime, from_micros, raw, raw_many, to_micros
+from store.base import Base, UtcTime, from_micros, one_of, raw, raw_many, to_micros
 from store.clock import now
 from store.signals import signal
 
@@ -187,25 +187,15 @@ def waiting(session: Session, purpose: Purpose) -> int:
 
 def leave(session: Session, lease: str, owner: str, epoch: int, calls: Sequence[Call]) -> set[int]:
     """Mark calls as leaving now; the ids of those that may. None may when the lease is no longer this owner's."""
-    at = to_micros(now(session))
-    guard = raw(
+    among, ids = one_of(session, [call.id for call in calls])
+    rows = raw(
         session,
-        "SELECT 1 FROM leases WHERE name = ? AND owner = ? AND epoch = ? AND until > ?" + _share(session),  # noqa: S608
-        (lease, owner, epoch, at),
+        f"UPDATE outbox SET state = 'sending', epoch = ?, attempts = attempts + 1 "  # noqa: S608
+        f"WHERE state = 'queued' AND id {among} AND EXISTS "
+        f"(SELECT 1 FROM leases WHERE name = ? AND owner = ? AND epoch = ? AND until > ?{_share(session)}) RETURNING id",
+        (epoch, *ids, lease, owner, epoch, to_micros(now(session))),
     )
-    if not guard:
-        return set()
-    left: set[int] = set()
-    for chunk in _chunks([call.id for call in calls], 200):
-        marks = ", ".join("?" * len(chunk))
-        rows = raw(
-            session,
-            f"UPDATE outbox SET state = 'sending', epoch = ?, attempts = attempts + 1 "  # noqa: S608
-            f"WHERE state = 'queued' AND id IN ({marks}) RETURNING id",
-            (epoch, *chunk),
-        )
-        left.update(row[0] for row in rows)
-    return left
+    return {row[0] for row in rows}
 
 
 def take_back(session: Session, epoch: int, ids: Sequence[int]) -> None:
@@ -322,7 +312,3 @@ def prune(session: Session) -> None:
 def _share(session: Session) -> str:
     """Between replicas the lease row is held still until the rows have left."""
     return "" if "sqlite" in session.info else " FOR SHARE"
-
-
-def _chunks(ids: Sequence[int], size: int) -> Iterable[Sequence[int]]:
-    return (ids[start : start + size] for start in range(0, len(ids), size))

@@ -7,6 +7,7 @@ time, over the connection on which it listens; one that doesn't (the command lin
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -14,13 +15,15 @@ import asyncpg
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
+from sqlalchemy.util import greenlet_spawn
 
+from store.base import raw
 from store.clock import Clock
 from store.engine import Store, Work
 from store.errors import MovedError, StoreUnreachableError
+from store.lines import Lines
 from store.sealed import Seal
 
 T = TypeVar("T")
@@ -35,46 +38,63 @@ NO_ENTRY_CLASSES = {"28", "3D", "55"}
 CHANNEL = "regulars"
 """By which replicas hear of each other's signals: topics, each on a line."""
 PAYLOAD_BYTES = 7000
+GATHER_SECONDS = 0.01
 RECONNECT_SECONDS = 0.5
 
 log = structlog.get_logger()
 
 
 class PostgresWork(Work):
+    """A transaction on one connection, begun and ended by statements of its own: between them `raw` speaks to the driver."""
+
     def __init__(self, store: "PostgresStore") -> None:
         super().__init__()
         self._store = store
-        self._session: AsyncSession | None = None
-        self._fresh = True
+        self._session: Session | None = None
+        self._signals: list[str] = []
+        self._whole = False
+        """What is written is one statement, committed by itself."""
 
     async def read(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._session is None:
             return await self._store.read(rule, *args, **kwargs)
         try:
-            return await self._session.run_sync(rule, *args, **kwargs)
+            return await greenlet_spawn(partial(rule, self._session, *args, **kwargs))
         except (DBAPIError, OSError) as error:
             raise _told(error) from error
 
     async def write(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        if self._session is None:
-            self._session = self._store.session()
-        session = self._session
-        heard = len(session.info["signals"])
+        heard = len(self._signals)
         try:
-            if self._fresh:
-                # The first write has nothing before it to save: its roll-back is the transaction's own.
-                result = await session.run_sync(lambda sync: _flushed(sync, rule, *args, **kwargs))
-            else:
-                async with session.begin_nested():
-                    result = await session.run_sync(lambda sync: _flushed(sync, rule, *args, **kwargs))
+            if self._session is None:
+                return await self._first(_begun, rule, args, kwargs)
+            return await greenlet_spawn(partial(_saved, self._session, rule, *args, **kwargs))
         except BaseException as error:
-            del session.info["signals"][heard:]
-            if self._fresh and not isinstance(error, asyncio.CancelledError):
-                await _quietly(session.rollback())
-            if isinstance(error, (DBAPIError, OSError, PoolTimeoutError)):
+            del self._signals[heard:]
+            if isinstance(error, (DBAPIError, OSError)):
                 raise _told(error) from error
             raise
-        self._fresh = False
+
+    async def last(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._session is not None or not self._store.listening:
+            return await self.write(rule, *args, **kwargs)
+        try:
+            result: T = await self._first(_flushed, rule, args, kwargs)
+        except (DBAPIError, OSError) as error:
+            raise _told(error) from error
+        self._whole = True
+        return result
+
+    async def _first(self, how: Callable[..., T], rule: Callable[..., T], args: Any, kwargs: Any) -> T:
+        """The first write has nothing before it to save: its roll-back is the transaction's own."""
+        session = await self._store.lines.take()
+        session.info["signals"] = self._signals
+        try:
+            result = await greenlet_spawn(partial(how, session, rule, *args, **kwargs))
+        except BaseException:
+            await self._store.lines.give_back(session, failed=True)
+            raise
+        self._session = session
         return result
 
     async def __aenter__(self) -> Self:
@@ -83,25 +103,20 @@ class PostgresWork(Work):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        session = self._session
+        session, self._session = self._session, None
         if session is None:
             return
+        topics = list(dict.fromkeys(self._signals))
+        later = self._whole or self._store.listening
         try:
-            if error is not None:
-                await _quietly(session.rollback())
-                return
-            try:
-                topics = list(dict.fromkeys(session.info["signals"]))
-                later = self._store.listening
-                if topics and not later:
-                    await session.run_sync(_notify, topics)
-                await session.commit()
-            except (DBAPIError, OSError) as failure:
-                await _quietly(session.rollback())
-                raise _told(failure) from failure
+            if error is None and not self._whole:
+                await greenlet_spawn(_commit, session, [] if later else topics)
+        except (DBAPIError, OSError) as failure:
+            raise _told(failure) from failure
         finally:
-            await _quietly(session.close())
-            self._session = None
+            await self._store.lines.give_back(session, failed=error is not None)
+        if error is not None:
+            return
         for callback in self.after_commit:
             callback()
         if topics and later:
@@ -123,51 +138,41 @@ class PostgresStore(Store):
         super().__init__(clock, seal)
         self._url = url.set(drivername="postgresql+asyncpg")
         self._engine = create_async_engine(
-            self._url, pool_size=10, max_overflow=10, pool_timeout=10, connect_args={"server_settings": SETTINGS}
+            self._url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", connect_args={"server_settings": SETTINGS}
         )
-        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.lines = Lines(self._engine, self._info)
         self.listening = False
         self._untold: dict[str, None] = {}
         self._stir = asyncio.Event()
-
-    def session(self) -> AsyncSession:
-        """A session whose transaction is its user's to end."""
-        return AsyncSession(self._engine, expire_on_commit=False, info=self._info())
 
     def work(self) -> PostgresWork:
         return PostgresWork(self)
 
     async def read(self, rule: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            async with AsyncSession(self._reading, expire_on_commit=False, info=self._info()) as session:
-                return await session.run_sync(rule, *args, **kwargs)
-        except (DBAPIError, OSError, PoolTimeoutError) as error:
+            async with self.lines.lent() as session:
+                return await greenlet_spawn(partial(rule, session, *args, **kwargs))
+        except (DBAPIError, OSError) as error:
             raise _told(error) from error
 
     async def stream(
         self, rule: Callable[Concatenate[Session, P], Generator[T, None, None]], *args: P.args, **kwargs: P.kwargs
     ) -> AsyncIterator[T]:
-        async with self.session() as session:
-            generator: Generator[T, None, None] | None = None
-            while True:
-                try:
-                    if generator is None:
-                        generator = await session.run_sync(lambda sync: rule(sync, *args, **kwargs))
-                    step, done = await session.run_sync(_step, generator)
-                    topics = list(dict.fromkeys(session.info["signals"]))
-                    session.info["signals"].clear()
-                    if topics:
-                        await session.run_sync(_notify, topics)
-                    await session.commit()
-                except (DBAPIError, OSError, PoolTimeoutError) as error:
-                    raise _told(error) from error
-                if done:
-                    return
-                yield step  # type: ignore[misc]  # None comes with `done` alone
+        try:
+            async with self.lines.lent() as session:
+                steps: Generator[T, None, None] | None = None
+                done = False
+                while not done:
+                    step = steps or (lambda: rule(session, *args, **kwargs))
+                    steps, given, done = await greenlet_spawn(_step, session, step)
+                    if not done:
+                        yield given
+        except (DBAPIError, OSError) as error:
+            raise _told(error) from error
 
     async def run_on_connection(self, action: Callable[[sa.Connection], T]) -> T:
         try:
-            async with self._engine.begin() as connection:
+            async with self._engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
                 return await connection.run_sync(action)
         except OSError as error:
             raise StoreUnreachableError(str(error)) from error
@@ -216,11 +221,14 @@ class PostgresStore(Store):
             except BaseException:
                 self._untold = dict.fromkeys(topics) | self._untold
                 raise
+            # What comes within a moment is told together.
+            await asyncio.sleep(GATHER_SECONDS)
             if not self._untold:
                 self._stir.clear()
                 await self._stir.wait()
 
     async def close(self) -> None:
+        await self.lines.close()
         await self._engine.dispose()
 
 
@@ -230,19 +238,43 @@ def _flushed(session: Session, rule: Callable[..., T], *args: Any, **kwargs: Any
     return result
 
 
-def _step(session: Session, generator: Generator[T, None, None]) -> tuple[T | None, bool]:
+def _step(session: Session, steps: Any) -> tuple[Any, Any, bool]:
+    """Run a generator rule to its next yield, in a transaction of its own; the first time `steps` is the call that makes the
+    generator. Gives it, what it yielded, and whether that was its end.
+    """
+    raw(session, "BEGIN")
+    generator = steps() if callable(steps) else steps
+    step, done = None, False
     try:
         step = next(generator)
     except StopIteration:
-        session.flush()
-        return None, True
+        done = True
     session.flush()
-    return step, False
+    topics = list(dict.fromkeys(session.info["signals"]))
+    session.info["signals"].clear()
+    _notify(session, topics)
+    raw(session, "COMMIT")
+    return generator, step, done
+
+
+def _begun(session: Session, rule: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    raw(session, "BEGIN")
+    return _flushed(session, rule, *args, **kwargs)
+
+
+def _saved(session: Session, rule: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    with session.begin_nested():
+        return _flushed(session, rule, *args, **kwargs)
+
+
+def _commit(session: Session, topics: list[str]) -> None:
+    _notify(session, topics)
+    raw(session, "COMMIT")
 
 
 def _notify(session: Session, topics: list[str]) -> None:
     for payload in _payloads(topics):
-        session.connection().exec_driver_sql("SELECT pg_notify($1, $2)", (CHANNEL, payload))
+        raw(session, "SELECT pg_notify(?, ?)", (CHANNEL, payload))
 
 
 def _payloads(topics: list[str]) -> Iterator[str]:
@@ -263,7 +295,7 @@ def _told(error: BaseException) -> Exception:
     """The store's own word for what the driver raised: a race, a database that is gone, or the error itself; OverflowError as
     SQLite raises it for a number that no column holds.
     """
-    if isinstance(error, (OSError, PoolTimeoutError)):
+    if isinstance(error, OSError):
         return StoreUnreachableError(str(error))
     if isinstance(error, DBAPIError):
         if "out of int" in str(error.orig):

@@ -14,7 +14,6 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 from aiogram.types import Message
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from bot.app import WEBHOOK_PATH, App
@@ -25,6 +24,7 @@ from store.base import raw
 from store.conversations import ConversationKey
 from store.engine import open_store
 from store.errors import MovedError, NotFoundError, StoreUnreachableError
+from store.postgres import PostgresWork
 from store.sqlite import SqliteStore
 from tests.botapi import Person
 from tests.running import Running, running, until
@@ -643,15 +643,15 @@ async def test_the_webhook_answers_200_only_after_the_commit(hooked: Running, mo
     go, reached = asyncio.Event(), asyncio.Event()
     update = an_update(lan)
     if hooked.store.shared:
-        commit = AsyncSession.commit
+        close = PostgresWork.__aexit__
 
-        async def slow(self: AsyncSession) -> None:
-            if await self.run_sync(inbox.state_of, ACCOUNT, str(update["update_id"])):
+        async def slow(self: PostgresWork, *raised: Any) -> None:
+            if await self.read(inbox.state_of, ACCOUNT, str(update["update_id"])):
                 reached.set()
                 await go.wait()
-            await commit(self)
+            await close(self, *raised)
 
-        monkeypatch.setattr(AsyncSession, "commit", slow)
+        monkeypatch.setattr(PostgresWork, "__aexit__", slow)
     else:
         commit_now = SqliteStore._commit
 

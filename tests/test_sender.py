@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from bot import app as composition
@@ -780,18 +779,17 @@ async def test_a_commit_that_went_through_though_its_connection_broke_loses_no_r
     async with running(postgres_url, clock=clock, only="worker") as shop:
         await owned(shop.store)
         lan = shop.api.user()
-        commit, broken = AsyncSession.commit, []
+        leave, broken = outbox.leave, []
 
-        async def breaking(self: AsyncSession) -> None:
-            leaving = await self.run_sync(
-                lambda session: raw(session, "SELECT count(*) FROM outbox WHERE state = 'sending'")[0][0]
-            )
-            await commit(self)
-            if leaving and not broken:
+        def breaking(session: Session, *asked: Any) -> set[int]:
+            left = leave(session, *asked)
+            if left and not broken:
                 broken.append(1)
+                raw(session, "COMMIT")
                 raise ConnectionResetError
+            return left
 
-        monkeypatch.setattr(AsyncSession, "commit", breaking)
+        monkeypatch.setattr(outbox, "leave", breaking)
         calls = [a_call(shop.store, lan, text) for text in ("one", "two")]
         await put(shop, *calls)
         assert await settled(shop.store, calls) == ["sent", "sent"]
