@@ -41,18 +41,20 @@ async def product(port: int, token: str, api_url: str, database_url: str) -> Non
     from bot.app import run
     from bot.settings import Settings
     from loyalty import programme
-    from store import shops
-    from store.engine import Store
+    from store import schema, shops
+    from store.engine import open_store
 
-    async def ready(store: Store) -> None:
-        if not await store.read(shops.every):
-            await store.write(programme.open_shop, "Bench", timezone="Asia/Ho_Chi_Minh", language="vi")
-
+    # Before it is open: who writes while there is no shop gets no answer.
+    store = open_store(database_url)
+    await schema.migrate_if_needed(store)
+    if not await store.read(shops.every):
+        await store.write(programme.open_shop, "Bench", timezone="Asia/Ho_Chi_Minh", language="vi")
+    await store.close()
     settings = Settings(
         _env_file=None, database_url=database_url, secret_key="bench " * 6, port=port, telegram_token=token,
         telegram_api_url=api_url, public_url=f"http://127.0.0.1:{port}",
     )  # fmt: skip
-    await run(settings, ready=ready)
+    await run(settings)
 
 
 def main() -> None:

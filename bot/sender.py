@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.orm import Session
 
 from bot.filling import fill
 from bot.messengers.messenger import Messenger
@@ -195,12 +196,7 @@ class Sender:
             else:
                 going.append(call)
         try:
-            async with self._store.work() as work:
-                if self._doubted:
-                    await work.write(outbox.take_back, epoch, sorted(self._doubted))
-                if ended:
-                    await work.write(outbox.end, epoch, ended, self._rules)
-                left = await work.write(outbox.leave, self._lease, self._owner, epoch, going) if going else set[int]()
+            left = await self._store.write(self._turn, epoch, ended, going)
         except BaseException:
             # What ended is still known here and is written once the store is back. What was to go has not left, yet the
             # commit may have gone through before the connection broke: those rows are taken back first.
@@ -225,6 +221,13 @@ class Sender:
             else:
                 queues.done(call)
         return True
+
+    def _turn(self, session: Session, epoch: int, ended: list[Ended], going: list[Call]) -> set[int]:
+        if self._doubted:
+            outbox.take_back(session, epoch, sorted(self._doubted))
+        if ended:
+            outbox.end(session, epoch, ended, self._rules)
+        return outbox.leave(session, self._lease, self._owner, epoch, going) if going else set()
 
     def _send(self, call: Call, epoch: int) -> None:
         """Give a call to a worker who rests, or to a new one: there are as many as there were ever calls in flight."""
