@@ -448,6 +448,7 @@ TABLE: tuple[tuple[Who, str], ...] = (
         POST   /shop/campaigns/{id:campaign}/pictures/{place=0}
         POST   /shop/campaigns/{id:campaign}/test
         POST   /shop/campaigns/{id:campaign}/{action=stop}
+        POST   /shop/campaigns/{id:campaign}/approve
         POST   /shop/campaigns/{id:campaign}/refuse
         GET    /shop/privacy
         POST   /shop/privacy/{id:erasure}/{act=answer}

@@ -174,6 +174,11 @@ async def test_what_is_composed_shows_its_effect_and_goes_out_once(owner: Reader
     assert (await owner.post(f"/shop/campaigns/{number}", **form | {"name": "Zu spät"}))[0] == 409
 
 
+def proposal(page: tuple[int, str]) -> dict[str, str]:
+    """What a second person has before them."""
+    return {"read": re.findall(r'name="read" value="([^"]+)"', page[1])[0]}
+
+
 async def test_a_large_one_needs_a_second_person(owner: Reader) -> None:
     for name in ("Lan", "Huy"):
         await settled_person(owner.shop, first_name=name)
@@ -205,8 +210,22 @@ async def test_a_large_one_needs_a_second_person(owner: Reader) -> None:
         assert (await owner.shop.store.read(campaigns.get, number)).refusal is None
         await owner.post(f"/shop/campaigns/{number}/refuse")
         assert await state(owner, number) == "draft"
+        # What is approved is what was read: a page of before it was changed sends nothing.
         await owner.post(f"/shop/campaigns/{number}/approve")
-        await manager.post(f"/shop/campaigns/{number}/approve")
+        old = proposal(await manager.get(f"/shop/campaigns/{number}"))
+        await owner.post(f"/shop/campaigns/{number}/refuse")
+        _, page, _ = await manager.post(f"/shop/campaigns/{number}/approve", **old)
+        assert "đã đổi" in page
+        assert await state(owner, number) == "draft"
+        clock = owner.shop.store.clock
+        assert isinstance(clock, SetClock)
+        clock.advance(timedelta(seconds=1))
+        await owner.post(f"/shop/campaigns/{number}/approve")
+        await manager.post(f"/shop/campaigns/{number}/approve", **old)
+        assert await state(owner, number) == "proposed"
+        await manager.post(
+            f"/shop/campaigns/{number}/approve", **proposal(await manager.get(f"/shop/campaigns/{number}"))
+        )
     await done(owner, number)
     (hoa,) = await owner.shop.store.read(staff.find, "Hoa")
     told = select(notices.NoticeRow.kind).where(notices.NoticeRow.staff_id == hoa.id)

@@ -79,6 +79,7 @@ class CampaignRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     created_by: Mapped[str] = mapped_column(Text)
     proposed_by: Mapped[str | None] = mapped_column(Text)
+    proposed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     refused_by: Mapped[str | None] = mapped_column(Text)
     refusal: Mapped[str | None] = mapped_column(Text)
     """Why somebody else refused it when it was proposed last, for who writes it anew."""
@@ -118,6 +119,7 @@ class Campaign:
     created_at: datetime
     created_by: str
     proposed_by: str | None
+    proposed_at: datetime | None
     refused_by: str | None
     refusal: str | None
     approved_at: datetime | None
@@ -154,13 +156,18 @@ _FIELDS = tuple(campaigns.c[name] for name in Campaign.__dataclass_fields__)
 # ── Letting it go, and stopping it ─────────────────────────────────────────────────────────────────
 
 
-def approve(session: Session, campaign_id: int, shop_id: int, actor: str) -> Campaign:
+def approve(
+    session: Session, campaign_id: int, shop_id: int, actor: str, read: datetime | None = None
+) -> Campaign:  # fmt: skip
     """Let a draft go: who is meant is frozen from now on, and it is sent at its time. Approved already: as it stands.
 
-    One to more people than `second_over` is only proposed, until somebody else approves it too. Raises NotFoundError,
-    CampaignStateError, LateError.
+    One to more people than `second_over` is only proposed, until somebody else approves it too. They may name when what they
+    have `read` was proposed: one that was taken back or changed since isn't let go. Raises NotFoundError, CampaignStateError,
+    LateError.
     """
     campaign = get(session, campaign_id, shop_id, lock=True)
+    if read is not None and campaign.proposed_at != read:
+        raise CampaignStateError(campaign_id, campaign.state)
     if campaign.state in {CampaignState.APPROVED, CampaignState.SENDING, CampaignState.DONE}:
         return campaign
     if campaign.state not in {CampaignState.DRAFT, CampaignState.PROPOSED}:
@@ -170,7 +177,8 @@ def approve(session: Session, campaign_id: int, shop_id: int, actor: str) -> Cam
         raise LateError(f"{campaign.send_at} has passed")
     if campaign.state == CampaignState.DRAFT and _large(session, campaign):
         return _write(
-            session, campaign, actor, state=CampaignState.PROPOSED.value, proposed_by=actor, refused_by=None, refusal=None
+            session, campaign, actor, state=CampaignState.PROPOSED.value, proposed_by=actor, proposed_at=moment,
+            refused_by=None, refusal=None,
         )  # fmt: skip
     if campaign.state == CampaignState.PROPOSED and campaign.proposed_by == actor:
         return campaign
@@ -201,12 +209,13 @@ def refuse(session: Session, campaign_id: int, shop_id: int, actor: str, why: st
     if campaign.state != CampaignState.PROPOSED:
         raise CampaignStateError(campaign_id, campaign.state)
     if campaign.proposed_by == actor:
-        return _write(session, campaign, actor, state=CampaignState.DRAFT.value, proposed_by=None)
+        return _write(session, campaign, actor, state=CampaignState.DRAFT.value, proposed_by=None, proposed_at=None)
     why = why.strip()
     if not 1 <= len(why) <= REFUSAL_CHARS_MAX:
         raise InvalidError("refusal", "length", REFUSAL_CHARS_MAX)
     _tell(session, campaign, actor, "campaign_refused", refusal=why)
-    put(session, campaign_id, state=CampaignState.DRAFT.value, proposed_by=None, refused_by=actor, refusal=why)
+    values = {"proposed_by": None, "proposed_at": None, "refused_by": actor, "refusal": why}
+    put(session, campaign_id, state=CampaignState.DRAFT.value, **values)
     audit.record(session, actor, "campaign_refused", shop_id, campaign=campaign_id, refusal=why)
     return get(session, campaign_id)
 

@@ -669,6 +669,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("proposed_by", sa.Text(), nullable=True),
+        sa.Column("proposed_at", sa.BigInteger(), nullable=True),
         sa.Column("refused_by", sa.Text(), nullable=True),
         sa.Column("refusal", sa.Text(), nullable=True),
         sa.Column("approved_at", sa.BigInteger(), nullable=True),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,7 @@ from handlers.words import Words
 from loyalty.insights.today import Week
 from loyalty.outreach import deliveries, links, manners
 from loyalty.outreach.campaigns import campaigns, contents, drafts, reports, terms
-from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
+from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState, CampaignStateError
 from loyalty.outreach.campaigns.reports import Report
 from loyalty.outreach.campaigns.terms import Terms
 from loyalty.outreach.manners import Reason
@@ -178,7 +178,7 @@ def _pace(session: Session, said: Words, campaign: Campaign, report: Report, zon
 # ── Its buttons ─────────────────────────────────────────────────────────────────────────────────────
 
 ACTS: dict[str, Callable[[Session, int, int, str], Any]] = {
-    "approve": campaigns.approve, "pause": campaigns.pause, "resume": campaigns.resume, "stop": campaigns.stop,
+    "pause": campaigns.pause, "resume": campaigns.resume, "stop": campaigns.stop,
     "retry": campaigns.retry, "discard": drafts.discard,
 }  # fmt: skip
 
@@ -188,15 +188,34 @@ async def act(request: web.Request) -> web.StreamResponse:
     action = request.match_info["action"]
     found = await site.store_of(request).write(ACTS[action], number, here.shop.id, here.actor)
     words = {
-        "approve": said("Approved. It goes out by itself now; you may close this page."),
         "pause": said("Paused: nothing more leaves until you go on."),
         "resume": said("It goes on."), "stop": said("Stopped for good: nobody more is written to."),
         "retry": said.plural("{n} person is written to again.", "{n} people are written to again.", found) if action == "retry" else "",
         "discard": said("The draft is thrown away."),
     }[action]  # fmt: skip
-    if action == "approve" and found.state == CampaignState.PROPOSED:
-        words = said("It is large, so a second person has to approve it. Nothing leaves before that.")
     return await frame.done(request, "/shop/campaigns" if action == "discard" else f"/shop/campaigns/{number}", words)
+
+
+async def approve(request: web.Request) -> web.StreamResponse:
+    """Let it go, or say yes to what a colleague wants to send, as it was read."""
+    here, said, number, form = (
+        frame.frame_of(request),
+        site.words_of(request),
+        frame.named(request),
+        await fields.read(request),
+    )
+    path = f"/shop/campaigns/{number}"
+    try:
+        read = datetime.fromisoformat(form["read"]) if form.get("read") else None
+        found = await site.store_of(request).write(campaigns.approve, number, here.shop.id, here.actor, read)
+    except (CampaignStateError, ValueError):
+        return await frame.done(
+            request, path, said("It has changed meanwhile, and nothing was sent. Please look again.")
+        )
+    words = said("Approved. It goes out by itself now; you may close this page.")
+    if found.state == CampaignState.PROPOSED:
+        words = said("It is large, so a second person has to approve it. Nothing leaves before that.")
+    return await frame.done(request, path, words)
 
 
 async def refuse(request: web.Request) -> web.StreamResponse:

@@ -30,6 +30,7 @@ def add_campaigns(app: web.Application) -> None:
     add.add_post(f"/shop/campaigns/{ID}/pictures/{PLACE}", shop(carrying.drop_picture))
     add.add_post(f"/shop/campaigns/{ID}/test", shop(composing.send_test))
     add.add_post(
-        f"/shop/campaigns/{ID}/{{action:approve|pause|resume|stop|retry|discard}}", shop(pages.act)
+        f"/shop/campaigns/{ID}/{{action:pause|resume|stop|retry|discard}}", shop(pages.act)
     )  # fmt: skip
+    add.add_post(f"/shop/campaigns/{ID}/approve", shop(pages.approve))
     add.add_post(f"/shop/campaigns/{ID}/refuse", shop(pages.refuse))
