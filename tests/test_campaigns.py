@@ -218,8 +218,9 @@ async def test_advertising_waits_for_the_morning_and_stops_at_three_a_day(api: S
     assert heard(lan, "[QC]") == 0
     clock.set(datetime(2026, 11, 22, 7, 0, tzinfo=HCMC))
     reports = [await api.through(number) for number in numbers]
-    assert [report["sent"] for report in reports] == [1, 1, 1, 0]
-    assert reports[3]["skipped"] == {"frequency_cap": 1}
+    # Which of them comes too late hangs on where a look at all of them stood when morning came.
+    assert sorted(report["sent"] for report in reports) == [0, 1, 1, 1]
+    assert [report["skipped"] for report in reports if not report["sent"]] == [{"frequency_cap": 1}]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
