@@ -341,8 +341,10 @@ async def test_the_proof_finds_a_wrong_tier_but_waits_for_the_review_of_new_rule
     await rules(store, ROLLING)
     lan = await bought(store, 5_000_000, key="A1", days_ago=10)
     assert await store.read(tier_review.check) == []
-    await store.write(lambda session: raw(session, "UPDATE customers SET tier_id = 2"))
-    assert [fault.subject for fault in await store.read(tier_review.check)] == [lan]
+    for wrong in (4, 2):
+        await store.write(lambda session, wrong=wrong: raw(session, "UPDATE customers SET tier_id = ?", (wrong,)))
+        (fault,) = await store.read(tier_review.check)
+        assert (fault.subject, fault.expected, fault.found) == (lan, 3, wrong)
     await store.write(tier_review.save, LEVELS, replace(ROLLING, window=Window.LIFETIME))
     assert await store.read(tier_review.check) == []
     await review(store)
