@@ -238,6 +238,17 @@ async def test_a_large_one_needs_a_second_person(owner: Reader) -> None:
     await done(owner, number)
 
 
+async def test_at_night_it_is_said_that_advertising_leaves_in_the_morning(owner: Reader) -> None:
+    clock = owner.shop.store.clock
+    assert isinstance(clock, SetClock)
+    number = await owner.write(purpose="advertising")
+    assert "Gửi ngay." in (await owner.get(f"/shop/campaigns/{number}"))[1]
+    clock.set(NOON.replace(hour=16))
+    _, page = await owner.get(f"/shop/campaigns/{number}")
+    assert "07:00 22/11/2026" in page
+    assert "Gửi ngay." not in page
+
+
 async def test_one_that_was_stopped_before_it_began_has_reached_nobody(owner: Reader) -> None:
     await settled_person(owner.shop, first_name="Lan")
     number = await owner.write(when="at", on="2026-11-30", at="09:00")

@@ -21,7 +21,7 @@ from handlers.web.shop.offer_form import Filled
 from handlers.web.shop.segments import overview
 from handlers.words import Words
 from loyalty.customers import customers
-from loyalty.outreach import templates
+from loyalty.outreach import manners, templates
 from loyalty.outreach.campaigns import campaigns, contents, costs, drafts, effects
 from loyalty.outreach.campaigns.campaigns import Campaign, CampaignState
 from loyalty.outreach.campaigns.contents import Button
@@ -35,6 +35,7 @@ from loyalty.points import ledger
 from loyalty.tiers import tiers
 from loyalty.vouchers import voucher_programs
 from store import audit, notices, staff
+from store.clock import now
 from store.errors import InvalidError, NotFoundError, RuleError
 from store.outbox import Purpose
 
@@ -256,6 +257,7 @@ def effect_of(session: Session, request: web.Request, form: Mapping[str, str]) -
         [("_b", said("What the other half reads"))] if _written(form, "_b") else []
     )
     return {
+        "opens": manners.opens(purpose, now(session), here.shop.timezone, manners.rules(session)),
         "pictures": pictures, "found": found, "held_out": found.reached - people, "people": people, "reader": reader,
         "line": facts.sending(said, people, people / rate, price, costs.stars(beyond)), "reasons": facts.reasons(said),
         "readers": [(label, *_read_as(session, form, half, reader, purpose, here)) for half, label in halves],
