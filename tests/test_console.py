@@ -287,6 +287,14 @@ async def test_a_manager_sees_their_own_shop_only(console: Console) -> None:
     assert lan is not None
 
 
+async def test_a_page_that_is_not_there_leads_back_to_where_one_works(console: Console) -> None:
+    owner = await console.as_(Role.OWNER, console.shop)
+    for path, start in (("/shop/nowhere", "/shop"), ("/desk/nowhere", "/desk"), ("/nowhere", "/")):
+        page = await owner.get(path)
+        assert page.status == 404
+        assert f'<a class="button main" href="{start}">' in page.html, path
+
+
 async def test_what_a_customer_did_elsewhere_is_points_without_a_story(console: Console) -> None:
     other = await second(console)
     lan = (await console.order("A1")).customer_id

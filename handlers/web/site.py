@@ -208,14 +208,14 @@ def wants_json(request: web.Request) -> bool:
 async def render(
     request: web.Request, template: str, context: dict[str, Any] | None = None, *, status: int = 200
 ) -> web.Response:
-    """A page in the reader's language; templates know `words`, `csrf`, `csp_nonce`, `brand`, `on_brand`, `member`."""
+    """A page in the reader's language; templates know `words`, `csrf`, `csp_nonce`, `brand`, `on_brand`, `member`, `path`."""
     said = request.get(WORDS) or words(accepted_language(request))
     brand = (context or {}).get("brand") or shops.DEFAULT_BRAND
     full = {
         "words": said, "lang": said.language, "csrf": await csrf_token(request), "csp_nonce": request[NONCE],
-        "member": request.get(MEMBER), "Right": Right, "theme": request.cookies.get("theme", ""), **(context or {}),
-        "brand": brand,
-        "on_brand": readable_on(brand),
+        "member": request.get(MEMBER), "Right": Right, "theme": request.cookies.get("theme", ""),
+        "path": request.path, **(context or {}),
+        "brand": brand, "on_brand": readable_on(brand),
     }  # fmt: skip
     return aiohttp_jinja2.render_template(template, request, full, app_key=_jinja_key(said.language), status=status)
 
