@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import median
 
 import aiohttp
-import sqlalchemy as sa
 
 from bench import history
 from bench.history import FIRST
@@ -24,6 +23,7 @@ from bot.settings import Settings
 from store import staff
 from store.engine import Store
 from store.staff import Role
+from tests.statements import told
 
 TURNS = 100
 SECRET = "bench " * 6
@@ -144,11 +144,8 @@ def _counted() -> Iterator[list[int]]:
     def ran(*_: object) -> None:
         count[0] += 1
 
-    sa.event.listen(sa.Engine, "before_cursor_execute", ran)
-    try:
+    with told(ran):
         yield count
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", ran)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ LINES = 16
 """The most connections of one process, the one it listens on aside."""
 WAIT_SECONDS = 10.0
 """How long somebody waits until one is free."""
+DRIVERS_OWN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What the driver raises; the last where a connection breaks in the very moment in which it is used."""
 
 log = structlog.get_logger()
 
@@ -85,7 +87,7 @@ class Lines:
             if driver.is_in_transaction() and not driver.is_closed():
                 await driver.execute("ROLLBACK")
             whole = not driver.is_closed()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError) as error:
+        except (OSError, *DRIVERS_OWN, DBAPIError) as error:
             log.debug("a connection broke", error=type(error).__name__)
         finally:
             if whole:
@@ -125,7 +127,7 @@ def _speak(session: Session, sql: str, rows: Sequence[Sequence[Any]], *, many: b
             await_(driver.executemany(sql, rows))
             return ()
         return [tuple(row) for row in await_(driver.fetch(sql, *rows))]
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DRIVERS_OWN as error:
         kind = next((made for cause, made in _RAISED if isinstance(error, cause)), DBAPIError)
         raise kind(sql, None, error) from error
 
@@ -134,4 +136,5 @@ _RAISED = (
     (asyncpg.IntegrityConstraintViolationError, IntegrityError),
     (asyncpg.DataError, DataError),
     (asyncpg.InterfaceError, InterfaceError),
+    (asyncpg.InternalClientError, InterfaceError),
 )

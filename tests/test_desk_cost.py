@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from loyalty import programme
@@ -23,6 +22,7 @@ from support import beside, handling, messages, queue, tags, thread, tickets, vi
 from support.deadlines import promises
 from support.queue import View
 from tests import stocked
+from tests.statements import told
 from tests.test_desk import Desk, desk
 from tests.test_tickets import says
 
@@ -52,14 +52,8 @@ def heard() -> Iterator[list[tuple[str, Any]]]:
     """The statements that are run meanwhile, with their values."""
     found: list[tuple[str, Any]] = []
 
-    def ran(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
-        found.append((statement, values))
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", ran)
-    try:
+    with told(lambda statement, values: found.append((statement, values))):
         yield found
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", ran)
 
 
 @pytest.fixture

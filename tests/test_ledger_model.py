@@ -30,6 +30,7 @@ from loyalty.points.ledger import UncoveredError
 from store.base import to_micros
 from store.clock import SetClock
 from store.engine import Store, open_store
+from tests import statements
 from tests.conftest import NOON, _admin, _dsn, copy_of
 from tests.ledger_model import NEVER, Ledger, Person, RefusedError
 
@@ -44,18 +45,16 @@ class CrashError(Exception):
 
 def crashing(session: Session, after: int, what: Callable[..., Any], *args: Any, **values: Any) -> Any:
     """Run a rule and die before its statement number `after`."""
-    connection, seen = session.connection(), [0]
+    seen = 0
 
-    def count(*_: Any) -> None:
-        seen[0] += 1
-        if seen[0] > after:
+    def count(_statement: str, _values: Any) -> None:
+        nonlocal seen
+        seen += 1
+        if seen > after:
             raise CrashError
 
-    sa.event.listen(connection, "before_cursor_execute", count)
-    try:
+    with statements.told(count):
         return what(session, *args, **values)
-    finally:
-        sa.event.remove(connection, "before_cursor_execute", count)
 
 
 def merge_points(session: Session, gone: int, stays: int, shop: int) -> None:
