@@ -4,14 +4,14 @@ something stays paid.
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, func, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, case, column, func, literal, or_, select
 
 from loyalty.customers import facts, rfm
 from loyalty.customers.customers import customers
 from loyalty.customers.rfm import Rfm
 from loyalty.orders import bought
 from loyalty.orders.orders import orders
-from loyalty.orders.real import REAL
+from loyalty.orders.real import PAID, REAL
 from loyalty.outreach.segments.criteria import Test
 from loyalty.outreach.segments.looks import Choices, Field, Kind, Look, days, number, within
 
@@ -27,15 +27,18 @@ def _real(seen: Look, test: Test) -> list[ColumnElement[bool]]:
     return parts
 
 
-def _summed(key: str, what: ColumnElement[int]) -> Any:
-    def column(seen: Look, test: Test) -> ColumnElement[int]:
-        found = seen.each(
-            f"{key} {test.days}",
-            lambda: select(_o.customer_id, what).where(*_real(seen, test)).group_by(_o.customer_id),
-        )
-        return func.coalesce(found, 0)
+def _summed(key: str, what: ColumnElement[int], *of: ColumnElement[int]) -> Any:
+    """`what`: a sum over the orders that count, of columns `of` theirs."""
 
-    return column
+    def query(seen: Look, test: Test) -> Select[Any]:
+        # In the order of customers: PostgreSQL adds up what is sorted in less time than it takes to hash what is scattered.
+        each = select(_o.customer_id, *of).where(*_real(seen, test)).order_by(_o.customer_id).subquery()
+        return select(each.c.customer_id, what).select_from(each).group_by(each.c.customer_id)
+
+    def value(seen: Look, test: Test) -> ColumnElement[int]:
+        return func.coalesce(seen.each(f"{key} {test.days}", lambda: query(seen, test)), 0)
+
+    return value
 
 
 def _average(_seen: Look, _test: Test) -> ColumnElement[int]:
@@ -90,7 +93,7 @@ FIELDS = (
     days("days_since_last_order", lambda _seen, _test: customers.c.last_order_at),
     days("days_since_first_order", lambda _seen, _test: customers.c.first_order_at),
     number("orders", _summed("orders", func.count()), spans=True),
-    number("spend", _summed("spend", func.sum(_o.total - _o.refunded)), Kind.MONEY, spans=True),
+    number("spend", _summed("spend", func.sum(column("paid", BigInteger)), PAID.label("paid")), Kind.MONEY, spans=True),
     within("item", _in_orders(bought.ITEM), kind=Kind.TEXT, spans=True),
     within("category", _in_orders(bought.CATEGORY), kind=Kind.TEXT, spans=True),
     within("ordered_at", _at_shop, kind=Kind.RECORD, choices=_shops, spans=True),
