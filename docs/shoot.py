@@ -175,21 +175,21 @@ async def console(studio: Studio) -> dict[str, Image.Image]:
 
 
 async def journey(studio: Studio) -> dict[str, Image.Image]:
-    async with studio.window(DESK, 860) as page:
-        await studio.enter(page, OWNER)
-        await page.goto(f"/shop/journeys?shop={studio.shop}")
-        await page.locator("#main a").filter(has_text=JOURNEY).first.click()
-        await expect(page.locator("#main h1")).to_contain_text(JOURNEY)
-        return {"journey": await shot(page)}
+    return {"journey": await chosen(studio, 860, "journeys", JOURNEY)}
 
 
 async def campaign(studio: Studio) -> dict[str, Image.Image]:
-    async with studio.window(DESK, 900) as page:
+    return {"campaign": await chosen(studio, 900, "campaigns", CAMPAIGN)}
+
+
+async def chosen(studio: Studio, height: int, where: str, name: str) -> Image.Image:
+    """One of a list of the console's, opened by its name."""
+    async with studio.window(DESK, height) as page:
         await studio.enter(page, OWNER)
-        await page.goto(f"/shop/campaigns?shop={studio.shop}")
-        await page.locator("#main a").filter(has_text=CAMPAIGN).first.click()
-        await expect(page.locator("#main h1")).to_contain_text(CAMPAIGN)
-        return {"campaign": await shot(page)}
+        await page.goto(f"/shop/{where}?shop={studio.shop}")
+        await page.locator("#main a").filter(has_text=name).first.click()
+        await expect(page.locator("#main h1")).to_contain_text(name)
+        return await shot(page)
 
 
 PICTURES = {

@@ -198,13 +198,8 @@ async def act(request: web.Request) -> web.StreamResponse:
 
 async def approve(request: web.Request) -> web.StreamResponse:
     """Let it go, or say yes to what a colleague wants to send, as it was read."""
-    here, said, number, form = (
-        frame.frame_of(request),
-        site.words_of(request),
-        frame.named(request),
-        await fields.read(request),
-    )
-    path = f"/shop/campaigns/{number}"
+    here, said, number = frame.frame_of(request), site.words_of(request), frame.named(request)
+    form, path = await fields.read(request), f"/shop/campaigns/{number}"
     try:
         read = datetime.fromisoformat(form["read"]) if form.get("read") else None
         found = await site.store_of(request).write(campaigns.approve, number, here.shop.id, here.actor, read)
@@ -220,13 +215,8 @@ async def approve(request: web.Request) -> web.StreamResponse:
 
 async def refuse(request: web.Request) -> web.StreamResponse:
     """Say no to what a colleague wants to send, and why; or take back what one proposed oneself."""
-    here, said, number, form = (
-        frame.frame_of(request),
-        site.words_of(request),
-        frame.named(request),
-        await fields.read(request),
-    )
-    path = f"/shop/campaigns/{number}"
+    here, said, number = frame.frame_of(request), site.words_of(request), frame.named(request)
+    form, path = await fields.read(request), f"/shop/campaigns/{number}"
     try:
         found = await site.store_of(request).write(
             campaigns.refuse, number, here.shop.id, here.actor, form.get("refusal", "")
